@@ -1,0 +1,27 @@
+"""What makes threads on cores an instance of the model: numbers and flags, no loop."""
+
+import dataclasses
+
+from .ranges import setting
+
+LONGEST_NS = 1 << 50
+USE_IS_CREDIT = -1  # usage is paid for: who ran long goes without
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CpuSettings:
+    """Cores, their tick, and what it costs to change who runs where."""
+
+    cores: int | tuple | None = setting(
+        None, "cores", 1, 4096, "in all, or one number per node; None: one per thread, nobody waits", many=True
+    )
+    tick_ns: int | None = setting(1_000_000, "ns", 1, LONGEST_NS, "slice, CONFIG_HZ=1000; None: no ticks", optional=True)
+    switch_ns: int = setting(
+        1_000, "ns", 0, LONGEST_NS, "context switch; 1-2 us direct cost in Li, Ding, Shen, ExpCS 2007", cost=True
+    )
+    move_near_ns: int = setting(
+        5_000, "ns", 0, LONGEST_NS, "warm-up on another core of the same node: L1 and L2 refill", cost=True
+    )
+    move_far_ns: int = setting(
+        150_000, "ns", 0, LONGEST_NS, "warm-up on another node; sched_migration_cost 500 us is the bound", cost=True
+    )

@@ -1,0 +1,78 @@
+"""What holding a core entails: switches, migration, ticks, preemption."""
+
+from ..kernel import kernel
+from ..resource import NONE, Status, Why
+from .account import CPU_WAIT, RUNNING, become, charge, left
+from .events import COMPLETION, TICK, due, offer_slot, slot_source, void
+from .holding import CPU, leave_waiting, occupy, record_use, vacate, wait_silently
+
+BLOCK, PREEMPT, YIELD = int(Why.BLOCK), int(Why.PREEMPT), int(Why.YIELD)
+FAULT, EXIT = int(Why.FAULT), int(Why.EXIT)
+NEVER_RAN = int(Status.NEW)
+
+
+@kernel
+def report_use(sim, t):
+    """Tell the policies what thread `t` consumed since the last report."""
+    charge(sim, t)
+    thread = sim.threads[t]
+    consumed = thread.service - thread.reported
+    if consumed > 0:
+        thread.reported = thread.service
+        record_use(sim, CPU, t, consumed)
+
+
+@kernel
+def dispatch(sim, t, core, why):
+    """Thread `t` gets vacant `core`; True when it may step at once, False when something is left to consume first."""
+    thread, entity, place = sim.threads[t], sim.entities[t], sim.slots[core]
+    leave_waiting(sim, CPU, t)
+    switches = place.last != t
+    if switches:
+        sim.switches += 1
+    thread.switch_left = sim.switch_ns if switches else 0
+    if entity.touched and entity.last_slot != core:
+        if entity.home == place.node:
+            thread.move_left += sim.move_near_ns
+        else:
+            thread.move_left += sim.move_far_ns
+            sim.moves += 1
+    entity.touched = 1
+    entity.home = thread.node = place.node
+    entity.turn_over = 0
+    become(sim, t, RUNNING)
+    occupy(sim, CPU, t, core, why)
+    if sim.tick_ns > 0:
+        due(sim, slot_source(sim, core), sim.now + sim.tick_ns, TICK)
+    if thread.started or left(thread) > 0:
+        due(sim, t, sim.now + left(thread), COMPLETION)
+        return False
+    return True
+
+
+@kernel
+def leave_core(sim, t, why):
+    """Thread `t` gives up its core, or loses it."""
+    report_use(sim, t)
+    void(sim, t)
+    core = sim.entities[t].slot
+    void(sim, slot_source(sim, core))
+    vacate(sim, CPU, t, why)
+    if why == PREEMPT or why == YIELD:
+        become(sim, t, CPU_WAIT)
+        wait_silently(sim, CPU, t)
+    if why != PREEMPT:
+        offer_slot(sim, CPU, core)
+    if why == YIELD:
+        sim.slots[core].excluded = t
+
+
+@kernel
+def tick(sim, core):
+    """The slice of the holder is used up; a vacant core that was refused is offered again."""
+    holder = sim.slots[core].holder
+    if holder != NONE:
+        due(sim, slot_source(sim, core), sim.now + sim.tick_ns, TICK)
+        report_use(sim, holder)
+        sim.entities[holder].turn_over = 1
+    offer_slot(sim, CPU, core)

@@ -1,0 +1,297 @@
+"""Decisions: who contends, what is taken without asking, what a choice does.
+
+A contender is an entity, or a vacancy (-1 - slot). The same text decides on cores and on frames.
+"""
+
+from ..kernel import kernel
+from ..resource import NONE, Kind, Status, Why
+from .account import charge
+from .calendar import strike
+from .cores import PREEMPT, dispatch, leave_core
+from .events import TICK, due, slot_source
+from .frames import bind_page, move_page, queue_for_frame
+from .futures import foresee
+from .holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
+from .legality import allowed, legal_holder, legal_waiter
+from .layout import PICK, STEPS, pick_at
+from .program import step
+
+EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
+HINT, FAULT, TICK_WHY, IDLE = int(Why.HINT), int(Why.FAULT), int(Why.TICK), int(Why.IDLE)
+YIELD, SCAN = int(Why.YIELD), int(Why.SCAN)
+RUNNING = int(Status.RUNNING)
+
+
+# -- who contends
+
+
+@kernel
+def _list_evict(sim, decision):
+    instance, found = sim.instances[decision.resource], 0
+    e = decision.entity
+    if decision.cause != HINT:
+        for node in range(sim.nodes_count):
+            slot = lowest_vacant(sim, decision.resource, node)
+            if slot != NONE and allowed(sim, e, node):
+                sim.contenders[found] = -1 - slot
+                found += 1
+    for slot in range(instance.first_slot, instance.first_slot + instance.size):
+        holder = sim.slots[slot].holder
+        if holder != NONE and legal_holder(sim, decision, holder):
+            sim.contenders[found] = holder
+            found += 1
+    if decision.may_wait:
+        sim.contenders[found] = e
+        found += 1
+    return found
+
+
+@kernel
+def _anything_pending(sim):
+    return sim.running + sim.timers + sim.in_flight > 0
+
+
+@kernel
+def _list_admit(sim, decision):
+    instance, found = sim.instances[decision.resource], 0
+    for i in range(instance.first_waiting, instance.first_waiting + instance.waiters):
+        if legal_waiter(sim, decision, sim.waiting[i]):
+            sim.contenders[found] = sim.waiting[i]
+            found += 1
+    if found == 0:
+        return 0
+    if decision.entity != NONE:
+        sim.contenders[found] = decision.entity
+        found += 1
+    elif decision.resource == MEMORY or _anything_pending(sim):
+        sim.contenders[found] = -1 - decision.slot
+        found += 1
+    return found
+
+
+@kernel
+def _legal_on(sim, decision, node):
+    return node_of(sim, decision.resource, node).legal if allowed(sim, decision.entity, node) else 0
+
+
+@kernel
+def _count_evict(sim, decision):
+    """How many contend for a frame, without listing them."""
+    found = 0
+    for node in range(sim.nodes_count):
+        if not decision.local or node == decision.node:
+            found += _legal_on(sim, decision, node)
+        if lowest_vacant(sim, MEMORY, node) != NONE and allowed(sim, decision.entity, node):
+            found += 1
+    return found
+
+
+# -- what a choice does
+
+
+@kernel
+def _resume_touch(sim, e):
+    """The threads whose touch raised the HINT go on."""
+    for t in range(sim.threads_count):
+        if sim.threads[t].page == e and sim.threads[t].status == RUNNING:
+            sim.threads[t].page = NONE
+            step(sim, t)
+
+
+@kernel
+def _give(sim, resource, e, slot, why):
+    """Entity `e` gets `slot`, whose holder (if any) goes without."""
+    if resource == MEMORY:
+        bind_page(sim, e, slot)
+        if sim.hint_ns > 0:
+            _resume_touch(sim, e)
+        return
+    holder = sim.slots[slot].holder
+    if holder != NONE:
+        leave_core(sim, holder, PREEMPT)
+    if dispatch(sim, e, slot, why):
+        step(sim, e)
+
+
+@kernel
+def _apply_evict(sim, resource, e, cause, choice):
+    if cause == HINT:
+        if choice != e:
+            move_page(sim, e, sim.entities[choice].slot)
+        _resume_touch(sim, e)
+    elif choice != e:
+        slot = -1 - choice if choice < 0 else sim.entities[choice].slot
+        _give(sim, resource, e, slot, cause)
+
+
+@kernel
+def _apply_admit(sim, resource, slot, cause, choice):
+    holder = sim.slots[slot].holder
+    if choice == holder:
+        if resource == CPU:
+            sim.entities[holder].turn_over = 0
+    elif choice < 0:
+        if resource == CPU and sim.tick_ns > 0:
+            due(sim, slot_source(sim, slot), sim.now + sim.tick_ns, TICK)
+    elif resource == MEMORY:
+        move_page(sim, choice, slot)
+    else:
+        _give(sim, resource, choice, slot, sim.threads[choice].want_why)
+
+
+@kernel
+def apply(sim, choice):
+    """Carry out the present decision; `choice` is one of its contenders."""
+    decision = sim.decision[0]
+    sim.undecided = 0
+    if decision.kind == EVICT:
+        _apply_evict(sim, decision.resource, decision.entity, decision.cause, choice)
+    else:
+        _apply_admit(sim, decision.resource, decision.slot, decision.cause, choice)
+
+
+# -- what is due on the agenda
+
+
+@kernel
+def _describe_evict(sim, resource, e, cause):
+    decision, entity = sim.decision[0], sim.entities[e]
+    decision.kind, decision.cause, decision.resource = EVICT, cause, resource
+    decision.entity, decision.slot, decision.node = e, NONE, entity.home
+    decision.may_wait = resource == CPU or cause == HINT
+    decision.local = 0
+    if sim.reclaim_local and cause != HINT:
+        decision.local = 1
+        decision.local = _any_legal_at_home(sim, decision)
+    return decision
+
+
+@kernel
+def _any_legal_at_home(sim, decision):
+    if decision.resource == MEMORY:
+        return _legal_on(sim, decision, decision.node) > 0
+    place = node_of(sim, CPU, decision.node)
+    for slot in range(place.first_slot, place.first_slot + place.size):
+        holder = sim.slots[slot].holder
+        if holder != NONE and legal_holder(sim, decision, holder):
+            return True
+    return False
+
+
+@kernel
+def _vacancy_at_home(sim, resource, e):
+    """Kernels do the same: local first; the last core if it is vacant, else the lowest slot."""
+    entity = sim.entities[e]
+    if not allowed(sim, e, entity.home):
+        return NONE
+    last = entity.last_slot
+    if resource == CPU and last != NONE and sim.slots[last].holder == NONE and sim.slots[last].node == entity.home:
+        return last
+    return lowest_vacant(sim, resource, entity.home)
+
+
+@kernel
+def _prepare_evict(sim, resource, e):
+    """Settle `EVICT(e)` without asking where there is no choice; True when it must be raised."""
+    entity = sim.entities[e]
+    hint = resource == MEMORY and entity.state != WAITING
+    if hint:
+        if entity.state != HOLDING or entity.node == entity.home:
+            _resume_touch(sim, e)
+            return False
+    elif entity.state != WAITING:
+        return False
+    slot = _vacancy_at_home(sim, resource, e)
+    cause = HINT if hint else FAULT if resource == MEMORY else sim.threads[e].want_why
+    if slot != NONE:
+        if hint:
+            move_page(sim, e, slot)
+            _resume_touch(sim, e)
+        else:
+            _give(sim, resource, e, slot, cause)
+        return False
+    decision = _describe_evict(sim, resource, e, cause)
+    listed = sim.listing or resource == CPU or hint
+    decision.listed = listed
+    decision.count = _list_evict(sim, decision) if listed else _count_evict(sim, decision)
+    if decision.count > 1:
+        return True
+    if decision.count == 0:
+        queue_for_frame(sim, e)
+        return False
+    if not listed:
+        _list_evict(sim, decision)
+    apply(sim, sim.contenders[0])
+    return False
+
+
+@kernel
+def _prepare_admit(sim, resource, slot):
+    """Settle `ADMIT(slot)` without asking where there is no choice; True when it must be raised."""
+    decision, place = sim.decision[0], sim.slots[slot]
+    decision.kind, decision.resource = ADMIT, resource
+    decision.entity, decision.slot, decision.node = place.holder, slot, place.node
+    decision.may_wait = decision.local = 0
+    if resource == MEMORY:
+        decision.cause = SCAN
+        if place.holder != NONE and (sim.entities[place.holder].state != HOLDING or sim.entities[place.holder].pinned):
+            return False
+    else:
+        decision.cause = TICK_WHY if place.holder != NONE else YIELD if place.excluded != NONE else IDLE
+    decision.listed = 1
+    decision.count = _list_admit(sim, decision)
+    if decision.count == 0 and place.excluded != NONE:
+        place.excluded = NONE
+        decision.count = _list_admit(sim, decision)
+    place.excluded = NONE
+    if decision.count == 0:
+        if resource == CPU and place.holder != NONE:
+            sim.entities[place.holder].turn_over = 0
+        return False
+    first, idle = sim.contenders[0], resource == CPU and place.holder == NONE
+    lone = idle and decision.count == 2 and sim.contenders[1] < 0 and sim.entities[first].home == place.node
+    if decision.count == 1 or lone:
+        apply(sim, first)
+        return False
+    return True
+
+
+@kernel
+def prepare(sim):
+    """Take the first item off the agenda; True when it is a decision that must be raised."""
+    source = sim.agenda_heap[1]
+    resource = int(sim.agenda[source].time) // 2
+    strike(sim.agenda, sim.agenda_heap, source)
+    if source < sim.slots.size:
+        return _prepare_admit(sim, resource, source)
+    return _prepare_evict(sim, resource, source - sim.slots.size)
+
+
+@kernel
+def charge_running(sim):
+    """Charge every running thread up to now."""
+    if sim.plenty_cores:
+        for t in range(sim.threads_count):
+            if sim.threads[t].status == RUNNING:
+                charge(sim, t)
+        return
+    cores = sim.instances[CPU]
+    for core in range(cores.first_slot, cores.first_slot + cores.size):
+        if sim.slots[core].holder != NONE:
+            charge(sim, sim.slots[core].holder)
+
+
+@kernel
+def raise_decision(sim):
+    """Charge all holders up to now, then ask every hosted policy."""
+    decision = sim.decision[0]
+    decision.now, decision.number = sim.now, sim.decisions
+    sim.decisions += 1
+    sim.instances[decision.resource].decisions += 1
+    sim.undecided = 1
+    charge_running(sim)
+    if sim.prophets:
+        foresee(sim, decision.count)
+    for k in range(sim.hosted):
+        my = sim.policies[2 * k + decision.resource]
+        sim.advice[k] = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + PICK])(my, decision)

@@ -1,0 +1,258 @@
+"""What holding a frame entails: page-ins, the swap device, uses, moves between nodes."""
+
+from ..kernel import kernel
+from ..resource import COLD_OFFSET, NONE, Why
+from .account import RUNNING, charge, left
+from .events import COMPLETION, WAKE, ask_for, due, offer_slot, slot_source
+from .holding import (
+    HOLDING,
+    IN_FLIGHT,
+    MEMORY,
+    _give_vacant,
+    _take_vacant,
+    join_waiting,
+    leave_waiting,
+    node_of,
+    occupy,
+    record_use,
+    relocate,
+    tell,
+    vacate,
+)
+from .layout import RECENT, USE
+from .legality import may_move
+
+EVICTED, PAGEOUT, COLD = int(Why.EVICT), int(Why.PAGEOUT), int(Why.COLD)
+FAULT = int(Why.FAULT)
+
+
+@kernel
+def note_user(sim, e, t):
+    """Thread `t` touches page `e`: its home follows, and so does its place in the waiting set."""
+    page, node = sim.entities[e], sim.threads[t].node
+    page.last_user = t
+    if page.home != node:
+        leave_waiting(sim, MEMORY, e)
+        page.home = node
+    if page.slot != NONE and page.node != node:
+        join_waiting(sim, MEMORY, e)
+    if sim.observed:
+        thread = sim.threads[t]
+        page.users |= 1 << (t & 63)
+        sim.recent[t * RECENT + thread.recent_at] = e
+        thread.recent_at = (thread.recent_at + 1) % RECENT
+
+
+@kernel
+def _note_gap(sim, page):
+    page.prev_gap, page.last_gap = page.last_gap, sim.now - page.last_use
+    page.gaps = min(page.gaps + 1, 2)
+
+
+@kernel
+def use_page(sim, e, t, lines, writes):
+    page = sim.entities[e]
+    _note_gap(sim, page)
+    note_user(sim, e, t)
+    if writes:
+        page.dirty = 1
+    record_use(sim, MEMORY, e, lines)
+
+
+@kernel
+def cool_page(sim, e):
+    """MADV_COLD: the coldest of all, after those that were cooled before."""
+    page = sim.entities[e]
+    sim.seq += 1
+    page.use_seq = sim.seq - COLD_OFFSET
+    tell(sim, MEMORY, USE, e, 0, COLD)
+
+
+@kernel
+def _device(sim, duration):
+    """The lane that is free first takes the request; when it ends."""
+    lane = 0
+    for i in range(1, sim.lanes.size):
+        if sim.lanes[i] < sim.lanes[lane]:
+            lane = i
+    sim.lanes[lane] = max(sim.now, sim.lanes[lane]) + duration
+    return sim.lanes[lane]
+
+
+@kernel
+def _count_legal(sim, page, change):
+    if not page.pinned:
+        node_of(sim, MEMORY, page.node).legal += change
+
+
+@kernel
+def serve_frame_queue(sim, node):
+    """A frame of `node` became vacant or legal: the first page that queues for it is asked for."""
+    for i in range(sim.frame_queue_used):
+        e = sim.frame_queue[i]
+        if sim.entities[e].affinity >> node & 1:
+            for j in range(i + 1, sim.frame_queue_used):
+                sim.frame_queue[j - 1] = sim.frame_queue[j]
+            sim.frame_queue_used -= 1
+            ask_for(sim, MEMORY, e, sim.entities[e].want_seq)
+            return
+
+
+@kernel
+def queue_for_frame(sim, e):
+    """No contender is legal: first come, first served."""
+    at = sim.frame_queue_used
+    while at > 0 and sim.entities[sim.frame_queue[at - 1]].want_seq > sim.entities[e].want_seq:
+        sim.frame_queue[at] = sim.frame_queue[at - 1]
+        at -= 1
+    sim.frame_queue[at] = e
+    sim.frame_queue_used += 1
+
+
+@kernel
+def release_page(sim, e, why):
+    """Evicted or paged out (contents kept, written back when dirty), or dropped."""
+    page = sim.entities[e]
+    node = page.node
+    _count_legal(sim, page, -1)
+    leave_waiting(sim, MEMORY, e)
+    vacate(sim, MEMORY, e, why)
+    if why == EVICTED or why == PAGEOUT:
+        if page.dirty:
+            _device(sim, sim.write_back_ns)
+            sim.write_backs += 1
+    else:
+        page.touched = 0
+    page.dirty = 0
+    page.users = 0
+    if why != EVICTED:
+        serve_frame_queue(sim, node)
+
+
+@kernel
+def bind_page(sim, e, slot):
+    """Page `e` gets `slot`, evicting who holds it; it is in flight until its page-in."""
+    page = sim.entities[e]
+    delay = 0
+    victim = sim.slots[slot].holder
+    if victim != NONE:
+        release_page(sim, victim, EVICTED)
+        sim.evictions += 1
+        delay = sim.shootdown_ns
+    if page.uses_total > 0:
+        _note_gap(sim, page)
+    occupy(sim, MEMORY, e, slot, FAULT)
+    page.state = IN_FLIGHT
+    if page.node != page.home:
+        join_waiting(sim, MEMORY, e)
+    if page.touched or page.file:
+        ready = _device(sim, sim.swap_in_ns) + sim.minor_fault_ns
+    else:
+        ready = sim.now + sim.first_touch_ns
+    page.touched = 1
+    sim.in_flight += 1
+    due(sim, slot_source(sim, slot), ready + delay, WAKE)
+
+
+@kernel
+def land_page(sim, e):
+    """The page is in: legal from now on."""
+    page = sim.entities[e]
+    page.state = HOLDING
+    sim.in_flight -= 1
+    _count_legal(sim, page, 1)
+
+
+# -- moves
+
+
+@kernel
+def _settle_place(sim, e):
+    """After a move: does it still lie elsewhere than it is used?"""
+    page = sim.entities[e]
+    if page.node == page.home:
+        leave_waiting(sim, MEMORY, e)
+    else:
+        join_waiting(sim, MEMORY, e)
+
+
+@kernel
+def move_page(sim, e, slot):
+    """Page `e` changes places with the holder of `slot`, or moves into its vacancy."""
+    page = sim.entities[e]
+    old, other = page.slot, sim.slots[slot].holder
+    moved = 1
+    if other == NONE:
+        _vacate_silently(sim, old)
+        _fill_silently(sim, slot)
+        _count_legal(sim, page, -1)
+        relocate(sim, e, slot)
+        _count_legal(sim, page, 1)
+        serve_frame_queue(sim, sim.slots[old].node)
+    else:
+        moved = 2
+        relocate(sim, e, slot)
+        relocate(sim, other, old)
+        _settle_place(sim, other)
+    _settle_place(sim, e)
+    _charge_move(sim, page.last_user, moved * sim.page_move_ns + sim.shootdown_ns)
+
+
+@kernel
+def _vacate_silently(sim, slot):
+    place = sim.slots[slot]
+    place.busy += sim.now - place.since
+    place.since = sim.now
+    place.last, place.holder = place.holder, NONE
+    _give_vacant(sim, node_of(sim, MEMORY, place.node), slot)
+
+
+@kernel
+def _fill_silently(sim, slot):
+    place = sim.slots[slot]
+    place.idle += sim.now - place.since
+    place.since = sim.now
+    _take_vacant(sim, node_of(sim, MEMORY, place.node), slot)
+
+
+@kernel
+def _charge_move(sim, t, cost):
+    thread = sim.threads[t]
+    if thread.exit_ns != NONE:
+        return
+    charge(sim, t)
+    thread.move_left += cost
+    if thread.status == RUNNING and sim.calendar[t].at > 0:
+        due(sim, t, sim.now + left(thread), COMPLETION)
+
+
+@kernel
+def scan(sim):
+    """Each node with misplaced pages offers its lowest vacant frame, or the next one of its hand."""
+    for node in range(sim.nodes_count):
+        place = node_of(sim, MEMORY, node)
+        if not _any_misplaced(sim, node):
+            continue
+        slot = place.first_slot if place.vacant == 0 else sim.vacant_slots[place.first_slot]
+        if place.vacant == 0:
+            slot = NONE
+            for step in range(1, place.size + 1):
+                at = place.first_slot + (place.hand - place.first_slot + step) % place.size
+                page = sim.entities[sim.slots[at].holder]
+                if page.state == HOLDING and not page.pinned:
+                    place.hand = slot = at
+                    break
+        if slot != NONE:
+            offer_slot(sim, MEMORY, slot)
+
+
+@kernel
+def _any_misplaced(sim, node):
+    if node_of(sim, MEMORY, node).misplaced == 0 or node_of(sim, MEMORY, node).size == 0:
+        return False
+    instance = sim.instances[MEMORY]
+    for i in range(instance.first_waiting, instance.first_waiting + instance.waiters):
+        e = sim.waiting[i]
+        if sim.entities[e].home == node and may_move(sim, e, node):
+            return True
+    return False

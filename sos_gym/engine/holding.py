@@ -1,0 +1,228 @@
+"""To want a slot, to hold it, to release it: the records change, then every policy is told.
+
+One text for threads on cores and pages in frames; what differs is in `frames.py` and `cores.py`.
+"""
+
+from ..kernel import kernel
+from ..resource import NONE, Resource, State, Why
+from .events import ask_for
+from .layout import HOLD, RELEASE, STEPS, USE, WANT, verb_at
+
+MEMORY, CPU = int(Resource.MEMORY), int(Resource.CPU)
+ABSENT, WAITING, HOLDING = int(State.ABSENT), int(State.WAITING), int(State.HOLDING)
+IN_FLIGHT = int(State.IN_FLIGHT)
+PREEMPT, YIELD, MOVE, USED = int(Why.PREEMPT), int(Why.YIELD), int(Why.MOVE), int(Why.USE)
+TAU_GAIN = 1 / 64  # of the running means
+
+
+@kernel
+def tell(sim, resource, verb, e, argument, why):
+    """Call one verb of every hosted policy."""
+    for k in range(sim.hosted):
+        address = sim.verbs[(2 * k + resource) * STEPS + verb]
+        if address:
+            verb_at(address)(sim.policies[2 * k + resource], e, argument, why, sim.now)
+
+
+@kernel
+def resource_of(sim, e):
+    return CPU if e < sim.threads_count else MEMORY
+
+
+@kernel
+def owner_of(sim, resource, e):
+    return sim.owners[resource * (sim.owners.size // 2) + sim.entities[e].owner]
+
+
+@kernel
+def node_of(sim, resource, node):
+    return sim.nodes[resource * sim.nodes_count + node]
+
+
+@kernel
+def _settle_owner(sim, owner, holding):
+    """Its service is an integral of slots held; settle it up to now before the number changes."""
+    owner.service += owner.holding * (sim.now - owner.since)
+    owner.since = sim.now
+    owner.holding += holding
+
+
+# -- the waiting set: threads that want a core; pages used from a node where they do not lie
+
+
+@kernel
+def join_waiting(sim, resource, e):
+    instance, entity = sim.instances[resource], sim.entities[e]
+    if entity.waiting_at == NONE:
+        entity.waiting_at = instance.first_waiting + instance.waiters
+        sim.waiting[entity.waiting_at] = e
+        instance.waiters += 1
+        if resource == MEMORY:
+            node_of(sim, MEMORY, entity.home).misplaced += 1
+
+
+@kernel
+def leave_waiting(sim, resource, e):
+    instance, entity = sim.instances[resource], sim.entities[e]
+    if entity.waiting_at != NONE:
+        instance.waiters -= 1
+        last = sim.waiting[instance.first_waiting + instance.waiters]
+        sim.waiting[entity.waiting_at] = last
+        sim.entities[last].waiting_at = entity.waiting_at
+        entity.waiting_at = NONE
+        if resource == MEMORY:
+            node_of(sim, MEMORY, entity.home).misplaced -= 1
+
+
+# -- vacant slots of a node: a binary heap of slot numbers, the lowest first
+
+
+@kernel
+def lowest_vacant(sim, resource, node):
+    place = node_of(sim, resource, node)
+    return sim.vacant_slots[place.first_slot] if place.vacant > 0 else NONE
+
+
+@kernel
+def _sink_vacant(vacant, base, size, at):
+    while 2 * at + 1 < size:
+        child = 2 * at + 1
+        if child + 1 < size and vacant[base + child + 1] < vacant[base + child]:
+            child += 1
+        if vacant[base + child] >= vacant[base + at]:
+            return
+        vacant[base + at], vacant[base + child] = vacant[base + child], vacant[base + at]
+        at = child
+
+
+@kernel
+def _rise_vacant(vacant, base, at):
+    while at > 0 and vacant[base + at] < vacant[base + (at - 1) // 2]:
+        above = (at - 1) // 2
+        vacant[base + at], vacant[base + above] = vacant[base + above], vacant[base + at]
+        at = above
+
+
+@kernel
+def _take_vacant(sim, place, slot):
+    at = 0
+    while sim.vacant_slots[place.first_slot + at] != slot:  # at once for the lowest, which it nearly always is
+        at += 1
+    place.vacant -= 1
+    if at == place.vacant:
+        return
+    sim.vacant_slots[place.first_slot + at] = sim.vacant_slots[place.first_slot + place.vacant]
+    _rise_vacant(sim.vacant_slots, place.first_slot, at)
+    _sink_vacant(sim.vacant_slots, place.first_slot, place.vacant, at)
+
+
+@kernel
+def _give_vacant(sim, place, slot):
+    sim.vacant_slots[place.first_slot + place.vacant] = slot
+    _rise_vacant(sim.vacant_slots, place.first_slot, place.vacant)
+    place.vacant += 1
+
+
+# -- the verbs
+
+
+@kernel
+def wait_silently(sim, resource, e):
+    """It lost its slot but wants on: at the back, and no decision is raised for it."""
+    entity = sim.entities[e]
+    sim.seq += 1
+    entity.want_seq = sim.seq
+    entity.want_ns = sim.now
+    entity.state = WAITING
+    join_waiting(sim, resource, e)
+
+
+@kernel
+def want(sim, resource, e, why):
+    """Entity `e` begins to want a slot; `EVICT(e)` goes on the agenda."""
+    entity, instance = sim.entities[e], sim.instances[resource]
+    sim.seq += 1
+    entity.want_seq = entity.spell_seq = sim.seq
+    entity.want_ns = sim.now
+    entity.state = WAITING
+    if entity.touched:
+        entity.returned = sim.now - entity.release_ns <= instance.tau_ns
+        instance.return_rate += TAU_GAIN * (entity.returned - instance.return_rate)
+    owner_of(sim, resource, e).active += 1
+    if resource == CPU:
+        sim.threads[e].want_why = why
+        join_waiting(sim, resource, e)
+    tell(sim, resource, WANT, e, entity.home, why)
+    ask_for(sim, resource, e, entity.want_seq)
+
+
+@kernel
+def occupy(sim, resource, e, slot, why):
+    """Entity `e` gets the vacant `slot`."""
+    entity, place, instance = sim.entities[e], sim.slots[slot], sim.instances[resource]
+    _take_vacant(sim, node_of(sim, resource, place.node), slot)
+    place.idle += sim.now - place.since
+    place.since = sim.now
+    place.holder = e
+    sim.seq += 1
+    entity.hold_seq = entity.use_seq = sim.seq
+    entity.hold_ns = entity.stay_ns = entity.last_use = sim.now
+    entity.uses = 1
+    entity.uses_total += 1
+    entity.slot, entity.node = slot, place.node
+    entity.state = HOLDING
+    instance.holding += 1
+    instance.holds += 1
+    _settle_owner(sim, owner_of(sim, resource, e), 1)
+    tell(sim, resource, HOLD, e, slot, why)
+
+
+@kernel
+def vacate(sim, resource, e, why):
+    """Entity `e` loses or leaves its slot."""
+    entity, instance = sim.entities[e], sim.instances[resource]
+    slot = entity.slot
+    place = sim.slots[slot]
+    place.busy += sim.now - place.since
+    place.since = sim.now
+    place.holder = NONE
+    place.last = e
+    _give_vacant(sim, node_of(sim, resource, place.node), slot)
+    instance.holding -= 1
+    held = sim.now - entity.hold_ns
+    instance.tau_ns += TAU_GAIN * (held - instance.tau_ns)
+    if resource == MEMORY:
+        entity.service += held
+    owner = owner_of(sim, resource, e)
+    _settle_owner(sim, owner, -1)
+    entity.last_slot = slot
+    entity.slot = entity.node = NONE
+    entity.release_ns = sim.now
+    entity.state = ABSENT
+    if why != PREEMPT and why != YIELD:
+        owner.active -= 1
+    tell(sim, resource, RELEASE, e, slot, why)
+
+
+@kernel
+def record_use(sim, resource, e, amount):
+    """Entity `e` uses its slot: `amount` lines of a page, ns of a core."""
+    entity = sim.entities[e]
+    sim.seq += 1
+    entity.use_seq = sim.seq
+    entity.uses += 1
+    entity.uses_total += 1
+    entity.last_use = sim.now
+    if sim.hosted:
+        tell(sim, resource, USE, e, amount, USED)
+
+
+@kernel
+def relocate(sim, e, slot):
+    """A move: page `e` holds vacant or exchanged `slot` from now on; only its stay in the node begins anew."""
+    entity = sim.entities[e]
+    entity.slot, entity.node = slot, sim.slots[slot].node
+    entity.stay_ns = sim.now
+    sim.slots[slot].holder = e
+    sim.moves += 1
+    tell(sim, MEMORY, HOLD, e, slot, MOVE)

@@ -1,0 +1,227 @@
+"""The records that make up one simulation, and the verbs' signatures.
+
+`SIM` is all that a kernel is given: its settings and clocks are scalar fields, everything of variable size an array that
+the record points at. A simulation is thus copied, restored or stacked into a vector by copying records.
+"""
+
+import numba as nb
+import numpy as np
+from numba import types
+
+from ..kernel import array_fields, expose, function_at
+from ..resource import DECISION, ENTITY, OWNER, SLOT
+from ..workload import OPS
+
+THREAD = np.dtype(
+    [
+        ("pc", "i8"),  # op in progress, index into ops
+        ("first", "i8"),
+        ("last", "i8"),  # one past its ops
+        ("since", "i8"),  # ns up to which it is charged
+        ("arrival_ns", "i8"),
+        ("exit_ns", "i8"),  # or NONE
+        ("think_ns", "i8"),  # extra service per READ or WRITE
+        # -- left to consume on a core, in this order
+        ("switch_left", "i8"),
+        ("move_left", "i8"),
+        ("remote_left", "i8"),
+        ("service_left", "i8"),
+        # -- the partition of its time
+        ("service", "i8"),
+        ("sleep", "i8"),
+        ("cpu_wait", "i8"),
+        ("switch", "i8"),
+        ("move", "i8"),
+        ("fault_wait", "i8"),
+        ("remote", "i8"),
+        ("reported", "i8"),  # service told to policies so far
+        ("burst_start", "i8"),
+        ("burst_end_pc", "i8"),  # hint for futures: next blocking op at or after pc
+        ("wait_since", "i8"),  # start of this stretch of waiting (core or page)
+        ("status", "i4"),  # Status
+        ("started", "i4"),  # an op is in progress
+        ("page", "i4"),  # entity it faults on, or NONE
+        ("next", "i4"),  # behind it in a queue, or NONE
+        ("node", "i4"),  # of its core, or home
+        ("want_why", "i4"),  # Why of its last want
+        ("recent_at", "i4"),  # cursor of its ring of recent pages
+    ]
+)
+
+QUEUE = np.dtype([("head", "i4"), ("tail", "i4"), ("count", "i8")])  # threads on a page or channel
+
+NODE = np.dtype(
+    [
+        ("first_slot", "i4"),
+        ("size", "i4"),
+        ("vacant", "i4"),  # size of its heap in vacant_slots[first_slot:]
+        ("legal", "i4"),  # holders that may be evicted
+        ("hand", "i4"),  # last frame a scan offered
+        ("misplaced", "i4"),  # pages whose home it is, lying elsewhere
+    ]
+)
+
+INSTANCE = np.dtype(  # one per resource
+    [
+        ("first_slot", "i4"),
+        ("size", "i4"),
+        ("first_entity", "i4"),
+        ("population", "i4"),
+        ("holding", "i4"),
+        ("waiters", "i4"),  # size of its part of the waiting set
+        ("first_waiting", "i4"),  # where its part begins
+        ("use_is_credit", "i4"),
+        ("holds", "i8"),
+        ("tau_ns", "f8"),  # running mean hold time of a slot
+        ("return_rate", "f8"),  # running share of wants within tau of the release
+        ("decisions", "i8"),
+    ]
+)
+
+ENTRY = np.dtype([("time", "i8"), ("order", "i8"), ("what", "i4"), ("at", "i4")])  # of a calendar; at: heap index or 0
+
+BURST = np.dtype([("thread", "i8"), ("start", "i8"), ("end", "i8"), ("attained", "i8")])
+
+USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or WRITE by one thread, found lazily
+
+# What a policy sees: `my`. The engine owns entities, owners, slots, nodes and contenders; ints and floats are its own.
+POLICY = np.dtype(
+    [
+        *array_fields("entities", "owners", "slots", "nodes", "vacant_slots", "contenders", "waiting"),
+        *array_fields("ints", "floats"),
+        ("claim_at", "i8"),  # address of its claim, 0 for none
+        ("seed", "i8"),  # of its own random stream
+        ("first_slot", "i4"),  # of its resource
+        ("slots_count", "i4"),
+        ("first_entity", "i4"),
+        ("entities_count", "i4"),
+        ("use_is_credit", "i4"),  # +1 frames, -1 cores
+        ("needs_list", "i4"),  # contenders must be listed before it picks
+        ("needs_future", "i4"),
+        ("spare", "i4"),
+    ]
+)
+
+SIM = np.dtype(
+    [
+        *array_fields("entities", "slots", "owners", "threads", "pages", "channels", "nodes", "instances"),
+        *array_fields("calendar", "calendar_heap", "agenda", "agenda_heap"),
+        *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
+        *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent"),
+        *array_fields("ops", "work", "next_use", "burst_end", "page_users", "first_user"),
+        # -- settings
+        ("plenty_cores", "i4"),
+        ("plenty_frames", "i4"),
+        ("tiers", "i4"),
+        ("reclaim_local", "i4"),
+        ("tick_ns", "i8"),  # 0: none
+        ("scan_ns", "i8"),  # 0: none
+        ("hint_ns", "i8"),  # 0: none
+        ("horizon_ns", "i8"),  # 0: none
+        ("switch_ns", "i8"),
+        ("move_near_ns", "i8"),
+        ("move_far_ns", "i8"),
+        ("page_move_ns", "i8"),
+        ("minor_fault_ns", "i8"),
+        ("first_touch_ns", "i8"),
+        ("swap_in_ns", "i8"),
+        ("write_back_ns", "i8"),
+        ("shootdown_ns", "i8"),  # all told, cores included
+        ("local_line_ns", "i8"),
+        ("remote_excess_ns", "i8"),  # per line
+        ("nodes_count", "i4"),
+        ("threads_count", "i4"),
+        ("hosted", "i4"),  # policies whose verbs are called
+        ("driver", "i4"),  # index of the hosted policy that decides, or NONE: the agent
+        ("listing", "i4"),  # contenders are always listed
+        ("prophets", "i4"),  # `future` is kept up to date for contenders
+        ("observed", "i4"),  # rings of recent pages are kept
+        # -- clocks and counters
+        ("now", "i8"),
+        ("seq", "i8"),
+        ("created", "i8"),  # events so far
+        ("frame_queue_used", "i8"),
+        ("live", "i8"),
+        ("running", "i8"),  # threads on cores
+        ("timers", "i8"),  # arrivals and wakes that are due
+        ("in_flight", "i8"),  # pages
+        ("rescue_ns", "i8"),  # instant at which all vacant cores were last offered in distress, or NONE
+        ("finished", "i4"),
+        ("truncated", "i4"),
+        ("stuck", "i4"),
+        ("undecided", "i4"),  # a decision is raised and not yet answered
+        ("decisions", "i8"),
+        ("faults", "i8"),
+        ("major_faults", "i8"),
+        ("references", "i8"),
+        ("evictions", "i8"),
+        ("switches", "i8"),
+        ("moves", "i8"),
+        ("write_backs", "i8"),
+        ("bursts_used", "i8"),
+        # -- since the episode began; differences give a step's reward
+        ("service_ns", "i8"),
+        ("stall_weighted", "i8"),  # sum of weight * ns
+        ("stall_ns", "i8"),
+        # -- pressure stall information, kernel/sched/psi.c: some, full
+        ("stalled", "i8"),  # threads in CPU_WAIT or FAULTING
+        ("psi_since", "i8"),
+        ("some_ns", "i8"),
+        ("full_ns", "i8"),
+    ]
+)
+
+EXPOSED = {
+    "entities": ENTITY,
+    "slots": SLOT,
+    "owners": OWNER,
+    "threads": THREAD,
+    "pages": QUEUE,
+    "channels": QUEUE,
+    "nodes": NODE,
+    "instances": INSTANCE,
+    "calendar": ENTRY,
+    "calendar_heap": "i4",
+    "agenda": ENTRY,
+    "agenda_heap": "i4",
+    "frame_queue": "i4",
+    "vacant_slots": "i4",
+    "waiting": "i4",
+    "contenders": "i4",
+    "lanes": "i8",
+    "policies": POLICY,
+    "verbs": "i8",
+    "advice": "i4",
+    "decision": DECISION,
+    "bursts": BURST,
+    "waits": "i8",
+    "recent": "i4",
+    "ops": OPS,
+    "work": "i8",
+    "next_use": "i8",
+    "burst_end": "i8",
+    "page_users": USER,
+    "first_user": "i8",
+    "ints": "i8",
+    "floats": "f8",
+}
+for _name, _dtype in EXPOSED.items():
+    expose(_name, _dtype)
+
+MY = nb.from_dtype(POLICY)
+_ENTITY = nb.from_dtype(ENTITY)
+_DECISION = nb.from_dtype(DECISION)
+VERB_SIGNATURE = types.void(MY, types.int64, types.int64, types.int64, types.int64)  # (my, entity, argument, why, now)
+PICK_SIGNATURE = types.int64(MY, _DECISION)  # -> contender
+CLAIM_SIGNATURE = types.UniTuple(types.float64, 2)(MY, _ENTITY, types.int64, types.int64)  # (my, entity, now, number)
+verb_at, pick_at, claim_at = map(function_at, (VERB_SIGNATURE, PICK_SIGNATURE, CLAIM_SIGNATURE))
+
+VERBS = ("want", "hold", "use", "release", "pick")  # order in SIM.verbs
+WANT, HOLD, USE, RELEASE, PICK = range(5)
+STEPS = len(VERBS)
+WAIT_BUCKETS = 2048  # per resource; see metrics.bucket_ns
+RECENT = 16  # pages in a thread's ring of what it used lately
+
+for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, QUEUE, NODE, INSTANCE, ENTRY, BURST, USER, POLICY, SIM):
+    # an array's name would hide the field
+    assert not set(_record.names or ()) & set(EXPOSED), set(_record.names or ()) & set(EXPOSED)

@@ -1,0 +1,55 @@
+"""Who may be chosen. `view` is the simulation, or what a policy sees of it."""
+
+from ..kernel import kernel
+from ..resource import NONE, Resource, State, Why
+
+CPU, HOLDING, HINT = int(Resource.CPU), int(State.HOLDING), int(Why.HINT)
+
+
+@kernel
+def allowed(view, e, node):
+    return (view.entities[e].affinity >> node & 1) == 1
+
+
+@kernel
+def legal_holder(view, decision, e):
+    """Whether holder `e` may go without in this EVICT."""
+    entity = view.entities[e]
+    if entity.state != HOLDING or entity.pinned or e == decision.entity:
+        return False
+    if decision.cause == HINT:
+        return entity.node == decision.node and allowed(view, e, view.entities[decision.entity].node)
+    if decision.local and entity.node != decision.node:
+        return False
+    return allowed(view, decision.entity, entity.node)
+
+
+@kernel
+def may_move(view, e, node):
+    """Whether page `e` may lie on `node`, and may be moved now."""
+    page = view.entities[e]
+    return page.state == HOLDING and not page.pinned and allowed(view, e, node)
+
+
+@kernel
+def legal_waiter(view, decision, e):
+    """Whether waiter `e` may get the slot of this ADMIT."""
+    if decision.resource == CPU:
+        return allowed(view, e, decision.node) and e != view.slots[decision.slot].excluded
+    holder = decision.entity
+    return (
+        view.entities[e].home == decision.node
+        and may_move(view, e, decision.node)
+        and (holder == NONE or allowed(view, holder, view.entities[e].node))
+    )
+
+
+@kernel
+def vacancy_for(view, decision):
+    """The nearest, then lowest vacant slot that the wanting entity may take, or NONE."""
+    nodes = view.nodes.size // 2
+    for node in range(nodes):
+        place = view.nodes[decision.resource * nodes + node]
+        if place.vacant > 0 and allowed(view, decision.entity, node):
+            return view.vacant_slots[place.first_slot]
+    return NONE

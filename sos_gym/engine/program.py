@@ -1,0 +1,321 @@
+"""A thread carries out its tape, op by op, until time must pass or it leaves its core."""
+
+from ..kernel import kernel
+from ..resource import NONE, Op, State
+from .account import (
+    BLOCKED,
+    CPU_WAIT,
+    FAULTING,
+    RUNNING,
+    SLEEPING,
+    become,
+    begin_burst,
+    charge,
+    end_burst,
+    left,
+)
+from .cores import BLOCK, EXIT, FAULT, YIELD, leave_core
+from .events import COMPLETION, WAKE, ask_for, comes_first, due
+from .frames import PAGEOUT, cool_page, land_page, note_user, release_page, serve_frame_queue, use_page
+from .holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, WAITING, want
+from ..resource import Status, Why
+
+NEW, WAKE_WHY, FAULT_DONE = int(Why.NEW), int(Why.WAKE), int(Why.FAULT_DONE)
+HINT, DONTNEED_WHY = int(Why.HINT), int(Why.DONTNEED)
+EXITED, NOT_ARRIVED = int(Status.EXITED), int(Status.NEW)
+GONE = int(State.GONE)
+COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE = (
+    int(Op.COMPUTE),
+    int(Op.SLEEP),
+    int(Op.SLEEP_UNTIL),
+    int(Op.READ),
+    int(Op.WRITE),
+)
+WAIT, SIGNAL, YIELD_OP, EXIT_OP = int(Op.WAIT), int(Op.SIGNAL), int(Op.YIELD), int(Op.EXIT)
+COLD_OP, PAGEOUT_OP, DONTNEED_OP = int(Op.COLD), int(Op.PAGEOUT), int(Op.DONTNEED)
+
+
+@kernel
+def join_queue(sim, queue, t):
+    sim.threads[t].next = NONE
+    if queue.head == NONE:
+        queue.head = t
+    else:
+        sim.threads[queue.tail].next = t
+    queue.tail = t
+
+
+@kernel
+def leave_queue(sim, queue):
+    """The thread at the head, which leaves it, or NONE."""
+    t = queue.head
+    if t != NONE:
+        queue.head = sim.threads[t].next
+    return t
+
+
+# -- sleeping and waking
+
+
+@kernel
+def _block(sim, t, status):
+    end_burst(sim, t)
+    if not sim.plenty_cores:
+        leave_core(sim, t, BLOCK)
+    become(sim, t, status)
+
+
+@kernel
+def _sleep(sim, t, until):
+    _block(sim, t, SLEEPING)
+    sim.timers += 1
+    due(sim, t, until, WAKE)
+
+
+@kernel
+def wake(sim, t):
+    """Arrival, end of a sleep, or a signal: a burst begins. True when thread `t` may step at once."""
+    sim.timers -= 1
+    arrives = sim.threads[t].status == NOT_ARRIVED
+    if arrives:
+        sim.threads[t].since = sim.now
+    begin_burst(sim, t, sim.now)
+    if sim.plenty_cores:
+        become(sim, t, RUNNING)
+        return True
+    become(sim, t, CPU_WAIT)
+    want(sim, CPU, t, NEW if arrives else WAKE_WHY)
+    return False
+
+
+@kernel
+def _signal(sim, c):
+    t = leave_queue(sim, sim.channels[c])
+    if t == NONE:
+        sim.channels[c].count += 1
+    else:
+        sim.timers += 1
+        due(sim, t, sim.now, WAKE)
+
+
+# -- pages
+
+
+@kernel
+def work_of(sim, t, op):
+    """Service of a READ or WRITE, ns: the thread's own work and local accesses."""
+    return sim.threads[t].think_ns + op.lines * sim.local_line_ns
+
+
+@kernel
+def _wait_for(sim, t, e):
+    """Thread `t` stalls until page `e` is in."""
+    sim.threads[t].page = e
+    join_queue(sim, sim.pages[e - sim.threads_count], t)
+    if not sim.plenty_cores:
+        leave_core(sim, t, FAULT)
+    become(sim, t, FAULTING)
+
+
+@kernel
+def _fault(sim, t, e, writes):
+    page = sim.entities[e]
+    sim.faults += 1
+    if page.touched or page.file:
+        sim.major_faults += 1
+    _wait_for(sim, t, e)
+    note_user(sim, e, t)
+    page.dirty = writes
+    want(sim, MEMORY, e, FAULT)
+
+
+@kernel
+def _hint_is_due(sim, t, e):
+    """Tier: a page used from a node where it does not lie asks for a frame there, once per hint_ns."""
+    page, node = sim.entities[e], sim.threads[t].node
+    return (
+        sim.hint_ns > 0
+        and page.node != node
+        and not page.pinned
+        and (page.affinity >> node & 1) == 1
+        and (page.hint_ns == NONE or sim.now - page.hint_ns >= sim.hint_ns)
+    )
+
+
+@kernel
+def _touch(sim, t, op):
+    """Carry out a READ or WRITE; False when the thread cannot go on now."""
+    thread = sim.threads[t]
+    if sim.plenty_frames:
+        sim.references += 1
+        thread.service_left = work_of(sim, t, op)
+        thread.started = 1
+        return True
+    e = sim.threads_count + op.arg
+    page, writes = sim.entities[e], op.op == WRITE
+    if page.state == HOLDING:
+        if page.node != thread.node and _hint_is_due(sim, t, e):
+            page.hint_ns = sim.now
+            note_user(sim, e, t)
+            thread.page = e
+            sim.seq += 1
+            ask_for(sim, MEMORY, e, sim.seq)
+            return False
+        sim.references += 1
+        use_page(sim, e, t, op.lines, writes)
+        thread.service_left = work_of(sim, t, op)
+        thread.remote_left = op.lines * sim.remote_excess_ns if page.node != thread.node else 0
+        thread.started = 1
+        return True
+    sim.references += 1
+    if page.state == IN_FLIGHT:
+        use_page(sim, e, t, op.lines, writes)
+        _wait_for(sim, t, e)
+    elif page.state == WAITING:
+        note_user(sim, e, t)
+        page.dirty |= writes
+        _wait_for(sim, t, e)
+    else:
+        _fault(sim, t, e, writes)
+    return False
+
+
+@kernel
+def _advise(sim, op):
+    """COLD, PAGEOUT, DONTNEED."""
+    if sim.plenty_frames:
+        return
+    e = sim.threads_count + op.arg
+    page = sim.entities[e]
+    if op.op == COLD_OP:
+        if page.slot != NONE:
+            cool_page(sim, e)
+    elif page.state == HOLDING and not page.pinned:
+        release_page(sim, e, PAGEOUT if op.op == PAGEOUT_OP else DONTNEED_WHY)
+    elif page.state == ABSENT and op.op == DONTNEED_OP:
+        page.touched = 0
+
+
+@kernel
+def page_in(sim, e):
+    """The page of a fault is there: the ops that wait for it are executed. Returns the first thread that may step."""
+    land_page(sim, e)
+    queue = sim.pages[e - sim.threads_count]
+    t = leave_queue(sim, queue)
+    while t != NONE:
+        thread = sim.threads[t]
+        thread.page = NONE
+        thread.started = 1
+        thread.service_left = work_of(sim, t, sim.ops[thread.pc])
+        if sim.plenty_cores:
+            become(sim, t, RUNNING)
+            due(sim, t, sim.now + left(thread), COMPLETION)
+        else:
+            become(sim, t, CPU_WAIT)
+            want(sim, CPU, t, FAULT_DONE)
+        t = leave_queue(sim, queue)
+    serve_frame_queue(sim, sim.entities[e].node)
+
+
+# -- the end of a thread
+
+
+@kernel
+def _release_private(sim, owner):
+    """The last thread of `owner` has exited: its private pages are dropped, in slot order."""
+    instance = sim.instances[MEMORY]
+    for slot in range(instance.first_slot, instance.first_slot + instance.size):
+        e = sim.slots[slot].holder
+        if e != NONE and sim.entities[e].private and sim.entities[e].owner == owner:
+            release_page(sim, e, EXIT)
+
+
+@kernel
+def _exit(sim, t):
+    end_burst(sim, t)
+    if not sim.plenty_cores:
+        leave_core(sim, t, EXIT)
+    become(sim, t, EXITED)
+    sim.threads[t].exit_ns = sim.now
+    sim.entities[t].state = GONE
+    sim.live -= 1
+    owner = sim.owners[sim.entities[t].owner]
+    owner.live -= 1
+    if owner.live == 0 and not sim.plenty_frames:
+        _release_private(sim, sim.entities[t].owner)
+
+
+# -- op by op
+
+
+@kernel
+def _act(sim, t, op):
+    """Carry out an op that takes no time on the core; False when the thread leaves it. `pc` is behind the op."""
+    if op.op == SLEEP:
+        if op.arg > 0:
+            _sleep(sim, t, sim.now + op.arg)
+            return False
+    elif op.op == SLEEP_UNTIL:
+        if op.arg > sim.now:
+            _sleep(sim, t, op.arg)
+            return False
+        end_burst(sim, t)
+        begin_burst(sim, t, op.arg)
+    elif op.op == WAIT:
+        channel = sim.channels[op.arg]
+        if channel.count == 0:
+            _block(sim, t, BLOCKED)
+            join_queue(sim, channel, t)
+            return False
+        channel.count -= 1
+    elif op.op == SIGNAL:
+        _signal(sim, op.arg)
+    elif op.op == YIELD_OP:
+        if not sim.plenty_cores:
+            leave_core(sim, t, YIELD)
+            return False
+    else:
+        _advise(sim, op)
+    return True
+
+
+@kernel
+def step(sim, t):
+    """Run thread `t` from its next op on, in place as long as nothing else is due before its completion."""
+    thread = sim.threads[t]
+    while True:
+        if thread.pc == thread.last or sim.ops[thread.pc].op == EXIT_OP:
+            _exit(sim, t)
+            return
+        op = sim.ops[thread.pc]
+        if op.op == COMPUTE:
+            thread.service_left = op.arg
+            thread.started = 1
+        elif op.op == READ or op.op == WRITE:
+            if not _touch(sim, t, op):
+                return
+        else:
+            thread.pc += 1
+            if not _act(sim, t, op):
+                return
+            continue
+        rest = left(thread)
+        if rest > 0:
+            if not comes_first(sim, sim.now + rest):
+                due(sim, t, sim.now + rest, COMPLETION)
+                return
+            sim.now += rest
+            charge(sim, t)
+        thread.started = 0
+        thread.pc += 1
+
+
+@kernel
+def complete(sim, t):
+    """What thread `t` had left is consumed: it goes on with the next op."""
+    charge(sim, t)
+    thread = sim.threads[t]
+    if thread.started:
+        thread.started = 0
+        thread.pc += 1
+    step(sim, t)

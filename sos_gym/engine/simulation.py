@@ -1,0 +1,391 @@
+"""One episode: a tape, settings and policies laid out as the records of `layout.py`."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .. import cpu, memory
+from ..kernel import attach
+from ..resource import DECISION, ENTITY, NONE, OWNER, SLOT, Op, Resource, Status
+from ..settings import Settings, SettingError
+from ..streams import stream
+from ..workload import Tape
+from .events import HORIZON, SCAN, WAKE, due, horizon_source, scan_source
+from .layout import (
+    BURST,
+    ENTRY,
+    INSTANCE,
+    NODE,
+    POLICY,
+    QUEUE,
+    RECENT,
+    SIM,
+    THREAD,
+    USER,
+    VERBS,
+    WAIT_BUCKETS,
+)
+from .loop import advance, kernel
+
+FIRST_TAU_NS = 1_000_000  # mean hold time before anything was held: one tick
+TOUCHES = (Op.READ, Op.WRITE)
+
+
+class StuckError(RuntimeError):
+    """Every thread that is left waits for a signal or a frame that can no longer come."""
+
+
+@kernel
+def _start(sims):
+    """Make the arrivals, the first scan and the horizon due."""
+    sim = sims[0]
+    for t in range(sim.threads_count):
+        due(sim, t, sim.threads[t].arrival_ns, WAKE)
+    if sim.scan_ns > 0:
+        due(sim, scan_source(sim), sim.scan_ns, SCAN)
+    if sim.horizon_ns > 0:
+        due(sim, horizon_source(sim), sim.horizon_ns, HORIZON)
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A compiled policy as the engine hosts it: addresses of its verbs, sizes of its scratch arrays."""
+
+    name: str
+    verbs: tuple[int, ...]  # addresses in the order of layout.VERBS, 0 = none
+    claim: int = 0
+    ints: tuple[int, int, int] = (0, 0, 0)  # fixed, per entity, per slot
+    floats: tuple[int, int, int] = (0, 0, 0)
+    needs_list: bool = False
+    needs_future: bool = False
+
+
+class Simulation:
+    """The state of one episode, and how to advance it.
+
+    Args:
+        tape: what the threads do.
+        settings: the numbers.
+        hosts: policies whose verbs are called.
+        driver: index of the host that decides; NONE: the caller does, through `advance`.
+        seed: of the policies' streams and of drawn costs.
+        listing: contenders are listed at every decision (else only when a host needs them).
+        observed: what only observations need is kept.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        settings: Settings,
+        hosts: Sequence[Host] = (),
+        driver: int = NONE,
+        seed: int = 0,
+        listing: bool = False,
+        observed: bool = False,
+        foresight: bool = False,
+    ):
+        refuse_pinned(tape, settings)
+        self.tape, self.settings, self.hosts = tape, settings, tuple(hosts)
+        self.record = np.zeros(1, SIM)
+        self.arrays: dict[str, np.ndarray] = {}
+        threads, pages = len(tape.threads), len(tape.pages)
+        self._lay_slots(threads)
+        self._lay_entities()
+        self._lay_queues(threads, pages)
+        self._lay_policies(seed)
+        self._set_scalars(driver, listing, observed, foresight, seed)
+        if self.record["prophets"][0]:
+            self._lay_futures()
+        else:
+            self._add(work=_EMPTY, next_use=_EMPTY, burst_end=_EMPTY, page_users=np.zeros(0, USER), first_user=_EMPTY)
+        self._attach()
+        _start(self.record)
+        self._constant = {"ops", "work", "next_use", "burst_end", "first_user"}
+
+    # -- running
+
+    def advance(self, choice: int = 0) -> None:
+        """Apply `choice`, a contender of the open decision if there is one, and run to the next decision or the end.
+
+        Raises:
+            StuckError: no thread can go on; the text names them.
+        """
+        advance(self.record, 0, choice)
+        if self.record["stuck"][0]:
+            raise StuckError(self._who_is_stuck())
+
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended or was truncated."""
+        return bool(self.record["finished"][0] or self.record["truncated"][0])
+
+    @property
+    def undecided(self) -> bool:
+        return bool(self.record["undecided"][0])
+
+    @property
+    def decision(self) -> np.void:
+        """The open decision, a DECISION record."""
+        return self.arrays["decision"][0]
+
+    @property
+    def contenders(self) -> np.ndarray:  # i4 (contenders,)
+        """The contenders of the open decision, in list order."""
+        return self.arrays["contenders"][: self.decision["count"]]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """A copy of everything that changes while the episode runs."""
+        changing = {name: array.copy() for name, array in self.arrays.items() if name not in self._constant}
+        return {"": self.record.copy(), **changing}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Put a `state()` of this simulation back."""
+        for name, array in state.items():
+            target = self.arrays[name] if name else self.record
+            target[...] = array
+        self._attach()  # the state may come from another process
+
+    def _who_is_stuck(self) -> str:
+        names = []
+        for t in np.flatnonzero(self.arrays["threads"]["exit_ns"] == NONE):
+            status = Status(self.arrays["threads"]["status"][t]).name.lower()
+            names.append(f"{self.tape.thread_name(int(t))} ({status})")
+        return (
+            f"stuck at {int(self.record['now'][0])} ns: nothing is due and no thread can go on: {', '.join(names)}; "
+            "give every WAIT a SIGNAL that does not depend on it"
+        )
+
+    # -- layout
+
+    def _add(self, **arrays: np.ndarray) -> None:
+        self.arrays.update(arrays)
+
+    def _lay_slots(self, threads: int) -> None:
+        """Frames first, node by node, then cores."""
+        settings = self.settings
+        counts = [settings.frames or (0,) * settings.nodes, settings.cores or (0,) * settings.nodes]
+        total = sum(map(sum, counts))
+        slots, nodes = np.zeros(total, SLOT), np.zeros(2 * settings.nodes, NODE)
+        instances = np.zeros(2, INSTANCE)
+        at = 0
+        for resource, per_node in enumerate(counts):
+            instances[resource]["first_slot"], instances[resource]["size"] = at, sum(per_node)
+            for node, count in enumerate(per_node):
+                nodes[resource * settings.nodes + node] = (at, count, count, 0, at - 1, 0)
+                slots["node"][at : at + count] = node
+                at += count
+        slots["holder"] = slots["last"] = slots["excluded"] = NONE
+        instances["tau_ns"] = FIRST_TAU_NS
+        instances["use_is_credit"] = memory.USE_IS_CREDIT, cpu.USE_IS_CREDIT
+        tape = self.tape
+        instances["first_entity"], instances["population"] = (threads, 0), (len(tape.pages), threads)
+        instances["first_waiting"] = (threads, 0)
+        vacant = np.arange(total, dtype=np.int32)
+        self._add(slots=slots, nodes=nodes, instances=instances, vacant_slots=vacant)
+
+    def _lay_entities(self) -> None:
+        tape, settings = self.tape, self.settings
+        threads, count = len(tape.threads), len(tape.threads) + len(tape.pages)
+        entities = np.zeros(count, ENTITY)
+        entities["id"] = np.arange(count)
+        for name in ("slot", "node", "last_user", "last_slot", "waiting_at", "hint_ns"):
+            entities[name] = NONE
+        of_threads, of_pages = entities[:threads], entities[threads:]
+        for name in ("owner", "weight", "affinity"):
+            of_threads[name] = tape.threads[name]
+        of_threads["home"] = first_homes(tape, settings)
+        for name in ("owner", "affinity", "file", "pinned", "private"):
+            of_pages[name] = tape.pages[name]
+        of_pages["weight"] = tape.owners["weight"][tape.pages["owner"]]
+        of_pages["turn_over"] = 1
+        owners = np.zeros((2, len(tape.owners)), OWNER)
+        owners["weight"] = tape.owners["weight"]
+        owners["live"] = np.bincount(tape.threads["owner"], minlength=len(tape.owners))
+        records = np.zeros(threads, THREAD)
+        for name in ("first", "last", "arrival_ns", "think_ns"):
+            records[name] = tape.threads[name]
+        records["pc"] = tape.threads["first"]
+        records["exit_ns"] = records["page"] = records["next"] = NONE
+        records["node"] = of_threads["home"]
+        self._add(entities=entities, owners=owners.reshape(-1), threads=records)
+
+    def _lay_queues(self, threads: int, pages: int) -> None:
+        tape = self.tape
+        slots = len(self.arrays["slots"])
+        empty = np.array((NONE, NONE, 0), QUEUE)
+        channels = np.full(len(tape.channels), empty)
+        channels["count"] = tape.channels
+        sources = threads + slots + 2
+        bursts = int(np.isin(tape.ops["op"], (Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT)).sum()) + threads
+        self._add(
+            pages=np.full(pages, empty),
+            channels=channels,
+            calendar=np.zeros(sources, ENTRY),
+            calendar_heap=np.zeros(sources + 1, np.int32),
+            agenda=np.zeros(slots + threads + pages, ENTRY),
+            agenda_heap=np.zeros(slots + threads + pages + 1, np.int32),
+            frame_queue=np.zeros(min(pages, threads) + 1, np.int32),
+            waiting=np.zeros(threads + pages, np.int32),
+            contenders=np.zeros(max(slots, threads, pages) + self.settings.nodes + 2, np.int32),
+            lanes=np.zeros(self.settings.lanes, np.int64),
+            advice=np.zeros(max(1, len(self.hosts)), np.int32),
+            decision=np.zeros(1, DECISION),
+            bursts=np.zeros(bursts, BURST),
+            waits=np.zeros(2 * WAIT_BUCKETS, np.int64),
+            recent=np.full(threads * RECENT, NONE, np.int32),
+            ops=tape.ops,
+        )
+
+    def _lay_policies(self, seed: int) -> None:
+        instances = self.arrays["instances"]
+        policies = np.zeros(2 * len(self.hosts), POLICY)
+        verbs = np.zeros(2 * len(self.hosts) * len(VERBS), np.int64)
+        for k, host in enumerate(self.hosts):
+            for resource in Resource:
+                i, instance = 2 * k + resource, instances[resource]
+                verbs[i * len(VERBS) : (i + 1) * len(VERBS)] = host.verbs
+                policy = policies[i]
+                policy["claim_at"] = host.claim
+                policy["seed"] = stream(seed, f"policy {host.name}").integers(1 << 62)
+                policy["needs_list"], policy["needs_future"] = host.needs_list, host.needs_future
+                policy["first_slot"], policy["slots_count"] = instance["first_slot"], instance["size"]
+                policy["first_entity"], policy["entities_count"] = instance["first_entity"], instance["population"]
+                policy["use_is_credit"] = instance["use_is_credit"]
+                sizes = 1, int(instance["population"]) + int(instance["first_entity"]), len(self.arrays["slots"])
+                ints = np.zeros(int(np.dot(host.ints, sizes)), np.int64)
+                floats = np.zeros(int(np.dot(host.floats, sizes)), np.float64)
+                self.arrays[f"ints {i}"], self.arrays[f"floats {i}"] = ints, floats
+        self._add(policies=policies, verbs=verbs)
+
+    def _attach(self) -> None:
+        """Write the arrays' addresses into the records."""
+        attach(self.record, {name: array for name, array in self.arrays.items() if name + "_at" in SIM.names})
+        shared = ("entities", "slots", "nodes", "vacant_slots", "contenders", "waiting")
+        for i in range(len(self.arrays["policies"])):
+            half = len(self.arrays["owners"]) // 2
+            arrays = {name: self.arrays[name] for name in shared}
+            arrays["owners"] = self.arrays["owners"][(i % 2) * half : (i % 2 + 1) * half]
+            arrays["ints"], arrays["floats"] = self.arrays[f"ints {i}"], self.arrays[f"floats {i}"]
+            attach(self.arrays["policies"][i : i + 1], arrays)
+
+    def _set_scalars(self, driver: int, listing: bool, observed: bool, foresight: bool, seed: int) -> None:
+        settings, record = self.settings, self.record
+        costs = drawn_costs(settings, seed)
+        for name in ("switch_ns", "move_near_ns", "move_far_ns", "page_move_ns", "minor_fault_ns", "first_touch_ns"):
+            record[name] = costs[name]
+        for name in ("swap_in_ns", "write_back_ns", "local_line_ns"):
+            record[name] = costs[name]
+        for name in ("tick_ns", "scan_ns", "hint_ns", "horizon_ns"):
+            record[name] = getattr(settings, name) or 0
+        threads = len(self.tape.threads)
+        cores = sum(settings.cores) if settings.cores else threads
+        record["shootdown_ns"] = costs["shootdown_ns"] + costs["shootdown_core_ns"] * cores
+        record["remote_excess_ns"] = max(0, costs["remote_line_ns"] - costs["local_line_ns"])
+        record["plenty_cores"], record["plenty_frames"] = settings.cores is None, settings.frames is None
+        record["tiers"], record["reclaim_local"] = settings.tiers, settings.reclaim == "local"
+        record["nodes_count"], record["threads_count"], record["live"] = settings.nodes, threads, threads
+        record["hosted"], record["driver"] = len(self.hosts), driver
+        record["listing"] = listing or any(host.needs_list for host in self.hosts)
+        record["prophets"] = foresight or any(host.needs_future for host in self.hosts)
+        record["observed"] = observed
+        record["timers"] = threads
+        record["rescue_ns"] = NONE
+
+    def _lay_futures(self) -> None:
+        self._add(**futures(self.tape, int(self.record["local_line_ns"][0])))
+
+
+_EMPTY = np.zeros(0, np.int64)
+
+
+def drawn_costs(settings: Settings, seed: int) -> dict[str, int]:
+    """The costs of an episode, each scaled by its own log-uniform draw when `cost_scale` is given."""
+    scale = np.ones(len(settings.costs))
+    if settings.cost_scale is not None:
+        scale = np.exp(stream(seed, "costs").uniform(*np.log(settings.cost_scale), len(scale)))
+    return {name: round(getattr(settings, name) * factor) for name, factor in zip(settings.costs, scale, strict=True)}
+
+
+def first_homes(tape: Tape, settings: Settings) -> np.ndarray:  # int (threads,)
+    """Thread i starts at the (i mod n)-th of the n nodes with cores that it may run on.
+
+    Raises:
+        SettingError: a thread or page may be on no node at all.
+    """
+    cores = settings.cores or tuple(int(node == 0 or not settings.tiers) for node in range(settings.nodes))
+    homes = []
+    masks = {}
+    for t, mask in enumerate(tape.threads["affinity"].tolist()):
+        nodes = masks.get(mask)
+        if nodes is None:
+            nodes = masks[mask] = [node for node, count in enumerate(cores) if count and mask >> node & 1]
+        if not nodes:
+            name = f"affinity of {tape.thread_name(t)}"
+            raise SettingError(name, bin(mask), f"a mask over nodes with cores {cores}", "allow it one of them")
+        homes.append(nodes[t % len(nodes)])
+    return np.array(homes)
+
+
+def refuse_pinned(tape: Tape, settings: Settings) -> None:
+    """Pinned pages must leave a frame on every set of nodes that some page is restricted to.
+
+    Raises:
+        SettingError: else the tape could not finish.
+    """
+    if settings.frames is None or not len(tape.pages):
+        return
+    masks, of_page = np.unique(tape.pages["affinity"], return_inverse=True)
+    pinned = np.bincount(of_page, tape.pages["pinned"], len(masks)).astype(int)
+    for mask in masks.tolist():
+        frames = sum(count for node, count in enumerate(settings.frames) if mask >> node & 1)
+        # pages that may be elsewhere can still be pinned here, so they count: the safe side
+        crowd = sum(int(n) for other, n in zip(masks.tolist(), pinned, strict=True) if other & mask)
+        if frames == 0:
+            raise SettingError("affinity of a page", bin(mask), f"a mask over nodes with frames {settings.frames}",
+                               "allow it one of them")
+        if crowd >= frames:
+            raise SettingError("frames", settings.frames, f"more than the {crowd} pinned pages that may lie on nodes "
+                               f"{bin(mask & ((1 << settings.nodes) - 1))}", "add frames or pin fewer pages")
+
+
+@cache
+def _touch_ops() -> np.ndarray:
+    return np.array(TOUCHES, np.uint8)
+
+
+def futures(tape: Tape, local_line_ns: int) -> dict[str, np.ndarray]:
+    """What `futures.py` walks along: work before each op, next use of its page, end of its burst; users per page."""
+    ops, op = tape.ops, tape.ops["op"]
+    touches = np.isin(op, _touch_ops())
+    thread = np.repeat(np.arange(len(tape.threads)), tape.threads["last"] - tape.threads["first"])
+    cost = np.where(op == Op.COMPUTE, ops["arg"], 0)
+    cost = np.where(touches, tape.threads["think_ns"][thread] + ops["lines"].astype(np.int64) * local_line_ns, cost)
+    work = np.concatenate(([0], np.cumsum(cost)))
+    ends = np.isin(op, np.array((Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT, Op.EXIT), np.uint8))
+    position = np.arange(len(ops))
+    stop = np.where(ends, position, len(ops))
+    burst_end = np.minimum(np.minimum.accumulate(stop[::-1])[::-1], tape.threads["last"][thread])
+    burst_end = np.append(burst_end, len(ops))
+    where = position[touches]
+    key = ops["arg"][touches] * len(tape.threads) + thread[touches]
+    order = np.argsort(key, kind="stable")
+    sorted_key, sorted_where = key[order], where[order]
+    same = sorted_key[1:] == sorted_key[:-1]
+    next_use = np.full(len(ops), NONE, np.int64)
+    next_use[sorted_where[:-1][same]] = sorted_where[1:][same]
+    first = np.concatenate(([True], ~same)) if len(key) else np.zeros(0, bool)
+    users = np.zeros(int(first.sum()), USER)
+    users["position"] = sorted_where[first]
+    users["thread"] = sorted_key[first] % len(tape.threads)
+    page = sorted_key[first] // len(tape.threads)
+    first_user = np.searchsorted(page, np.arange(len(tape.pages) + 1))
+    return {
+        "work": work.astype(np.int64),
+        "next_use": next_use,
+        "burst_end": burst_end.astype(np.int64),
+        "page_users": users,
+        "first_user": first_user.astype(np.int64),
+    }

@@ -1,0 +1,109 @@
+"""The contract of a policy, its card, and the picks that a bare claim gets for free.
+
+A compiled policy is a set of kernels over the five verbs, blind to which resource it serves:
+
+    want(my, entity, home, why, now)        it begins to want a slot
+    hold(my, entity, slot, why, now)        it gets one (why MOVE: it only changed its node)
+    use(my, entity, amount, why, now)       it used it (ns of a core, lines of a page; why COLD: it cooled)
+    release(my, entity, slot, why, now)     it lost or left it
+    pick(my, decision) -> contender         a choice is due
+
+`my` is a POLICY record: entities, owners, slots, contenders (the engine's, read only) and ints, floats (its own,
+zero at the start). A policy that is only a claim gives `claim(my, entity, now, number) -> (claim, tie breaker)`:
+ADMIT takes the strongest, EVICT the weakest. Ties: ADMIT the holder, then the earliest want; EVICT the wanter, then
+the least recently used. A vacancy is weaker than every entity; of several the nearest, then the lowest slot.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from ..engine.layout import CLAIM_SIGNATURE, PICK_SIGNATURE, VERB_SIGNATURE, VERBS, claim_at
+from ..engine.simulation import Host
+from ..kernel import address_of, kernel
+from ..resource import Kind, NONE
+
+EVICT = int(Kind.EVICT)
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """A policy: its card and its kernels.
+
+    `ints` and `floats` size the scratch arrays: fixed, per entity, per slot.
+    """
+
+    name: str
+    summary: str
+    on_cores: str
+    on_frames: str
+    reads: str
+    source: str
+    aliases: tuple[str, ...] = ()
+    ties: str = "ADMIT: the holder, then the earliest want; EVICT: the wanter, then the least recently used"
+    not_to_be_confused: str = ""
+    want: Callable | None = None
+    hold: Callable | None = None
+    use: Callable | None = None
+    release: Callable | None = None
+    pick: Callable | None = None
+    claim: Callable | None = None
+    ints: tuple[int, int, int] = (0, 0, 0)
+    floats: tuple[int, int, int] = (0, 0, 0)
+    needs_list: bool = True
+    needs_future: bool = False
+
+    @property
+    def privileged(self) -> bool:
+        """Whether it knows the future."""
+        return self.needs_future
+
+    def host(self) -> Host:
+        """The policy as the engine takes it; compiles its kernels when the disk cache has none."""
+        kernels = [getattr(self, verb) for verb in VERBS]
+        if self.pick is None:
+            kernels[-1] = pick_by_claim
+        signatures = [VERB_SIGNATURE] * 4 + [PICK_SIGNATURE]
+        return Host(
+            name=self.name,
+            verbs=tuple(map(address_of, kernels, signatures)),
+            claim=address_of(self.claim, CLAIM_SIGNATURE),
+            ints=self.ints,
+            floats=self.floats,
+            needs_list=self.needs_list,
+            needs_future=self.needs_future,
+        )
+
+
+@kernel
+def _breaks_tie(my, decision, e, best):
+    """Whether `e` beats `best` when their claims are equal."""
+    a, b = my.entities[e], my.entities[best]
+    if e == decision.entity or best == decision.entity:
+        return e == decision.entity
+    if decision.kind == EVICT:
+        return a.use_seq < b.use_seq
+    return a.want_seq < b.want_seq
+
+
+@kernel
+def pick_by_claim(my, decision):
+    """A scan over all legal contenders, in list order."""
+    claim = claim_at(my.claim_at)
+    sign = -1.0 if decision.kind == EVICT else 1.0
+    best, best_claim, best_second = NONE, 0.0, 0.0
+    for i in range(decision.count):
+        e = my.contenders[i]
+        if e < 0:
+            if decision.kind == EVICT:
+                return e
+            continue
+        first, second = claim(my, my.entities[e], decision.now, decision.number)
+        first, second = sign * first, sign * second
+        if (
+            best == NONE
+            or first > best_claim
+            or (first == best_claim and second > best_second)
+            or (first == best_claim and second == best_second and _breaks_tie(my, decision, e, best))
+        ):
+            best, best_claim, best_second = e, first, second
+    return best

@@ -1,0 +1,167 @@
+"""Policies that are only a claim: one kernel and one card each."""
+
+import math
+
+from ..kernel import kernel
+from ..resource import NONE
+from . import heap
+from .base import Policy
+
+FOREVER = math.inf
+
+
+@kernel
+def age(my, entity, now):
+    """The gap so far: ns since a page's last use, ns of service in a thread's burst."""
+    return now - entity.last_use if my.use_is_credit > 0 else entity.attained
+
+
+@kernel
+def turns_claim(my, entity, now, number):
+    if entity.slot == NONE:
+        return float(now - entity.want_ns), -float(entity.want_seq)
+    if not entity.turn_over:
+        return FOREVER, 0.0
+    return -float(now - entity.hold_ns), float(entity.hold_seq)
+
+
+@kernel
+def seniority_claim(my, entity, now, number):
+    return -float(entity.spell_seq), 0.0
+
+
+@kernel
+def recency_claim(my, entity, now, number):
+    return float(entity.use_seq), 0.0
+
+
+@kernel
+def frequency_claim(my, entity, now, number):
+    return float(entity.uses), float(entity.use_seq)
+
+
+@kernel
+def priority_claim(my, entity, now, number):
+    return float(entity.weight), 0.0
+
+
+@kernel
+def gap_claim(my, entity, now, number):
+    return -float(max(entity.last_gap, age(my, entity, now))), 0.0
+
+
+@kernel
+def clairvoyant_claim(my, entity, now, number):
+    return -float(entity.future), 0.0
+
+
+@kernel
+def mixed(x):
+    """A bijection of 64 bits that scatters (splitmix64: Steele, Lea, Flood, OOPSLA 2014)."""
+    x = (x ^ ((x >> 30) & 0x3FFFFFFFF)) * -4658895280553007687  # 0xBF58476D1CE4E5B9
+    x = (x ^ ((x >> 27) & 0x1FFFFFFFFF)) * -7723592293110705685  # 0x94D049BB133111EB
+    return x ^ ((x >> 31) & 0x1FFFFFFFF)
+
+
+@kernel
+def uniform(seed, number, e):
+    """A fraction in (0, 1) from the seed, the number of the decision and the entity."""
+    scattered = mixed(mixed(mixed(seed) + number) + e)
+    return (float((scattered >> 11) & 0x1FFFFFFFFFFFFF) + 0.5) / 9007199254740992.0  # 2**53
+
+
+@kernel
+def lottery_claim(my, entity, now, number):
+    return math.log(uniform(my.seed, number, entity.id)) / entity.weight, 0.0
+
+
+def _by_heap(**card) -> Policy:  # type: ignore[no-untyped-def]
+    """A claim that a heap serves: time alone never changes the order of two holders."""
+    verbs = {"hold": heap.hold, "use": heap.use, "release": heap.release, "pick": heap.pick}
+    return Policy(**card, **verbs, ints=heap.INTS, floats=heap.FLOATS, needs_list=False)
+
+
+TURNS = _by_heap(
+    name="turns",
+    aliases=("fifo", "round_robin"),
+    summary="everybody holds a slot in turn",
+    on_cores="round robin, exact; the quantum is tick_ns and counts from dispatch",
+    on_frames="FIFO replacement, exact",
+    reads="want_ns, hold_ns, turn_over",
+    not_to_be_confused="SCHED_FIFO, which is `seniority`: `fifo` is the replacement rule, on cores that is round robin",
+    source="Belady, IBM Systems Journal 5(2), 1966 (FIFO); Kleinrock, 1964 (round robin)",
+    claim=turns_claim,
+)
+SENIORITY = Policy(
+    name="seniority",
+    aliases=("fcfs", "sched_fifo"),
+    summary="first come, first served; never takes a slot away for a newcomer",
+    on_cores="FCFS, which is SCHED_FIFO at one priority",
+    on_frames="LIFO: the page that faulted last goes first. Silly: a newcomer is the likeliest to be used",
+    reads="spell_seq",
+    source="sched(7)",
+    claim=seniority_claim,
+)
+RECENCY = _by_heap(
+    name="recency",
+    aliases=("lru",),
+    summary="what was used last stays",
+    on_cores="warmest first: the thread that ran last runs on, others may starve",
+    on_frames="LRU, exact",
+    reads="use_seq",
+    source="Mattson et al., IBM Systems Journal 9(2), 1970",
+    claim=recency_claim,
+)
+FREQUENCY = _by_heap(
+    name="frequency",
+    aliases=("lfu",),
+    summary="what was used most since it got its slot stays; then what was used last",
+    on_cores="busiest first: whoever was given most slices gets the next",
+    on_frames="LFU in cache (counts start anew at each fault), ties by LRU",
+    reads="uses, use_seq",
+    source="Aho, Denning, Ullman, JACM 18(1), 1971",
+    claim=frequency_claim,
+)
+PRIORITY = _by_heap(
+    name="priority",
+    aliases=(),
+    summary="the greater weight, then recency",
+    on_cores="static priority; a waker preempts only a strictly lower one",
+    on_frames="priority paging: LRU among the pages of the lightest owner",
+    reads="weight, use_seq",
+    source="sched(7); Solaris 7 priority paging",
+    claim=priority_claim,
+)
+GAP = Policy(
+    name="gap",
+    aliases=("reuse_distance",),
+    summary="the shortest max(last gap, age) stays",
+    on_cores="short burst first, judged by the last burst, or the present one when that is longer",
+    on_frames="least estimated time to the next use",
+    reads="last_gap; age: ns since last use (pages), ns of service in this burst (threads)",
+    source="DESIGN 1; on pages close to LIRS's inter-reference recency (Jiang, Zhang, SIGMETRICS 2002)",
+    claim=gap_claim,
+)
+LOTTERY = Policy(
+    name="lottery",
+    aliases=("random",),
+    summary="chance in proportion to weight",
+    on_cores="lottery scheduling: P(win) = weight / sum of weights",
+    on_frames="weighted random replacement: light owners lose pages sooner",
+    reads="weight; u = hash(seed, decision number, entity)",
+    ties="none: log(u)/weight is distinct",
+    source="Waldspurger, Weihl, OSDI 1994; log(u)/weight: Efraimidis, Spirakis, IPL 97, 2006",
+    claim=lottery_claim,
+)
+CLAIRVOYANT = Policy(
+    name="clairvoyant",
+    aliases=("belady", "min", "srpt"),
+    summary="the nearest future first; knows the tape, not a bound",
+    on_cores="SRPT: least own work left in this burst",
+    on_frames="Belady's MIN: the page used farthest ahead (own-thread work) goes",
+    reads="future (privileged)",
+    source="Belady, 1966; Schrage, Operations Research 16(3), 1968",
+    claim=clairvoyant_claim,
+    needs_future=True,
+)
+POLICIES = (TURNS, SENIORITY, RECENCY, FREQUENCY, PRIORITY, GAP, LOTTERY, CLAIRVOYANT)

@@ -1,0 +1,84 @@
+"""Policies by name and alias, and the decorator that adds one in a line."""
+
+import difflib
+import inspect
+from collections.abc import Callable
+
+from ..kernel import kernel
+from ..ranges import SettingError
+from . import claims
+from .base import Policy
+from .fair_share import FAIR_SHARE
+from .second_chance import SECOND_CHANCE
+
+_POLICIES: dict[str, Policy] = {policy.name: policy for policy in (*claims.POLICIES, FAIR_SHARE, SECOND_CHANCE)}
+
+
+def policies() -> dict[str, Policy]:
+    """All policies by their canonical name; each is its own card."""
+    return dict(sorted(_POLICIES.items()))
+
+
+def _names() -> dict[str, str]:
+    """Every name and alias, lower case, to the canonical name."""
+    return {alias: policy.name for policy in _POLICIES.values() for alias in (policy.name, *policy.aliases)}
+
+
+def policy_named(name: str) -> Policy:
+    """The policy of a name or alias.
+
+    Raises:
+        SettingError: unknown; with did-you-mean.
+    """
+    names = _names()
+    if not isinstance(name, str) or name.lower() not in names:
+        near = difflib.get_close_matches(str(name), names, 1)
+        remedy = f"did you mean {near[0]!r}?" if near else "see `sos-gym policies`"
+        raise SettingError("policy", name, "a registered policy or alias", remedy)
+    return _POLICIES[names[name.lower()]]
+
+
+def claim(name: str, summary: str, needs_future: bool = False) -> Callable[[Callable], Callable]:
+    """Register a policy that is one claim: a function of `(entity, now)` that returns a number.
+
+    The entity is a record of `resource.ENTITY`. ADMIT takes the strongest claim, EVICT the weakest. Compiled on
+    first use.
+
+    Raises:
+        SettingError: the name is taken, or the function does not take `(entity, now)`.
+    """
+
+    def register(function: Callable) -> Callable:
+        if name in _names() and getattr(_POLICIES.get(name), "source", "") != _where(function):
+            raise SettingError("name", name, "a name that is not taken", "choose another one")
+        if list(inspect.signature(function).parameters) != ["entity", "now"]:
+            raise SettingError("claim", function.__name__, "a function of (entity, now)", "name its arguments so")
+        inner = kernel(function)
+
+        def full(my, entity, now, number):  # type: ignore[no-untyped-def]
+            return float(inner(entity, now)), 0.0
+
+        _POLICIES[name] = Policy(
+            name=name,
+            summary=summary,
+            on_cores="as it says",
+            on_frames="as it says",
+            reads="entity, now",
+            source=_where(function),
+            claim=_in_memory(full),
+            needs_future=needs_future,
+        )
+        return function
+
+    return register
+
+
+def _where(function: Callable) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _in_memory(function: Callable) -> Callable:
+    """A kernel without disk cache: it closes over the user's function, which the cache would not see change."""
+    import numba
+
+    return numba.njit(function)

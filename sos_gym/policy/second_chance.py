@@ -1,0 +1,94 @@
+"""Second chance: a queue in which whoever used its slot goes round once more (CLOCK)."""
+
+from ..engine.legality import legal_holder, vacancy_for
+from ..kernel import kernel
+from ..resource import Kind, NONE, Why
+from .base import Policy
+from .queue import append, head_of, next_of, remove
+
+ADMIT = int(Kind.ADMIT)
+MOVE, COLD, HINT = int(Why.MOVE), int(Why.COLD), int(Why.HINT)
+
+
+@kernel
+def _bit(my, e):
+    return my.ints.size - my.entities.size + e
+
+
+@kernel
+def hold(my, entity, slot, why, now):
+    if why != MOVE:
+        append(my, entity)
+        my.ints[_bit(my, entity)] = 0
+
+
+@kernel
+def use(my, entity, amount, why, now):
+    my.ints[_bit(my, entity)] = why != COLD
+
+
+@kernel
+def release(my, entity, slot, why, now):
+    remove(my, entity)
+
+
+@kernel
+def _victim(my, decision):
+    """The hand goes round: a set bit is cleared and its page goes to the back; the illegal are stepped over."""
+    e = head_of(my)
+    while True:
+        behind = next_of(my, e)
+        if legal_holder(my, decision, e):
+            if not my.ints[_bit(my, e)]:
+                return e
+            my.ints[_bit(my, e)] = 0
+            remove(my, e)
+            append(my, e)
+        e = behind if behind != NONE else head_of(my)
+
+
+@kernel
+def _earliest_waiter(my, decision):
+    best = NONE
+    for i in range(decision.count):
+        e = my.contenders[i]
+        if e >= 0 and e != decision.entity:
+            if best == NONE or my.entities[e].want_seq < my.entities[best].want_seq:
+                best = e
+    return best
+
+
+@kernel
+def pick(my, decision):
+    """EVICT: the hand's victim, unless a newcomer may wait. ADMIT: a holder that used its slot gets one more turn."""
+    if decision.kind == ADMIT:
+        holder = decision.entity
+        if holder != NONE and my.ints[_bit(my, holder)]:
+            my.ints[_bit(my, holder)] = 0
+            return holder
+        return _earliest_waiter(my, decision)
+    if decision.cause != HINT:
+        slot = vacancy_for(my, decision)
+        if slot != NONE:
+            return -1 - slot
+        if decision.may_wait:
+            return decision.entity
+    return _victim(my, decision)
+
+
+SECOND_CHANCE = Policy(
+    name="second_chance",
+    aliases=("clock",),
+    summary="a queue; whoever used its slot goes round once more",
+    on_cores="round robin in which every thread that used its slice is kept for a second one; a waker waits",
+    on_frames="CLOCK, exact; a page is loaded with its bit at 0",
+    reads="order of holds, one bit per entity",
+    ties="none: the queue orders",
+    source="Corbató, MIT Project MAC, 1968",
+    hold=hold,
+    use=use,
+    release=release,
+    pick=pick,
+    ints=(2, 3, 0),
+    needs_list=False,
+)

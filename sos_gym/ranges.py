@@ -1,0 +1,58 @@
+"""Declare a setting on one line: default, unit, range, meaning."""
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+
+class SettingError(ValueError):
+    """A setting that makes no sense; the text names it, its value, what is allowed and the remedy."""
+
+    def __init__(self, name: str, value: object, allowed: str, remedy: str):
+        super().__init__(f"{name}={value!r} is not allowed: it must be {allowed}; {remedy}")
+
+
+def setting(
+    default: Any,
+    unit: str,
+    low: float | None = None,
+    high: float | None = None,
+    help: str = "",
+    choices: Sequence[str] = (),
+    cost: bool = False,
+    many: bool = False,
+    optional: bool = False,
+) -> Any:
+    """A dataclass field whose value is checked: a number in [low, high], one of `choices`, or free.
+
+    `many` allows a sequence too; `optional` and a default of None allow None; `cost` lets `cost_scale` randomise it.
+    """
+
+    def accept(name: str, value: Any) -> Any:
+        if value is None and (optional or default is None):
+            return None
+        if choices:
+            if value not in choices:
+                raise SettingError(name, value, "one of " + ", ".join(choices), "choose one of these")
+            return value
+        if low is None or (many and isinstance(value, Sequence) and not isinstance(value, str)):
+            return value
+        return _number(name, value, low, high, isinstance(default, float))
+
+    metadata = {"unit": unit, "low": low, "high": high, "help": help, "choices": choices, "cost": cost}
+    return dataclasses.field(default=default, metadata={**metadata, "accept": accept})
+
+
+def _number(name: str, value: Any, low: float, high: float | None, real: bool) -> float | int:
+    allowed = f"{'a number' if real else 'an integer'} in [{low}, {high}]"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise SettingError(name, value, allowed, "pass a finite number")
+    if not real and value != int(value):
+        raise SettingError(name, value, allowed, "pass a whole number")
+    if value < low or (high is not None and value > high):
+        raise SettingError(name, value, allowed, "choose a value in that range")
+    return float(value) if real else int(value)
+
+

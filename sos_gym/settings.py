@@ -1,0 +1,93 @@
+"""The numbers of an environment: each with unit, range, default and source.
+
+`Settings` joins what `cpu.py` and `memory.py` say about their resource with what belongs to neither; every field is a
+keyword of `gym.make`.
+"""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from .cpu import CpuSettings
+from .memory import MemorySettings
+from .ranges import SettingError, setting
+
+MOST_NODES = 16
+REWARDS = ("progress", "stall", "foresight")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EpisodeSettings:
+    """What belongs to neither resource."""
+
+    nodes: int = setting(2, "nodes", 1, MOST_NODES, "NUMA nodes; cores and frames are split evenly over them")
+    rows: int = setting(16, "rows", 4, 1024, "K, candidates shown per decision")
+    reward: str = setting("progress", "", choices=REWARDS, help="what a step pays, see docs/environments.md")
+    reward_scale_ns: int = setting(1_000_000, "ns", 1, 1 << 50, "ns of weighted stall that cost 1")
+    discount_ns: int = setting(100_000_000, "ns", 1, 1 << 50, "tau of info['discount'] = exp(-dt/tau)")
+    stall_per_service: float = setting(
+        0.5, "", 0.0, 1e6, "rho, reward per ns of service in 'progress': the stall per service under lottery"
+    )
+    horizon_ns: int | None = setting(None, "ns", 1, 1 << 60, "simulated time after which an episode is truncated")
+    cost_scale: tuple | None = setting(
+        None, "", help="(low, high): each cost is multiplied by a log-uniform draw per episode"
+    )
+
+    def __post_init__(self) -> None:
+        if self.cost_scale is None:
+            return
+        pair = tuple(self.cost_scale)
+        if len(pair) != 2 or not all(math.isfinite(x) and x > 0 for x in pair) or pair[0] > pair[1]:
+            raise SettingError("cost_scale", self.cost_scale, "two numbers 0 < low <= high", "pass e.g. (0.5, 2.0)")
+        object.__setattr__(self, "cost_scale", pair)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(CpuSettings, MemorySettings, EpisodeSettings):
+    """All numbers of one environment."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, field.metadata["accept"](field.name, getattr(self, field.name)))
+        EpisodeSettings.__post_init__(self)
+        for name in ("cores", "frames"):
+            object.__setattr__(self, name, self._per_node(name))
+
+    def _per_node(self, name: str) -> tuple[int, ...] | None:
+        """`cores` and `frames` as one number per node."""
+        given = getattr(self, name)
+        if given is None:
+            return None
+        counts = tuple(given) if isinstance(given, Iterable) else _split(given, self.nodes)
+        if len(counts) != self.nodes or any(not isinstance(n, int) or n < 0 for n in counts) or sum(counts) < 1:
+            raise SettingError(
+                name, given, f"a total >= 1, or {self.nodes} numbers >= 0 with a sum >= 1", "one number per node"
+            )
+        return counts
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """Names of the settings that `cost_scale` randomises."""
+        return tuple(f.name for f in dataclasses.fields(self) if f.metadata["cost"])
+
+
+def _split(total: int, nodes: int) -> tuple[int, ...]:
+    """As even as it goes, the first nodes take the rest: 5 over 2 nodes is (3, 2)."""
+    return tuple(total // nodes + (node < total % nodes) for node in range(nodes))
+
+
+def build_settings(given: dict[str, Any]) -> Settings:
+    """Settings from keywords; an unknown one gets did-you-mean.
+
+    Raises:
+        SettingError: a name or value that makes no sense.
+    """
+    known = [field.name for field in dataclasses.fields(Settings)]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else "see sos_gym.settings.Settings"
+            raise SettingError(name, given[name], "a known setting", remedy)
+    return Settings(**given)

@@ -1,0 +1,105 @@
+"""Tapes as files: one compressed .npz, a column per field."""
+
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sos_gym.workload.layout import CHANNELS, OPS, OWNERS, PAGES, THREADS, TapeError, named
+
+FORMAT = "sos_gym.tape"
+VERSION = 1
+TABLES = {"ops": OPS, "threads": THREADS, "pages": PAGES, "owners": OWNERS}
+
+
+def write(path: str | os.PathLike, tables: dict[str, np.ndarray], card: dict, names: tuple[str, ...]) -> Path:
+    """Write a tape's arrays; the file appears whole or not at all."""
+    path = Path(path)
+    columns = {
+        f"{t}.{field}": np.ascontiguousarray(tables[t][field]) for t, kind in TABLES.items() for field in named(kind)
+    }
+    columns["channels"] = tables["channels"]
+    header = {"format": FORMAT, "version": VERSION, "card": card, "thread_names": list(names)}
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez_compressed(file, header=_text(json.dumps(header)), **columns)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return path
+
+
+def read(path: str | os.PathLike) -> dict[str, Any]:
+    """A tape's arrays, card and thread names, as keywords of `Tape`."""
+    with _opened(path) as archive:
+        header = _header(path, archive)
+        try:
+            tables = {name: _table(archive, name, kind) for name, kind in TABLES.items()}
+            channels = archive["channels"].astype(CHANNELS, casting="safe")
+        except (*_BROKEN, KeyError, TypeError) as error:
+            raise TapeError(f"{path} is damaged ({error}); record or save the tape again") from error
+    return {**tables, "channels": channels, "card": header["card"], "thread_names": tuple(header["thread_names"])}
+
+
+def read_card(path: str | os.PathLike) -> dict:
+    """A tape's card alone, without reading its ops."""
+    with _opened(path) as archive:
+        return _header(path, archive)["card"]
+
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError)
+
+
+def _opened(path: str | os.PathLike):
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise
+    except _BROKEN as error:
+        raise TapeError(f"{path} is not a tape, or is cut short ({error}); allowed: files of Tape.save") from error
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise TapeError(f"{path} is a bare array, not a tape; build one with Tape.from_references and save it")
+    return archive
+
+
+def _header(path: str | os.PathLike, archive) -> dict:
+    try:
+        header = json.loads(archive["header"].tobytes())
+        kind, version = header["format"], header["version"]
+    except (*_BROKEN, KeyError, TypeError) as error:
+        raise TapeError(f"{path} has no tape header ({error}); allowed: files of Tape.save") from error
+    if kind != FORMAT or version != VERSION:
+        raise TapeError(
+            f"{path} is {kind} version {version}; allowed: {FORMAT} version {VERSION}; "
+            "save it again with this version of sos_gym"
+        )
+    return header
+
+
+def _table(archive, name: str, kind: np.dtype) -> np.ndarray:
+    columns = {field: archive[f"{name}.{field}"] for field in named(kind)}
+    lengths = {field: column.shape for field, column in columns.items()}
+    if len(set(lengths.values())) != 1 or any(len(shape) != 1 for shape in lengths.values()):
+        raise ValueError(f"columns of {name} differ in length: {lengths}")
+    table = np.zeros(next(iter(lengths.values())), kind)
+    for field, column in columns.items():
+        table[field] = column.astype(kind[field], casting="safe")
+    return table
+
+
+def _text(text: str) -> np.ndarray:  # u1 (bytes,)
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,164 @@
+"""The registry of workloads: cards, parameters with their ranges, seeded draws."""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from sos_gym.workload import recordings
+from sos_gym.workload.tape import Tape, TapeError
+
+SIDES = ("memory", "cpu", "joint", "tier")
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that a family takes; it is an integer if its default is one."""
+
+    default: int | float
+    unit: str  # "" = a pure number
+    low: int | float
+    high: int | float
+    effect: str  # of more of it
+
+    def accept(self, name: str, value: Any) -> int | float:
+        """`value` as this parameter's type, or an error that says what would do."""
+        kind = type(self.default)
+        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        if not number or not self.low <= value <= self.high or value != kind(value):
+            raise TapeError(
+                f"{name} is {value!r}; allowed: {'whole ' if kind is int else ''}numbers from {self.low} to "
+                f"{self.high}{f' {self.unit}' if self.unit else ''}; the default is {self.default}"
+            )
+        return kind(value)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a workload is, for people, docs and the leaderboard."""
+
+    name: str
+    side: str  # of SIDES
+    summary: str
+    source: str
+    parameters: dict[str, Parameter]
+    recorded: bool = False  # a recording has neither parameters nor draws
+
+
+@dataclass(frozen=True)
+class Family:
+    """A card and what draws its tapes."""
+
+    card: Card
+    draw: Callable[..., Tape]  # (rng, **parameters)
+
+
+FAMILIES: dict[str, Family] = {}
+
+
+def family(name: str, side: str, summary: str, source: str, **parameters: Parameter) -> Callable:
+    """Register a function (rng, **parameters) -> Tape as a named family."""
+
+    def register(draw: Callable[..., Tape]) -> Callable[..., Tape]:
+        FAMILIES[name] = Family(Card(name, side, summary, source, parameters), draw)
+        return draw
+
+    return register
+
+
+def workloads() -> dict[str, Card]:
+    """Name -> card of every family and every shipped recording."""
+    recorded = {
+        name: Card(name, card["side"], card["summary"], card["source"], {}, recorded=True)
+        for name, card in recordings.cards().items()
+    }
+    return {name: entry.card for name, entry in FAMILIES.items()} | recorded
+
+
+def workload(name: str, seed: int = 0, split: str | None = None, **parameters: Any) -> Tape:
+    """The tape of a named workload; the same arguments give the same tape everywhere.
+
+    The stream is SeedSequence([seed, crc32(name)]); a split ("train", "val", "test") adds crc32(split), so that
+    splits never share a draw. A recording is one tape: it takes no parameters and no split, and ignores the seed.
+    """
+    if name not in FAMILIES:
+        return _recording(name, split, parameters)
+    entry = FAMILIES[name]
+    settings = _settings(entry.card, parameters)
+    tape = entry.draw(np.random.Generator(np.random.PCG64(_stream(name, seed, split))), **settings)
+    card = {
+        "name": name,
+        "family": name,
+        "side": entry.card.side,
+        "parameters": settings,
+        "seed": int(seed),
+        "split": split,
+        "source": entry.card.source,
+    }
+    return dataclasses.replace(tape, card=card)
+
+
+def _recording(name: str, split: str | None, parameters: dict[str, Any]) -> Tape:
+    if name not in (known := workloads()):
+        raise TapeError(f"workload {name!r} is unknown; {_meant(name, known)}")
+    if parameters or split is not None:
+        given = ", ".join([*parameters, *(["split"] if split is not None else [])])
+        raise TapeError(f"workload {name!r} is a recording and takes no {given}; allowed: the name alone")
+    return recordings.load(name)
+
+
+def _settings(card: Card, given: dict[str, Any]) -> dict[str, int | float]:
+    """Every parameter of the family, as given or by default."""
+    for name in given:
+        if name not in card.parameters:
+            raise TapeError(f"workload {card.name!r} has no parameter {name!r}; {_meant(name, card.parameters)}")
+    return {
+        name: parameter.accept(f"{name} of workload {card.name!r}", given.get(name, parameter.default))
+        for name, parameter in card.parameters.items()
+    }
+
+
+def _stream(name: str, seed: int, split: str | None) -> np.random.SeedSequence:
+    """Streams are keyed by name with a fixed hash."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise TapeError(f"seed is {seed!r}; allowed: whole numbers from 0; give one, such as 0")
+    if split is not None and split not in SPLITS:
+        raise TapeError(f"split is {split!r}; allowed: {', '.join(SPLITS)} or None; {_meant(split, SPLITS)}")
+    words = [name] if split is None else [name, split]
+    return np.random.SeedSequence([int(seed), *(crc32(word.encode()) for word in words)])
+
+
+def _meant(name: object, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), list(known), n=1)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(known)}"
+
+
+# -- what several families draw from
+
+
+def zipf_ranks(rng: np.random.Generator, ranks: int, alpha: float, size: int) -> np.ndarray:  # int64 (size,)
+    """Ranks 0..ranks-1 with probability ∝ 1/(rank+1)^alpha."""
+    cumulative = np.cumsum(np.arange(1, ranks + 1, dtype=float) ** -alpha)
+    return np.minimum(np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right"), ranks - 1)
+
+
+def exponential_ns(rng: np.random.Generator, mean_ns, size) -> np.ndarray:  # int64, >= 1
+    """Exponential times, rounded up: no work is empty, the mean is half a ns above."""
+    return np.ceil(rng.exponential(mean_ns, size)).astype(np.int64).clip(1)
+
+
+def strata(rng: np.random.Generator, count: int) -> np.ndarray:  # float (count,), in 0..1
+    """One uniform draw from each of `count` equal slices of 0..1, in random order."""
+    return rng.permutation((np.arange(count) + rng.random(count)) / count)
+
+
+def systematic(rng: np.random.Generator, count: int, share: float) -> np.ndarray:  # bool (count,)
+    """As nearly `share` of `count` as can be, in random places; exactly `share` in expectation."""
+    chosen = np.arange(count) < math.floor(share * count + rng.random())
+    return rng.permutation(chosen)

@@ -1,0 +1,220 @@
+"""A tape from the lines of the kernel's scheduler trace.
+
+Time on a core becomes COMPUTE. A sleep that a recorded task ends becomes WAIT, with a SIGNAL at that point of the
+waker's own work; each pair of waker and sleeper has its own channel, so that no schedule can get stuck. A sleep ended
+by anything else (timer, device, an unrecorded task) becomes SLEEP, from block to wake. Time on the run queue is left
+out: that is the policy's. A forked task begins with a WAIT for its parent.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sos_gym.resource import Op
+from sos_gym.workload.layout import TapeError
+from sos_gym.workload.tape import Tape
+
+EVENTS = ("sched/sched_switch", "sched/sched_waking", "task/task_newtask")
+CLONE_THREAD = 0x10000  # include/uapi/linux/sched.h
+# kernel/sched/core.c: sched_prio_to_weight, nice -20 to 19
+# fmt: off
+WEIGHTS = (
+    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
+    9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
+    1024, 820, 655, 526, 423, 335, 272, 215, 172, 137,
+    110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+)
+# fmt: on
+
+LINE = re.compile(
+    r"\s*(?P<comm>.*)-(?P<pid>\d+)\s+(?:\([^)]*\)\s+)?\[\d+\]\s+(?P<flags>\S+)\s+"
+    r"(?P<seconds>\d+)\.(?P<micros>\d{6}):\s+(?P<event>\w+):\s+(?P<rest>.*)"
+)
+SWITCH = re.compile(
+    r"prev_comm=(?P<comm>.*) prev_pid=(?P<prev>\d+) prev_prio=(?P<prio>\d+) prev_state=(?P<state>\S+) ==> "
+    r"next_comm=(?P<next_comm>.*) next_pid=(?P<next>\d+) next_prio=(?P<next_prio>\d+)"
+)
+WAKING = re.compile(r"comm=(?P<comm>.*) pid=(?P<pid>\d+) prio=(?P<prio>\d+)")
+NEWTASK = re.compile(r"pid=(?P<pid>\d+) comm=(?P<comm>.*) clone_flags=(?P<clone>[0-9a-f]+)")
+
+
+@dataclass
+class Action:
+    """What a task does at one point of its own work."""
+
+    line: int  # of the trace: the order
+    after_ns: int  # of the task's own work
+    op: Op
+    arg: int = 0  # SLEEP: ns; WAIT, SIGNAL: the other task's index
+
+
+@dataclass(eq=False)
+class Task:
+    """A recorded task."""
+
+    index: int  # in order of creation; pids may be used again
+    pid: int
+    process: int  # pid of the thread group's first task
+    name: str = ""
+    priority: int = 120
+    work_ns: int = 0
+    since_ns: int | None = None  # on a core since
+    blocked: Action | None = None  # the sleep that it is in
+    blocked_ns: int = 0  # since
+    early: tuple[int, int, "Task | None", int] | None = None  # line, time, waker, waker's work: before its switch
+    actions: list[Action] = field(default_factory=list)
+
+    def worked_ns(self, now_ns: int) -> int:
+        """Its own work until now."""
+        return self.work_ns + (0 if self.since_ns is None else now_ns - self.since_ns)
+
+
+class Schedule:
+    """The recorded tasks, as told line by line. `root` is the first task's pid; the others are its descendants."""
+
+    def __init__(self, root: int) -> None:
+        self.order = [Task(0, root, root)]
+        self.alive = {root: self.order[0]}  # by pid
+        self.preemptions = self.waits = self.sleeps = 0
+        self.first_ns: int | None = None
+        self.last_ns = 0
+
+    def read(self, number: int, line: str) -> None:
+        """One line of the trace."""
+        if not line.strip() or line.startswith("#"):
+            return
+        if "LOST" in line and "EVENTS" in line:
+            raise TapeError(f"line {number}: the trace lost events; record with a larger buffer")
+        told = _match(LINE, number, line)
+        now_ns = int(told["seconds"]) * 10**9 + int(told["micros"]) * 1000
+        rest = told["rest"]
+        if told["event"] == "sched_switch":
+            self._switch(number, now_ns, _match(SWITCH, number, rest))
+        elif told["event"] == "sched_waking":
+            self._waking(number, now_ns, told, int(_match(WAKING, number, rest)["pid"]))
+        elif told["event"] == "task_newtask":
+            self._fork(number, now_ns, int(told["pid"]), _match(NEWTASK, number, rest))
+
+    def _switch(self, number: int, now_ns: int, told: re.Match) -> None:
+        leaver, comer = self.alive.get(int(told["prev"])), self.alive.get(int(told["next"]))
+        if leaver and leaver.since_ns is not None:
+            leaver.name, leaver.priority = told["comm"], int(told["prio"])
+            self._leave(number, now_ns, leaver, told["state"])
+        if comer:
+            self._come(now_ns, comer)
+
+    def _leave(self, number: int, now_ns: int, task: Task, state: str) -> None:
+        task.work_ns, task.since_ns = task.worked_ns(now_ns), None
+        self.last_ns = now_ns
+        if state.startswith(("X", "Z")):
+            task.actions.append(Action(number, task.work_ns, Op.EXIT))
+            del self.alive[task.pid]
+        elif state.startswith("R"):
+            self.preemptions += 1
+        else:
+            task.blocked, task.blocked_ns = Action(number, task.work_ns, Op.SLEEP), now_ns
+
+    def _come(self, now_ns: int, task: Task) -> None:
+        if task.blocked and task.early:  # woken between its decision to sleep and the switch
+            self._end_sleep(task, *task.early)
+        elif task.blocked:  # nobody was seen to wake it
+            self._end_sleep(task, 0, now_ns, None, 0)
+        task.early, task.since_ns = None, now_ns
+        if self.first_ns is None:
+            self.first_ns = now_ns
+
+    def _waking(self, number: int, now_ns: int, told: re.Match, pid: int) -> None:
+        task = self.alive.get(pid)
+        waker = self.alive.get(int(told["pid"]))
+        if waker and (waker.since_ns is None or _interrupted(told["flags"])):
+            waker = None
+        if not task or task is waker:
+            return
+        wake = (number, now_ns, waker, waker.worked_ns(now_ns) if waker else 0)
+        if task.blocked:
+            self._end_sleep(task, *wake)
+        else:
+            task.early = wake
+
+    def _end_sleep(self, task: Task, number: int, now_ns: int, waker: Task | None, work_ns: int) -> None:
+        sleep, task.blocked, task.early = task.blocked, None, None
+        assert sleep is not None
+        if waker:
+            sleep.op, sleep.arg = Op.WAIT, waker.index
+            waker.actions.append(Action(number, work_ns, Op.SIGNAL, task.index))
+            self.waits += 1
+        else:
+            sleep.arg = max(now_ns - task.blocked_ns, 0)
+            self.sleeps += 1
+        task.actions.append(sleep)
+
+    def _fork(self, number: int, now_ns: int, parent_pid: int, told: re.Match) -> None:
+        parent = self.alive.get(parent_pid)
+        if not parent:
+            return
+        pid = int(told["pid"])
+        process = parent.process if int(told["clone"], 16) & CLONE_THREAD else pid
+        child = Task(len(self.order), pid, process, told["comm"], parent.priority)
+        self.alive[pid] = child
+        self.order.append(child)
+        parent.actions.append(Action(number, parent.worked_ns(now_ns), Op.SIGNAL, child.index))
+        child.actions.append(Action(number, 0, Op.WAIT, parent.index))
+
+    def tape(self, card: dict | None = None) -> Tape:
+        """One thread per task, in order of creation."""
+        channels: dict[tuple[int, int], int] = {}
+        programs = [_program(task, channels) for task in self.order]
+        processes = {p: i for i, p in enumerate(dict.fromkeys(task.process for task in self.order))}
+        return Tape.build(
+            programs,
+            owner=[processes[task.process] for task in self.order],
+            weight=[weight(task.priority) for task in self.order],
+            channels=[0] * len(channels),
+            card=card,
+            thread_names=[task.name or f"task {task.index}" for task in self.order],
+        )
+
+
+def _program(task: Task, channels: dict[tuple[int, int], int]) -> list[tuple[Op, int]]:
+    """Its actions in order, with its work between them; an unfinished sleep is left out."""
+    program, done_ns = [], 0
+    for action in sorted(task.actions, key=lambda a: a.line):
+        if action.after_ns > done_ns:
+            program.append((Op.COMPUTE, action.after_ns - done_ns))
+            done_ns = action.after_ns
+        arg = action.arg
+        if action.op in (Op.WAIT, Op.SIGNAL):
+            pair = (arg, task.index) if action.op == Op.WAIT else (task.index, arg)  # waker, sleeper
+            arg = channels.setdefault(pair, len(channels))
+        program.append((action.op, arg))
+    if task.work_ns > done_ns:
+        program.append((Op.COMPUTE, task.work_ns - done_ns))
+    return program
+
+
+def read(lines: Iterable[str], root: int) -> Schedule:
+    """All lines of a trace; `root` is the pid of the first recorded task."""
+    schedule = Schedule(root)
+    for number, line in enumerate(lines, 1):
+        schedule.read(number, line)
+    return schedule
+
+
+def weight(priority: int) -> int:
+    """The kernel's weight of a priority: 120 is nice 0, 1024; real-time counts as nice -20."""
+    return WEIGHTS[min(max(priority - 100, 0), 39)]
+
+
+def _interrupted(flags: str) -> bool:
+    """Whether the current task was only interrupted: flags such as `d.h3.` are irqs-off, resched, context, depth."""
+    return flags[2:3] in ("h", "H", "s", "z", "Z")
+
+
+def _match(pattern: re.Pattern, number: int, text: str) -> re.Match:
+    told = pattern.match(text)
+    if not told:
+        raise TapeError(
+            f"line {number} is {text[:80]!r}; allowed: tracefs text of {', '.join(EVENTS)}; "
+            "record with sos_gym.workload.record"
+        )
+    return told

@@ -1,0 +1,92 @@
+"""Families whose threads compete for cores and frames at once, for System."""
+
+import numpy as np
+
+from sos_gym.resource import Op
+from sos_gym.workload.family import Parameter, exponential_ns, family
+from sos_gym.workload.pages import ALPHA, WRITES, drifting, touches
+from sos_gym.workload.tape import OPS, Tape
+
+SLEEP = "mean sleep before each burst; less load"
+DENNING = "Denning, Thrashing: its causes and prevention, AFIPS 1968"
+
+
+def _settings(**changed: float) -> dict[str, Parameter]:
+    """The parameters of both families, with other defaults where `changed`."""
+    defaults = {
+        "threads": Parameter(8, "threads", 1, 10**5, "more programs compete for cores and frames"),
+        "bursts": Parameter(12, "bursts", 1, 10**6, "bursts per thread; a longer episode"),
+        "burst_references": Parameter(40, "references", 1, 10**6, "references per burst; longer bursts, on average"),
+        "compute_ns": Parameter(20_000, "ns", 0, 10**12, "work per reference; faults weigh less"),
+        "working_set": Parameter(40, "pages", 1, 10**7, "pages in use within a phase; more faults"),
+        "pages": Parameter(60, "pages", 1, 10**7, "pages per thread; more for the working set to drift over"),
+        "phase_references": Parameter(200, "references", 1, 10**8, "mean length of a phase; slower drift"),
+        "turnover": Parameter(0.3, "", 0.0, 1.0, "share of the working set that a new phase replaces"),
+        "alpha": Parameter(0.8, "", 0.0, 5.0, ALPHA),
+        "sleep_mean_ns": Parameter(2_000_000, "ns", 1, 10**14, SLEEP),
+        "write_ratio": WRITES,
+    }
+    return {name: _default(parameter, changed.get(name)) for name, parameter in defaults.items()}
+
+
+def _default(parameter: Parameter, value: float | None) -> Parameter:
+    if value is None:
+        return parameter
+    return Parameter(value, parameter.unit, parameter.low, parameter.high, parameter.effect)
+
+
+def _programs(
+    rng: np.random.Generator,
+    threads,
+    bursts,
+    burst_references,
+    compute_ns,
+    pages,
+    alpha,
+    sleep_mean_ns,
+    write_ratio,
+    **drift,
+) -> Tape:
+    """Sleep, then a burst of references, again and again; each thread its own process.
+
+    Threads differ: a thread's mean burst is from 1/2 to 3/2 of `burst_references`, evenly spread.
+    """
+    programs = []
+    share = 0.5 + (rng.permutation(threads) + 0.5) / threads
+    for thread in range(threads):
+        lengths = rng.poisson(burst_references * share[thread], bursts).clip(1)
+        touched = drifting(rng, pages, alpha, int(lengths.sum()), **drift) + thread * pages
+        sleeps = exponential_ns(rng, sleep_mean_ns, bursts)
+        programs.append(_interleaved(touches(rng, touched, write_ratio), lengths, sleeps))
+    return Tape.build(programs, think_ns=compute_ns)
+
+
+def _interleaved(work: np.ndarray, lengths: np.ndarray, sleep_ns: np.ndarray) -> np.ndarray:  # OPS (ops,)
+    """`work` cut into bursts of `lengths`, with a sleep before each."""
+    sleeps = np.zeros(len(sleep_ns), OPS)
+    sleeps["op"], sleeps["arg"] = Op.SLEEP, sleep_ns
+    return np.insert(work, np.cumsum(lengths) - lengths, sleeps)
+
+
+@family(
+    "working_sets",
+    "joint",
+    "Programs with working sets of their own that sleep, compute and touch pages.",
+    DENNING,
+    **_settings(),
+)
+def working_sets(rng, **parameters) -> Tape:
+    """Who runs decides what is resident: a core given to a thread without its pages is wasted."""
+    return _programs(rng, **parameters)
+
+
+@family(
+    "overcommitted",
+    "joint",
+    "As working_sets, with more programs than fit: running them all at once thrashes.",
+    DENNING,
+    **_settings(threads=24, bursts=6, working_set=64, pages=80, phase_references=400),
+)
+def overcommitted(rng, **parameters) -> Tape:
+    """Fewer threads at a time finish more work."""
+    return _programs(rng, **parameters)

@@ -1,0 +1,144 @@
+"""Page references from the lines of valgrind's lackey.
+
+Lackey says one line per instruction and per access: `I  04001000,3`, ` L 1ffeffe7e0,8`, ` S …`, ` M …` (address in
+hex, bytes). Runs on one page become one reference, and references that cannot matter are dropped: of three to one page
+the middle one, if fewer than `window_pages` other pages are touched from the first to the last. That leaves the misses
+of LRU and MIN exact for every memory of at least `window_pages` frames (SAD: Kaplan, Smaragdakis and Wilson, Trace
+reduction for virtual memory simulations, SIGMETRICS 1999).
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sos_gym.resource import Op
+from sos_gym.workload.layout import OPS, TapeError
+from sos_gym.workload.tape import Tape
+
+PAGE_BITS, LINE_BITS = 12, 6  # 4096-byte pages, 64-byte lines
+FETCH, STORE, MODIFY = ord("I"), ord("S"), ord("M")
+KINDS = b"ILSM"
+
+
+@dataclass(slots=True)
+class Reference:
+    """A run of accesses to one page, and what was dropped into it."""
+
+    page: int
+    instruction: int  # instructions begun before it
+    lines: int  # bit i: line i of the page was accessed
+    written: bool
+
+
+@dataclass
+class Reduction:
+    """A trace while it is being reduced."""
+
+    window_pages: int  # >= 1; 1 drops nothing but runs
+    kept: dict[int, Reference] = field(default_factory=dict)  # by number, in order
+    code: set[int] = field(default_factory=set)  # pages first touched by a fetch
+    references: int = 0  # runs so far
+    accesses: int = 0
+    instructions: int = 0
+    _now: Reference | None = None
+    _ends: dict[int, tuple[int, int]] = field(default_factory=dict)  # page -> (first, middle) of three
+    _recent: OrderedDict[int, int] = field(default_factory=OrderedDict)  # page -> number, window_pages + 1 of them
+
+    def access(self, page: int, line: int, kind: int) -> None:
+        """One access of one line."""
+        self.accesses += 1
+        now = self._now
+        if now is None or now.page != page:
+            now = self._now = self._reference(page, kind)
+        now.lines |= 1 << line
+        if kind in (STORE, MODIFY):
+            now.written = True
+
+    def _reference(self, page: int, kind: int) -> Reference:
+        number = self.references
+        self.references += 1
+        reference = Reference(page, self.instructions, 0, False)
+        if page not in self._ends:
+            self._ends[page] = (number, number)
+            if kind == FETCH:
+                self.code.add(page)
+        else:
+            self._drop_middle(page, number, reference)
+        self.kept[number] = reference
+        self._remember(page, number)
+        return reference
+
+    def _drop_middle(self, page: int, number: int, reference: Reference) -> None:
+        first, middle = self._ends[page]
+        if first != middle and not self._crowded_since(first):
+            dropped = self.kept.pop(middle)
+            reference.lines |= dropped.lines
+            reference.written |= dropped.written
+            self._ends[page] = (first, number)
+        else:
+            self._ends[page] = (middle, number)
+
+    def _crowded_since(self, number: int) -> bool:
+        """Whether at least window_pages other pages were touched since reference `number`."""
+        oldest = next(iter(self._recent.values()))
+        return len(self._recent) > self.window_pages and oldest > number
+
+    def _remember(self, page: int, number: int) -> None:
+        self._recent[page] = number
+        self._recent.move_to_end(page)
+        if len(self._recent) > self.window_pages + 1:
+            self._recent.popitem(last=False)
+
+
+def reduce(lines: Iterable[bytes], window_pages: int, references: int) -> Reduction:
+    """Read lackey's lines until `references` are kept; other tools' lines (==pid==) are skipped."""
+    trace = Reduction(window_pages)
+    for number, line in enumerate(lines, 1):
+        if line.startswith(b"==") or not line.strip():
+            continue
+        kind, start, end = _parsed(number, line)
+        if kind == FETCH:
+            trace.instructions += 1
+        first, last = start >> LINE_BITS, end >> LINE_BITS
+        for at in range(first, last + 1):
+            trace.access(at >> (PAGE_BITS - LINE_BITS), at & 63, kind)
+        if len(trace.kept) >= references:
+            break
+    return trace
+
+
+def _parsed(number: int, line: bytes) -> tuple[int, int, int]:  # kind, first and last byte
+    try:
+        kind = line[0] if line[0] == FETCH else line[1]
+        if kind not in KINDS:
+            raise ValueError
+        address, size = line[3:].split(b",")
+        start = int(address, 16)
+        return kind, start, start + max(int(size), 1) - 1
+    except (ValueError, IndexError):
+        raise TapeError(
+            f"line {number} is {line[:60]!r}; allowed: 'I  hex,bytes', ' L hex,bytes', ' S …', ' M …'; "
+            "run valgrind with --tool=lackey --trace-mem=yes"
+        ) from None
+
+
+def tape(trace: Reduction, instruction_ns: int = 1, grain_ns: int = 1000, card: dict | None = None) -> Tape:
+    """One thread that makes the kept references, with COMPUTE between them.
+
+    Work is put in as soon as `grain_ns` of it have come together: it is off by less than that everywhere.
+    """
+    kept = list(trace.kept.values())
+    stamp_ns = np.array([reference.instruction for reference in kept] or [0], np.int64) * instruction_ns
+    due_ns = stamp_ns // grain_ns * grain_ns  # work that is in before this reference
+    work_ns = np.diff(due_ns, prepend=0)
+    rows = np.zeros(len(kept), OPS)
+    rows["op"] = [Op.WRITE if reference.written else Op.READ for reference in kept]
+    rows["arg"] = [reference.page for reference in kept]
+    rows["lines"] = [reference.lines.bit_count() for reference in kept]
+    work = np.zeros(np.count_nonzero(work_ns), OPS)
+    work["op"], work["arg"] = Op.COMPUTE, work_ns[work_ns > 0]
+    program = np.insert(rows, np.flatnonzero(work_ns), work)
+    pages = {page: {"file": 1} for page in trace.code}
+    return Tape.build([program], pages=pages, card=card)

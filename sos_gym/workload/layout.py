@@ -1,0 +1,66 @@
+"""The records a tape is made of.
+
+Page, owner and channel ids are dense from 0; pages in order of first mention (thread order, then op order).
+"""
+
+import numpy as np
+
+from sos_gym.resource import Op
+
+OPS = np.dtype(
+    [
+        ("arg", "<i8"),  # ns, page or channel; 0 where the op has none
+        ("lines", "<u2"),  # line accesses of a READ or WRITE, 1 to 65535; else 0
+        ("op", "u1"),  # resource.Op
+        ("", "V1"),
+    ]
+)
+THREADS = np.dtype(
+    [
+        ("first", "<i8"),  # its ops are ops[first:last]
+        ("last", "<i8"),
+        ("arrival_ns", "<i8"),  # >= 0
+        ("think_ns", "<i8"),  # >= 0, extra service of every READ and WRITE
+        ("owner", "<i4"),
+        ("weight", "<i4"),  # >= 1
+        ("affinity", "<i4"),  # bit mask over nodes, -1 = all
+        ("", "V4"),
+    ]
+)
+PAGES = np.dtype(
+    [
+        ("owner", "<i4"),
+        ("affinity", "<i4"),  # bit mask over nodes, -1 = all
+        ("file", "u1"),  # 1: its first touch is a page-in
+        ("pinned", "u1"),  # 1: never evicted
+        ("private", "u1"),  # 1: only its owner's threads touch it
+        ("", "V1"),
+    ]
+)
+OWNERS = np.dtype([("weight", "<i4")])  # >= 1
+CHANNELS = np.dtype("<i8")  # initial counts, >= 0
+
+TIME_OPS = (Op.COMPUTE, Op.SLEEP, Op.SLEEP_UNTIL)
+TOUCH_OPS = (Op.READ, Op.WRITE)
+PAGE_OPS = (*TOUCH_OPS, Op.COLD, Op.PAGEOUT, Op.DONTNEED)
+CHANNEL_OPS = (Op.WAIT, Op.SIGNAL)
+BARE_OPS = (Op.YIELD, Op.EXIT)
+
+DEFAULT_LINES = 64  # a 4096-byte page in 64-byte lines
+LONGEST_NS = 1 << 60  # of one op, and of all times of a tape together: 36 years
+
+
+class TapeError(ValueError):
+    """A tape that cannot be run, read or built."""
+
+
+def are(ops: np.ndarray, kinds: tuple[Op, ...]) -> np.ndarray:  # bool (ops,)
+    """Which of `ops` (OPS records) are of one of `kinds`."""
+    wanted = np.zeros(256, bool)
+    wanted[list(kinds)] = True
+    return wanted[ops["op"]]
+
+
+def named(dtype: np.dtype) -> list[str]:
+    """The fields of a record that mean something (padding does not)."""
+    return [name for name in dtype.names or () if dtype[name].kind != "V"]

@@ -1,0 +1,183 @@
+"""Families of page references, for Memory and Tier."""
+
+import numpy as np
+
+from sos_gym.resource import Op
+from sos_gym.workload.family import Parameter, family, zipf_ranks
+from sos_gym.workload.tape import Tape, op_array
+
+REFERENCES = "references per thread; a longer episode"
+WRITES = Parameter(0.25, "", 0.0, 1.0, "share of references that write; more write-back")
+THINK = Parameter(100, "ns", 0, 10**9, "work between references; faults weigh less")
+ALPHA = "popularity ∝ 1/rank^alpha; fewer pages take more of the references"
+
+
+def touches(rng: np.random.Generator, pages: np.ndarray, write_ratio: float) -> np.ndarray:  # OPS (references,)
+    """A program that touches `pages` in order, some of them by writing."""
+    written = rng.random(len(pages)) < write_ratio
+    return op_array(np.where(written, Op.WRITE, Op.READ), pages)
+
+
+@family(
+    "zipf",
+    "memory",
+    "Independent draws from one popularity law; threads of one process share the pages.",
+    "Breslau et al., INFOCOM 1999; the baseline of every cache study",
+    alpha=Parameter(0.99, "", 0.0, 5.0, ALPHA),
+    pages=Parameter(1000, "pages", 1, 10**8, "more faults at the same memory"),
+    references=Parameter(6000, "references", 1, 10**8, REFERENCES),
+    threads=Parameter(1, "threads", 1, 1024, "more users of the same pages"),
+    write_ratio=WRITES,
+    ns_per_reference=THINK,
+)
+def zipf(rng, *, alpha, pages, references: int, threads, write_ratio, ns_per_reference) -> Tape:
+    """No recency to learn: frequency is all there is."""
+    programs = [touches(rng, zipf_ranks(rng, pages, alpha, references), write_ratio) for _ in range(threads)]
+    return Tape.build(programs, think_ns=ns_per_reference, owner=0)
+
+
+@family(
+    "loop",
+    "memory",
+    "Each thread walks its own pages in a circle: the reuse distance is always pages - 1.",
+    "the worst case of LRU: Sleator and Tarjan, CACM 1985",
+    pages=Parameter(80, "pages", 1, 10**8, "pages per thread; once they exceed the memory, LRU misses every time"),
+    references=Parameter(4000, "references", 1, 10**8, REFERENCES),
+    threads=Parameter(1, "threads", 1, 1024, "more circles compete for the frames"),
+    write_ratio=WRITES,
+    ns_per_reference=THINK,
+)
+def loop(rng, *, pages, references, threads, write_ratio, ns_per_reference) -> Tape:
+    """The most recent page is the best one to evict; only the writes are random."""
+    circle = np.arange(references) % pages
+    programs = [touches(rng, circle + thread * pages, write_ratio) for thread in range(threads)]
+    return Tape.build(programs, think_ns=ns_per_reference)
+
+
+@family(
+    "scan",
+    "memory",
+    "A zipf hot set, interrupted by sequential scans of a file.",
+    "O'Neil et al., LRU-K, SIGMOD 1993; Johnson and Shasha, 2Q, VLDB 1994",
+    references=Parameter(6000, "references", 1, 10**8, "references in all; a longer episode"),
+    hot_pages=Parameter(80, "pages", 1, 10**8, "more faults between scans"),
+    alpha=Parameter(0.8, "", 0.0, 5.0, ALPHA),
+    between=Parameter(120, "references", 1, 10**8, "mean references between scans; fewer scans"),
+    scan_pages=Parameter(60, "pages", 0, 10**8, "pages per scan, at most file_pages; a scan flushes more"),
+    file_pages=Parameter(600, "pages", 1, 10**8, "scanned file; its pages return less often"),
+    write_ratio=WRITES,
+    ns_per_reference=THINK,
+)
+def scan(rng, *, references, hot_pages, alpha, between, scan_pages, file_pages, write_ratio, ns_per_reference):
+    """Recency is fooled by pages that are used once."""
+    parts, left = [], references
+    while left > 0:
+        hot = zipf_ranks(rng, hot_pages, alpha, int(rng.geometric(1 / between)))
+        start = rng.integers(file_pages)
+        file = hot_pages + (start + np.arange(min(scan_pages, file_pages))) % file_pages
+        parts += [hot, file]
+        left -= len(hot) + len(file)
+    touched = np.concatenate(parts)[:references]
+    program = touches(rng, touched, write_ratio)
+    of_file = touched >= hot_pages
+    program["op"][of_file] = Op.READ
+    attributes = {int(page): {"file": 1} for page in np.unique(touched[of_file])}
+    return Tape.build([program], think_ns=ns_per_reference, pages=attributes)
+
+
+@family(
+    "phases",
+    "memory",
+    "Programs with drifting working sets, each its own process.",
+    "Denning, The working set model, CACM 1968; Batson and Madison, phases, 1976",
+    threads=Parameter(4, "threads", 1, 1024, "more programs compete for the frames"),
+    references=Parameter(1500, "references", 1, 10**8, REFERENCES),
+    pages=Parameter(90, "pages", 1, 10**8, "pages per thread; more faults"),
+    working_set=Parameter(36, "pages", 1, 10**8, "pages in use within a phase; at most `pages`"),
+    phase_references=Parameter(250, "references", 1, 10**8, "mean length of a phase; slower drift"),
+    turnover=Parameter(0.5, "", 0.0, 1.0, "share of the working set that a new phase replaces"),
+    alpha=Parameter(0.7, "", 0.0, 5.0, ALPHA),
+    shared_pages=Parameter(0, "pages", 0, 10**8, "pages that all threads use, such as a library"),
+    shared_ratio=Parameter(0.1, "", 0.0, 1.0, "share of references to the shared pages, if there are any"),
+    write_ratio=WRITES,
+    ns_per_reference=THINK,
+)
+def phases(rng, *, threads, pages, shared_pages, shared_ratio, alpha, write_ratio, ns_per_reference, **drift) -> Tape:
+    """Recency helps within a phase and misleads at its end."""
+    programs = []
+    for thread in range(threads):
+        touched = drifting(rng, pages, alpha, **drift) + shared_pages + thread * pages
+        if shared_pages:
+            shared = rng.random(len(touched)) < shared_ratio
+            touched[shared] = zipf_ranks(rng, shared_pages, alpha, int(shared.sum()))
+        programs.append(touches(rng, touched, write_ratio))
+    return Tape.build(programs, think_ns=ns_per_reference)
+
+
+def drifting(
+    rng: np.random.Generator,
+    pages: int,
+    alpha: float,
+    references: int,
+    working_set: int,
+    phase_references: int,
+    turnover: float,
+) -> np.ndarray:  # int64 (references,), of 0..pages-1
+    """References whose working set keeps a part of itself from phase to phase."""
+    size = min(working_set, pages)
+    popular = rng.permutation(pages)  # the first `size` are the working set, most popular first
+    parts, left = [], references
+    while left > 0:
+        length = min(left, int(rng.geometric(1 / phase_references)))
+        parts.append(popular[zipf_ranks(rng, size, alpha, length)])
+        popular = _turned(rng, popular, size, turnover)
+        left -= length
+    return np.concatenate(parts)
+
+
+def _turned(rng: np.random.Generator, popular: np.ndarray, size: int, turnover: float) -> np.ndarray:
+    """The next order of popularity: `turnover` of the working set gives way to outsiders."""
+    swapped = min(round(size * turnover), len(popular) - size)
+    leaving = rng.choice(size, swapped, replace=False)
+    coming = size + rng.choice(len(popular) - size, swapped, replace=False)
+    popular = popular.copy()
+    popular[leaving], popular[coming] = popular[coming], popular[leaving]
+    return popular
+
+
+@family(
+    "tiered",
+    "tier",
+    "A popularity law whose hot pages slowly change; for a small fast and a large slow tier.",
+    "Maruf et al., TPP, ASPLOS 2023 (hot sets that drift over minutes), scaled down",
+    threads=Parameter(2, "threads", 1, 1024, "more programs compete for the fast tier"),
+    references=Parameter(6000, "references", 1, 10**8, REFERENCES),
+    pages=Parameter(60, "pages", 1, 10**8, "pages per thread; more of them lie in the slow tier"),
+    alpha=Parameter(1.1, "", 0.0, 5.0, ALPHA),
+    drift_references=Parameter(600, "references", 1, 10**8, "mean time between changes of the hot set"),
+    turnover=Parameter(0.2, "", 0.0, 1.0, "share of the pages that change rank at once"),
+    write_ratio=WRITES,
+    ns_per_reference=THINK,
+)
+def tiered(rng, *, threads, pages, alpha, references, drift_references, turnover, write_ratio, ns_per_reference):
+    """Promotion pays for pages that stay hot longer than a move costs."""
+    programs = [
+        touches(rng, _reranked(rng, pages, alpha, references, drift_references, turnover) + t * pages, write_ratio)
+        for t in range(threads)
+    ]
+    return Tape.build(programs, think_ns=ns_per_reference)
+
+
+def _reranked(
+    rng: np.random.Generator, pages: int, alpha: float, references: int, drift_references: int, turnover: float
+) -> np.ndarray:  # int64 (references,), of 0..pages-1
+    """Zipf references in which, now and then, some pages exchange their ranks."""
+    rank_of = rng.permutation(pages)
+    parts, left = [], references
+    while left > 0:
+        length = min(left, int(rng.geometric(1 / drift_references)))
+        parts.append(rank_of[zipf_ranks(rng, pages, alpha, length)])
+        moving = rng.choice(pages, round(pages * turnover), replace=False)
+        rank_of[moving] = rank_of[rng.permutation(moving)]
+        left -= length
+    return np.concatenate(parts)

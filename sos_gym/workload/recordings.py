@@ -1,0 +1,21 @@
+"""The recordings that ship with the package."""
+
+from functools import cache
+from pathlib import Path
+
+from sos_gym.workload import archive
+from sos_gym.workload.tape import Tape
+
+FOLDER = Path(__file__).parent / "recorded"
+
+
+@cache
+def cards() -> dict[str, dict]:
+    """Name -> card of every recording in the folder."""
+    found = (archive.read_card(path) for path in sorted(FOLDER.glob("*.npz")))
+    return {card["name"]: card for card in found}
+
+
+def load(name: str) -> Tape:
+    """The recording of that name."""
+    return Tape.load(FOLDER / f"{name}.npz")

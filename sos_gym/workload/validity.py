@@ -1,0 +1,214 @@
+"""What makes a tape runnable, and what to say when it is not."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sos_gym.resource import Op
+from sos_gym.workload.layout import (
+    BARE_OPS,
+    CHANNEL_OPS,
+    LONGEST_NS,
+    PAGE_OPS,
+    TIME_OPS,
+    TOUCH_OPS,
+    TapeError,
+    are,
+)
+
+if TYPE_CHECKING:
+    from sos_gym.workload.tape import Tape
+
+INT32_MAX = (1 << 31) - 1
+
+
+def integers(name: str, values, low: int | None, high: int | None, remedy: str) -> np.ndarray:
+    """`values` as an integer array; refuses NaN, fractions and what lies outside low..high."""
+    array = np.asarray(values)
+    if array.size == 0:
+        return array.astype(np.int64)
+    if array.dtype.kind == "f":
+        array = _whole(name, array, remedy)
+    if array.dtype.kind not in "iu":
+        raise TapeError(f"{name} holds {array.dtype} values; allowed: integers; {remedy}")
+    within(name, array, low, high, remedy)
+    return array
+
+
+def _whole(name: str, array: np.ndarray, remedy: str) -> np.ndarray:
+    bad = ~(np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) <= 2.0**53))
+    if bad.any():
+        raise TapeError(f"{_place(name, bad)} is {array[bad].flat[0]}; allowed: whole numbers up to 2^53; {remedy}")
+    return array.astype(np.int64)
+
+
+def within(name: str, array: np.ndarray, low: int | None, high: int | None, remedy: str) -> None:
+    """Refuse the first value of `array` outside low..high."""
+    for bad, beyond in ((low, np.less), (high, np.greater)):
+        if bad is not None and array.size and (wrong := beyond(array, bad)).any():
+            allowed = f"{'-∞' if low is None else low} to {'∞' if high is None else high}"
+            raise TapeError(f"{_place(name, wrong)} is {array[wrong].flat[0]}; allowed: {allowed}; {remedy}")
+
+
+def _place(name: str, wrong: np.ndarray) -> str:
+    """`name[i]` of the first wrong element, plain `name` for a scalar."""
+    return f"{name}[{int(np.argmax(wrong))}]" if wrong.ndim else name
+
+
+def check(tape: "Tape") -> None:
+    """Refuse a tape that the engine could not run; every error names value, range and remedy."""
+    _check_slices(tape)
+    _check_numbers(tape)
+    _check_ops(tape)
+    _check_pages(tape)
+    _check_exits(tape)
+    refuse_stuck(tape)
+
+
+def _check_slices(tape: "Tape") -> None:
+    threads, total = tape.threads, len(tape.ops)
+    if not len(threads) or not total:
+        raise TapeError(
+            f"the tape is empty: {len(threads)} threads with {total} ops; allowed: at least 1 of each; "
+            "give it work to do"
+        )
+    edges = np.append(threads["first"], total)
+    broken = (edges[1:] != threads["last"]) | (threads["last"] < threads["first"])
+    if broken.any() or edges[0] != 0:
+        i = int(np.argmax(broken)) if broken.any() else 0
+        raise TapeError(
+            f"threads[{i}] spans ops {threads['first'][i]} to {threads['last'][i]}; allowed: slices that follow "
+            f"each other from 0 to {total}; lay out the ops thread by thread"
+        )
+
+
+def _check_numbers(tape: "Tape") -> None:
+    threads, pages, owners = tape.threads, tape.pages, tape.owners
+    weigh = "use 1024 for nice 0"
+    within("threads.arrival_ns", threads["arrival_ns"], 0, LONGEST_NS, "shift the times so that the first is 0")
+    within("threads.think_ns", threads["think_ns"], 0, LONGEST_NS, "give service in ns")
+    within("threads.weight", threads["weight"], 1, None, weigh)
+    within("owners.weight", owners["weight"], 1, None, weigh)
+    within("threads.owner", threads["owner"], 0, len(owners) - 1, "number the owners from 0")
+    within("pages.owner", pages["owner"], 0, len(owners) - 1, "number the owners from 0")
+    within("channels", tape.channels, 0, None, "start a channel with the tokens it holds, 0 if none")
+    for flag in ("file", "pinned", "private"):
+        within(f"pages.{flag}", pages[flag], 0, 1, "it is a flag")
+    for name, records in (("threads", threads), ("pages", pages)):
+        nowhere = records["affinity"] == 0
+        if nowhere.any():
+            raise TapeError(
+                f"{_place(name + '.affinity', nowhere)} is 0; allowed: a bit mask with at least one node; "
+                "use -1 for all nodes"
+            )
+
+
+def _check_ops(tape: "Tape") -> None:
+    ops = tape.ops
+    within("ops.op", ops["op"], 0, max(Op), "use a member of sos_gym.resource.Op")
+    times = ops["arg"][are(ops, TIME_OPS)]
+    within("ops.arg of COMPUTE, SLEEP, SLEEP_UNTIL (ns)", times, 0, LONGEST_NS, "times never run backwards")
+    if times.sum(dtype=np.float64) > LONGEST_NS:
+        raise TapeError(f"the tape's times add up to over {LONGEST_NS} ns, allowed: up to that; cut the tape")
+    pages = ops["arg"][are(ops, PAGE_OPS)]
+    within(
+        "ops.arg of READ, WRITE, COLD, PAGEOUT, DONTNEED (page)",
+        pages,
+        0,
+        len(tape.pages) - 1,
+        "number the pages from 0",
+    )
+    channels = ops["arg"][are(ops, CHANNEL_OPS)]
+    within("ops.arg of WAIT, SIGNAL (channel)", channels, 0, len(tape.channels) - 1, "number the channels from 0")
+    within("ops.arg of YIELD, EXIT", ops["arg"][are(ops, BARE_OPS)], 0, 0, "they take no argument")
+    within("ops.lines of READ, WRITE", ops["lines"][are(ops, TOUCH_OPS)], 1, None, "a touch accesses at least one line")
+
+
+def _check_pages(tape: "Tape") -> None:
+    mention = are(tape.ops, PAGE_OPS)
+    page = tape.ops["arg"][mention]
+    first = first_mention(page, len(tape.pages))
+    if (first == len(page)).any():
+        absent = int(np.argmax(first == len(page)))
+        raise TapeError(f"page {absent} of {len(tape.pages)} is in no op; allowed: pages that are used; leave it out")
+    if (np.diff(first) < 0).any():
+        late = int(np.argmax(np.diff(first) < 0)) + 1
+        raise TapeError(
+            f"page {late} is mentioned before page {late - 1}; allowed: ids dense in order of first mention; "
+            "build the tape with Tape.build, which renumbers"
+        )
+    foreign = tape.op_owner()[mention] != tape.pages["owner"][page]
+    broken = foreign & (tape.pages["private"][page] == 1)
+    if broken.any():
+        raise TapeError(
+            f"page {page[np.argmax(broken)]} is private, but a thread of another owner uses it; "
+            "allowed: private = 1 only for pages of one owner's threads; set private = 0"
+        )
+
+
+def first_mention(ids: np.ndarray, count: int) -> np.ndarray:
+    """Index in `ids` at which each of 0..count-1 comes first; len(ids) if never."""
+    first = np.full(count, len(ids), np.int64)
+    first[ids[::-1]] = np.arange(len(ids) - 1, -1, -1)  # the last assignment stays
+    return first
+
+
+def _check_exits(tape: "Tape") -> None:
+    exits = np.flatnonzero(tape.ops["op"] == Op.EXIT)
+    last = tape.threads["last"]
+    thread = np.searchsorted(last, exits, side="right")
+    early = exits != last[thread] - 1
+    if early.any():
+        op, i = int(exits[np.argmax(early)]), int(thread[np.argmax(early)])
+        raise TapeError(
+            f"ops[{op}] of {tape.thread_name(i)} is an EXIT with {last[i] - 1 - op} ops after it; "
+            "allowed: EXIT as a thread's last op; drop what follows"
+        )
+
+
+def refuse_stuck(tape: "Tape") -> None:
+    """Run WAIT and SIGNAL untimed and greedily; refuse a tape that leaves threads waiting.
+
+    Where each channel has one waiting thread the outcome is the same under every schedule; with several,
+    this tries one order of theirs only.
+    """
+    waiting = _left_waiting(tape)
+    if waiting:
+        names = ", ".join(f"{tape.thread_name(i)} on channel {channel}" for i, channel in waiting[:5])
+        more = f" and {len(waiting) - 5} more" if len(waiting) > 5 else ""
+        raise TapeError(
+            f"the tape gets stuck: {names}{more} wait for a SIGNAL that never comes; "
+            "allowed: a SIGNAL or an initial count for each WAIT; add it, or drop the WAIT"
+        )
+
+
+def _left_waiting(tape: "Tape") -> list[tuple[int, int]]:  # (thread, channel)
+    """The threads that still wait when nobody can go on."""
+    at = np.flatnonzero(are(tape.ops, CHANNEL_OPS))
+    if not len(at):
+        return []
+    bounds = np.searchsorted(at, np.append(0, tape.threads["last"])).tolist()
+    waits = (tape.ops["op"][at] == Op.WAIT).tolist()
+    channel = tape.ops["arg"][at].tolist()
+    count = tape.channels.tolist()
+    queue: dict[int, deque[int]] = {}
+    position = bounds[:-1]
+    ready = deque(range(len(tape.threads)))
+    while ready:
+        thread = ready.popleft()
+        while position[thread] < bounds[thread + 1]:
+            i = position[thread]
+            position[thread] += 1
+            c = channel[i]
+            if not waits[i]:
+                if queue.get(c):
+                    ready.append(queue[c].popleft())
+                else:
+                    count[c] += 1
+            elif count[c]:
+                count[c] -= 1
+            else:
+                queue.setdefault(c, deque()).append(thread)
+                break
+    return sorted((thread, c) for c, threads in queue.items() for thread in threads)
