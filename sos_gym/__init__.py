@@ -1,0 +1,61 @@
+"""Schedulers and memory managers as one Gymnasium family.
+
+`gym.make("sos/Memory-v0")`, `sos/CPU-v0`, `sos/System-v0`, `sos/Tier-v0` are registered on import. What needs compiled
+kernels is imported when it is first used, so that `import sos_gym` stays quick.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+
+from .presets import PRESETS
+from .ranges import SettingError
+from .workload import Tape, TapeError, workload, workloads
+
+if TYPE_CHECKING:
+    from .engine.simulation import StuckError
+    from .env import ActionError, SosEnv
+    from .evaluation import evaluate
+    from .policy import claim, policies
+
+__all__ = [
+    "ActionError",
+    "SettingError",
+    "SosEnv",
+    "StuckError",
+    "Tape",
+    "TapeError",
+    "claim",
+    "evaluate",
+    "policies",
+    "workload",
+    "workloads",
+]
+
+try:
+    __version__ = version("sos-gym")
+except PackageNotFoundError:  # run from a checkout that is not installed
+    __version__ = "0"
+
+_LAZY = {
+    "ActionError": "env",
+    "SosEnv": "env",
+    "StuckError": "engine.simulation",
+    "claim": "policy",
+    "evaluate": "evaluation",
+    "policies": "policy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'sos_gym' has no attribute {name!r}")
+    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+for _preset in PRESETS:
+    gym.register(_preset, entry_point="sos_gym.env:SosEnv", kwargs={"preset": _preset})

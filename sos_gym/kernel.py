@@ -22,6 +22,7 @@ from numba.extending import intrinsic, overload_attribute
 from numba.np.arrayobj import make_array, populate_array
 
 PACKAGE = Path(__file__).parent
+KERNEL_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py", "policy/*.py", "observation.py")
 KEPT_CACHES = 4  # folders of earlier sources that stay, so that two checkouts do not fight
 
 # First-class functions are what Numba calls experimental; policies rest on them, and the contract tests on policies.
@@ -30,7 +31,7 @@ warnings.filterwarnings("ignore", category=NumbaExperimentalFeatureWarning)
 
 def _sources_hash() -> str:
     digest = hashlib.sha256(nb.__version__.encode())
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(path for pattern in KERNEL_SOURCES for path in PACKAGE.glob(pattern)):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -183,6 +183,8 @@ OWNER = np.dtype(
         ("active", "i4"),  # entities that want or hold
         ("weight", "i4"),  # >= 1
         ("live", "i4"),  # threads not yet exited
+        ("stall_ns", "i8"),  # of its threads (kept in the record of the CPU)
+        ("work_ns", "i8"),  # service of its threads, likewise
     ]
 )
 

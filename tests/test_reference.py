@@ -312,7 +312,7 @@ def test_round_robin(job_list, quantum):
         if jobs.running is None and jobs.queue:
             jobs.take(jobs.queue[0])
             jobs.finish(now, first)
-        turn = 0 if jobs.running != before or turn == quantum and not jobs.queue else turn
+        turn = 0 if jobs.running != before or (turn == quantum and not jobs.queue) else turn
         if turn == quantum:
             jobs.queue.append(jobs.running)
             jobs.take(jobs.queue[0])

@@ -34,6 +34,7 @@ def _consume(sim, t, elapsed):
     thread.service += rest
     sim.service_ns += rest
     entity = sim.entities[t]
+    sim.owners[sim.owners.size // 2 + entity.owner].work_ns += rest
     entity.attained += rest
     entity.service = thread.service
     return stall
@@ -58,12 +59,15 @@ def charge(sim, t):
     else:
         thread.sleep += elapsed
         stall = 0
+    owner = sim.owners[sim.owners.size // 2 + sim.entities[t].owner]
+    owner.stall_ns += stall
     sim.stall_ns += stall
     sim.stall_weighted += stall * sim.entities[t].weight
 
 
 @kernel
-def _count_pressure(sim):
+def count_pressure(sim):
+    """Integrate up to now in how much time some, or all, threads that are awake stalled."""
     elapsed = sim.now - sim.psi_since
     sim.psi_since = sim.now
     if sim.stalled > 0:
@@ -89,7 +93,7 @@ def log_wait(sim, resource, waited):
 def become(sim, t, status):
     """Give thread `t` another status, charged up to now under the old one."""
     charge(sim, t)
-    _count_pressure(sim)
+    count_pressure(sim)
     thread = sim.threads[t]
     old = thread.status
     thread.status = status

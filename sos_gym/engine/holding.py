@@ -148,7 +148,10 @@ def want(sim, resource, e, why):
     if entity.touched:
         entity.returned = sim.now - entity.release_ns <= instance.tau_ns
         instance.return_rate += TAU_GAIN * (entity.returned - instance.return_rate)
-    owner_of(sim, resource, e).active += 1
+    owner = owner_of(sim, resource, e)
+    owner.active += 1
+    if owner.active == 1:
+        instance.active_weight += owner.weight
     if resource == CPU:
         sim.threads[e].want_why = why
         join_waiting(sim, resource, e)
@@ -201,6 +204,8 @@ def vacate(sim, resource, e, why):
     entity.state = ABSENT
     if why != PREEMPT and why != YIELD:
         owner.active -= 1
+        if owner.active == 0:
+            instance.active_weight -= owner.weight
     tell(sim, resource, RELEASE, e, slot, why)
 
 

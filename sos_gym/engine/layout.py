@@ -75,6 +75,8 @@ INSTANCE = np.dtype(  # one per resource
         ("tau_ns", "f8"),  # running mean hold time of a slot
         ("return_rate", "f8"),  # running share of wants within tau of the release
         ("decisions", "i8"),
+        ("active_weight", "i8"),  # of the owners that want or hold
+        ("mean_weight", "f8"),  # of its entities
     ]
 )
 
@@ -168,6 +170,19 @@ SIM = np.dtype(
         ("psi_since", "i8"),
         ("some_ns", "i8"),
         ("full_ns", "i8"),
+        # -- up to the last observation
+        ("seen_ns", "i8"),
+        ("seen_service_ns", "i8"),
+        ("seen_stall_weighted", "i8"),
+        ("seen_some_ns", "i8"),
+        ("seen_full_ns", "i8"),
+        ("psi_some", "f8"),  # running shares
+        ("psi_full", "f8"),
+        ("rows_seed", "i8"),  # stream of the candidates' draws
+        ("stall_per_service", "f8"),
+        ("reward_scale_ns", "f8"),
+        ("reward", "i4"),  # index into settings.REWARDS
+        ("spare", "i4"),
     ]
 )
 

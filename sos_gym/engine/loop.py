@@ -3,7 +3,7 @@
 from ..kernel import kernel
 from ..resource import NONE
 from .account import charge
-from .decisions import apply, charge_running, prepare, raise_decision
+from .decisions import apply, prepare, raise_decision
 from .events import COMPLETION, SCAN, TICK, due, horizon_source, offer_slot, scan_source, void
 from .cores import tick
 from .frames import scan
@@ -76,4 +76,5 @@ def advance(sims, i, choice):
     if sim.undecided:
         apply(sim, choice)
     run(sim)
-    charge_running(sim)
+    for t in range(sim.threads_count):
+        charge(sim, t)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import cpu, memory
 from ..kernel import attach
 from ..resource import DECISION, ENTITY, NONE, OWNER, SLOT, Op, Resource, Status
-from ..settings import Settings, SettingError
+from ..settings import REWARDS, SettingError, Settings
 from ..streams import stream
 from ..workload import Tape
 from .events import HORIZON, SCAN, WAKE, due, horizon_source, scan_source
@@ -114,6 +114,10 @@ class Simulation:
             StuckError: no thread can go on; the text names them.
         """
         advance(self.record, 0, choice)
+        self.raise_if_stuck()
+
+    def raise_if_stuck(self) -> None:
+        """Refuse to go on when nothing is due and no thread can run."""
         if self.record["stuck"][0]:
             raise StuckError(self._who_is_stuck())
 
@@ -210,6 +214,8 @@ class Simulation:
         records["pc"] = tape.threads["first"]
         records["exit_ns"] = records["page"] = records["next"] = NONE
         records["node"] = of_threads["home"]
+        for instance, part in zip(self.arrays["instances"], (of_pages, of_threads), strict=True):
+            instance["mean_weight"] = part["weight"].mean() if len(part) else 1.0
         self._add(entities=entities, owners=owners.reshape(-1), threads=records)
 
     def _lay_queues(self, threads: int, pages: int) -> None:
@@ -293,6 +299,9 @@ class Simulation:
         record["observed"] = observed
         record["timers"] = threads
         record["rescue_ns"] = NONE
+        record["rows_seed"] = stream(seed, "rows").integers(1 << 62)
+        record["stall_per_service"], record["reward_scale_ns"] = settings.stall_per_service, settings.reward_scale_ns
+        record["reward"] = REWARDS.index(settings.reward)
 
     def _lay_futures(self) -> None:
         self._add(**futures(self.tape, int(self.record["local_line_ns"][0])))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -55,7 +56,8 @@ def read_card(path: str | os.PathLike) -> dict:
         return _header(path, archive)["card"]
 
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError)
+# What numpy and zipfile raise on damaged input; RuntimeError also covers flags for encryption and patches.
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError, MemoryError)
 
 
 def _opened(path: str | os.PathLike):

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +158,7 @@ def _run_traced(command: Sequence[str], folder: Path) -> int:
         program.send_signal(signal.SIGCONT)
         if program.wait():
             raise TapeError(f"{shlex.join(command)} failed with status {program.returncode}; give a command that works")
+        time.sleep(0.1)  # a zombie has yet to leave its core for the last time
     finally:
         program.kill()
         program.wait()

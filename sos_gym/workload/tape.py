@@ -383,7 +383,7 @@ def _one_each(values) -> bool:
 
 
 def _sleeps(sleep_ns, jobs: int) -> list:
-    if sleep_ns is None or np.ndim(sleep_ns) == 0:
+    if sleep_ns is None or isinstance(sleep_ns, (int, float, np.number)):
         return [sleep_ns] * jobs
     if len(sleep_ns) != jobs:
         raise TapeError(f"sleep_ns has {len(sleep_ns)} jobs; allowed: {jobs}, as arrival_ns; give one per job")

@@ -1,0 +1,515 @@
+"""What an agent sees of a decision: K candidate rows, a context, a mask; and what its last choice cost.
+
+Rows: the wanting or holding entity, the vacancies, the extremes of last use, payoff and uses, then one seeded draw from
+each quantile of recency (EVICT) or waiting time (ADMIT), the most recent included; advisors' choices replace the last
+draws. Ordered by slot, then entity: never by rank. The draws are a hash of (seed, decision, quantile), so they do not
+depend on who else is asked.
+"""
+
+import math
+
+import numpy as np
+
+from .engine.account import charge, count_pressure
+from .engine.decisions import apply
+from .engine.layout import RECENT
+from .engine.loop import run
+from .kernel import kernel
+from .policy.claims import uniform
+from .resource import NONE, Kind, Resource, State, Status
+
+COLUMNS = (
+    "valid",  # 0 in padding
+    "holder",  # holds a slot
+    "wanting",  # wants one
+    "vacant",  # is a free slot
+    "raised_this",  # EVICT: it wants; ADMIT: it holds the offered slot
+    "weight",  # log2(w / mean) / 8
+    "since_use",  # rlog
+    "held",  # rlog, in this node
+    "waited",  # rlog
+    "last_gap",  # rlog; a thread: its last burst
+    "prev_gap",  # rlog
+    "gap_known",  # 0, 1/2, 1
+    "payoff",  # rlog; page: max(last gap, age), thread: max(estimated burst - attained, attained / 2)
+    "uses",  # clog, since it got its slot
+    "uses_total",  # clog
+    "attained",  # rlog, service of this burst
+    "owner_share",  # log2(share / entitled share) / 4
+    "owner_stall",  # share of its owner's time that was stall
+    "leave_cost",  # ln(1 + us) / 14: write-back of a dirty page, switch from a warm thread
+    "bind_cost",  # pair: ln(1 + us) / 14: what it costs to join this entity and this slot
+    "distance",  # pair: 1 when another node
+    "resident_share",  # thread: of the pages it used lately
+    "expected_refaults",  # thread: clog of those that are out
+    "users_running",  # page: clog of its users that run
+    "users_waiting",  # page: clog of its users that wait
+    "returned",  # wanted again within tau
+)
+CONTEXT = (
+    "evict",
+    "admit",
+    "cpu",
+    "memory",
+    "log_tau",  # ln(tau / 1 ms) / 8
+    "slots",  # clog
+    "contenders",  # clog
+    "shown",  # share of the contenders that are rows
+    "psi_some",
+    "psi_full",
+    "free",  # share of vacant slots
+    "utilisation",  # share of cores that run a thread
+    "device_queue",  # clog of page-ins' worth of backlog
+    "return_rate",
+)
+F, G = len(COLUMNS), len(CONTEXT)
+PADDING = np.iinfo(np.int32).min  # in `shown`: a row without a candidate
+SAMPLE = 64  # above so many contenders, extremes and quantiles come from a seeded sample
+PSI_WINDOW_NS = 10_000_000  # the kernel's avg10 in an episode's scale: tens of ms instead of 10 s
+LONGEST_LOG = 8.0
+FORESIGHT_TURNOVERS = 12  # H of the foresight reward, in mean hold times
+PROGRESS, STALL, FORESIGHT = range(3)
+EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
+CPU, MEMORY = int(Resource.CPU), int(Resource.MEMORY)
+WAITING, RUNNING, CPU_WAIT = int(State.WAITING), int(Status.RUNNING), int(Status.CPU_WAIT)
+
+OUTCOME = np.dtype(
+    [
+        ("reward", "f8"),
+        ("dt_ns", "i8"),
+        ("work_ns", "i8"),
+        ("stall_weighted_ns", "f8"),
+        ("foresight", "f8"),
+    ]
+)
+
+
+# -- which rows
+
+
+@kernel
+def _slot_of(sim, e):
+    """Where a contender stands in the order of rows."""
+    return -1 - e if e < 0 else sim.entities[e].slot
+
+
+@kernel
+def _comes_before(sim, a, b):
+    first, second = _slot_of(sim, a), _slot_of(sim, b)
+    return first < second or (first == second and a < b)
+
+
+@kernel
+def _is_shown(shown, rows, e):
+    for i in range(rows):
+        if shown[i] == e:
+            return True
+    return False
+
+
+@kernel
+def _show(shown, rows, room, e):
+    """Add `e` unless it is there or the room is full; the new number of rows."""
+    if rows < room and not _is_shown(shown, rows, e):
+        shown[rows] = e
+        rows += 1
+    return rows
+
+
+@kernel
+def payoff_ns(sim, e):
+    """Page: max(last gap, age); thread: max(estimated burst - attained, attained / 2)."""
+    entity = sim.entities[e]
+    if e >= sim.threads_count:
+        return float(max(entity.last_gap, sim.now - entity.last_use))
+    estimate = sim.instances[CPU].tau_ns
+    if entity.gaps == 1:
+        estimate = float(entity.last_gap)
+    elif entity.gaps == 2:
+        estimate = (entity.last_gap + entity.prev_gap) / 2
+    return max(estimate - entity.attained, entity.attained / 2)
+
+
+@kernel
+def _measure(sim, e, which):
+    entity = sim.entities[e]
+    if which == 0:
+        return float(entity.use_seq)
+    return payoff_ns(sim, e) if which == 1 else float(entity.uses)
+
+
+@kernel
+def _show_extremes(sim, decision, sample, size, shown, rows, room):
+    """Least and most of last use, payoff and uses; ties by seed."""
+    for which in range(3):
+        for sign in (-1.0, 1.0):
+            best, best_value, best_tie = PADDING, 0.0, 0.0
+            for i in range(size):
+                e = sample[i]
+                value = sign * _measure(sim, e, which)
+                if best != PADDING and value < best_value:
+                    continue
+                tie = uniform(sim.rows_seed, decision.number, e)
+                if best == PADDING or value > best_value or tie > best_tie:
+                    best, best_value, best_tie = e, value, tie
+            if best != PADDING:
+                rows = _show(shown, rows, room, best)
+    return rows
+
+
+@kernel
+def _recency(sim, decision, e):
+    return sim.entities[e].use_seq if decision.kind == EVICT else -sim.entities[e].want_seq
+
+
+@kernel
+def _sort_by_recency(sim, decision, sample, size):
+    for i in range(1, size):
+        e, at = sample[i], i
+        while at > 0 and _recency(sim, decision, sample[at - 1]) > _recency(sim, decision, e):
+            sample[at] = sample[at - 1]
+            at -= 1
+        sample[at] = e
+
+
+@kernel
+def _show_quantiles(sim, decision, sample, size, shown, rows, room):
+    """One seeded draw from each quantile, the most recent first of all."""
+    if size == 0:
+        return rows
+    rows = _show(shown, rows, room, sample[size - 1])
+    quantiles = room - rows
+    for q in range(quantiles):
+        low, high = q * size // quantiles, (q + 1) * size // quantiles
+        width = max(1, high - low)
+        start = int(uniform(sim.rows_seed, decision.number, -1 - q) * width)
+        for step in range(width):
+            e = sample[min(size - 1, low + (start + step) % width)]
+            if not _is_shown(shown, rows, e):
+                rows = _show(shown, rows, room, e)
+                break
+    for i in range(size):  # quantiles that were shown already leave room
+        rows = _show(shown, rows, room, sample[i])
+    return rows
+
+
+@kernel
+def _draw_sample(sim, decision, sample):
+    """The contenders that are entities: all, or SAMPLE of them, one per stretch of the list."""
+    entities = 0
+    for i in range(decision.count):
+        entities += sim.contenders[i] >= 0
+    size = min(entities, sample.size)
+    seen, taken = 0, 0
+    for i in range(decision.count):
+        e = sim.contenders[i]
+        if e < 0:
+            continue
+        low, high = taken * entities // max(1, size), (taken + 1) * entities // max(1, size)
+        if taken < size and seen >= low:
+            offset = int(uniform(sim.rows_seed, decision.number, 1_000_003 + taken) * (high - low))
+            if entities <= sample.size or seen == low + offset:
+                sample[taken] = e
+                taken += 1
+        seen += 1
+    return taken
+
+
+@kernel
+def select(sim, decision, shown):
+    """Fill `shown` with the candidates of the decision, in the order of rows; returns how many."""
+    sample = np.empty(SAMPLE, np.int32)
+    rows, room = 0, shown.size
+    shown[:] = PADDING
+    if decision.count <= room:
+        for i in range(decision.count):
+            rows = _show(shown, rows, room, sim.contenders[i])
+    else:
+        room_of_rest = room - sim.hosted
+        if decision.kind == ADMIT and decision.entity != NONE:
+            rows = _show(shown, rows, room_of_rest, decision.entity)
+        elif decision.may_wait:
+            rows = _show(shown, rows, room_of_rest, decision.entity)
+        for i in range(decision.count):
+            if sim.contenders[i] < 0:
+                rows = _show(shown, rows, room_of_rest, sim.contenders[i])
+        size = _draw_sample(sim, decision, sample)
+        rows = _show_extremes(sim, decision, sample, size, shown, rows, room_of_rest)
+        _sort_by_recency(sim, decision, sample, size)
+        certain = rows
+        rows = _show_quantiles(sim, decision, sample, size, shown, rows, room)
+        rows = _show_advice(sim, shown, certain, rows)
+    _order(sim, shown, rows)
+    return rows
+
+
+@kernel
+def _show_advice(sim, shown, certain, rows):
+    """Advisors' choices replace the last draws."""
+    free = rows - 1
+    for k in range(sim.hosted):
+        choice = sim.advice[k]
+        if _is_shown(shown, rows, choice):
+            continue
+        while free >= certain and _is_advice(sim, shown[free]):
+            free -= 1
+        shown[free] = choice
+        free -= 1
+    return rows
+
+
+@kernel
+def _is_advice(sim, e):
+    for k in range(sim.hosted):
+        if sim.advice[k] == e:
+            return True
+    return False
+
+
+@kernel
+def _order(sim, shown, rows):
+    for i in range(1, rows):
+        e, at = shown[i], i
+        while at > 0 and _comes_before(sim, e, shown[at - 1]):
+            shown[at] = shown[at - 1]
+            at -= 1
+        shown[at] = e
+
+
+# -- the columns
+
+
+@kernel
+def rlog(t, tau):
+    """A duration in units of tau, logarithmic, about -2 to 2."""
+    return min(LONGEST_LOG, max(-LONGEST_LOG, math.log((t + 1000.0) / tau))) / 4.0
+
+
+@kernel
+def clog(n):
+    """A count, logarithmic, 0 to 1."""
+    return min(1.0, math.log2(1.0 + n) / 16.0)
+
+
+@kernel
+def _cost_log(ns):
+    return math.log(1.0 + ns / 1000.0) / 14.0
+
+
+@kernel
+def _describe_common(sim, decision, e, row):
+    entity, instance = sim.entities[e], sim.instances[decision.resource]
+    tau, now = instance.tau_ns, sim.now
+    holds = entity.slot != NONE
+    row[1] = holds
+    row[2] = entity.state == WAITING or (decision.kind == EVICT and e == decision.entity)
+    row[4] = e == decision.entity
+    row[5] = math.log2(entity.weight / instance.mean_weight) / 8.0
+    if entity.uses_total > 0:
+        row[6] = rlog(now - entity.last_use, tau)
+    if holds:
+        row[7] = rlog(now - entity.stay_ns, tau)
+    else:
+        row[8] = rlog(now - entity.want_ns, tau)
+    if entity.gaps > 0:
+        row[9] = rlog(entity.last_gap, tau)
+    if entity.gaps > 1:
+        row[10] = rlog(entity.prev_gap, tau)
+    row[11] = entity.gaps / 2.0
+    row[12] = rlog(payoff_ns(sim, e), tau)
+    row[13] = clog(entity.uses)
+    row[14] = clog(entity.uses_total)
+    row[25] = entity.returned
+    _describe_owner(sim, decision.resource, entity.owner, row)
+
+
+@kernel
+def _describe_owner(sim, resource, o, row):
+    instance, half = sim.instances[resource], sim.owners.size // 2
+    owner, account = sim.owners[resource * half + o], sim.owners[half + o]
+    if instance.holding > 0 and instance.active_weight > 0:
+        entitled = owner.weight / instance.active_weight
+        share = max(owner.holding, 0.5) / instance.holding
+        row[16] = min(1.0, max(-1.0, math.log2(share / entitled) / 4.0))
+    if account.stall_ns + account.work_ns > 0:
+        row[17] = account.stall_ns / (account.stall_ns + account.work_ns)
+
+
+@kernel
+def _pair(sim, decision, e):
+    """The entity and the slot that the choice would join, and the entity's present node (home when it holds none)."""
+    if decision.kind == ADMIT:
+        return e, decision.slot
+    return decision.entity, _slot_of(sim, e)
+
+
+@kernel
+def _describe_pair(sim, decision, e, row):
+    entity_id, slot = _pair(sim, decision, e)
+    if entity_id < 0 or slot == NONE or sim.entities[entity_id].slot == slot:
+        return
+    entity, node = sim.entities[entity_id], sim.slots[slot].node
+    near = entity.home == node
+    row[20] = not near
+    cost = 0
+    if decision.resource == CPU:
+        cost = sim.switch_ns if sim.slots[slot].last != entity_id else 0
+        if entity.touched and entity.last_slot != slot:
+            cost += sim.move_near_ns if near else sim.move_far_ns
+    elif entity.slot != NONE:
+        cost = sim.page_move_ns + sim.shootdown_ns
+    elif not near:
+        cost = RECENT * 64 * sim.remote_excess_ns  # what some more uses of the page will cost there
+    row[19] = _cost_log(cost)
+
+
+@kernel
+def _describe_thread(sim, t, row):
+    entity = sim.entities[t]
+    row[15] = rlog(entity.attained, sim.instances[CPU].tau_ns)
+    row[18] = _cost_log(sim.switch_ns + (sim.move_near_ns if entity.slot != NONE else 0))
+    known, resident = 0, 0
+    for i in range(t * RECENT, (t + 1) * RECENT):
+        if sim.recent[i] != NONE:
+            known += 1
+            resident += sim.entities[sim.recent[i]].slot != NONE
+    if known > 0:
+        row[21] = resident / known
+        row[22] = clog(known - resident)
+
+
+@kernel
+def _describe_page(sim, e, running, waiting, row):
+    page = sim.entities[e]
+    row[18] = _cost_log(sim.shootdown_ns + (sim.write_back_ns if page.dirty else 0))
+    row[23] = clog(_bits(page.users & running))
+    row[24] = clog(_bits(page.users & waiting))
+
+
+@kernel
+def _bits(mask):
+    count, mask = 0, np.uint64(mask)
+    while mask:
+        mask &= mask - np.uint64(1)
+        count += 1
+    return count
+
+
+@kernel
+def _threads_with(sim, status):
+    mask = np.uint64(0)
+    for t in range(sim.threads_count):
+        if sim.threads[t].status == status:
+            mask |= np.uint64(1) << np.uint64(t & 63)
+    return mask
+
+
+@kernel
+def _describe_context(sim, decision, shown, context):
+    instance = sim.instances[decision.resource]
+    context[0], context[1] = decision.kind == EVICT, decision.kind == ADMIT
+    context[2], context[3] = decision.resource == CPU, decision.resource == MEMORY
+    context[4] = math.log(max(1.0, instance.tau_ns) / 1e6) / 8.0
+    context[5] = clog(instance.size)
+    context[6] = clog(decision.count)
+    context[7] = shown / decision.count if decision.count else 1.0
+    context[8], context[9] = sim.psi_some, sim.psi_full
+    context[10] = 1.0 - instance.holding / max(1, instance.size)
+    cores = sim.instances[CPU].size
+    context[11] = min(1.0, sim.running / (cores if cores else sim.threads_count))
+    backlog = 0.0
+    for lane in range(sim.lanes.size):
+        backlog += max(0, sim.lanes[lane] - sim.now)
+    context[12] = clog(backlog / max(1, sim.swap_in_ns))
+    context[13] = instance.return_rate
+
+
+@kernel
+def describe(sim, decision, shown, rows, candidates, context, mask):
+    """Write the columns of `rows` candidates, the context and the mask."""
+    candidates[:] = 0.0
+    context[:] = 0.0
+    mask[:] = 0
+    running, waiting = _threads_with(sim, RUNNING), _threads_with(sim, CPU_WAIT)
+    for i in range(rows):
+        e, row = shown[i], candidates[i]
+        mask[i] = 1
+        row[0] = 1.0
+        if e < 0:
+            row[3] = 1.0
+        else:
+            _describe_common(sim, decision, e, row)
+            if decision.resource == CPU:
+                _describe_thread(sim, e, row)
+            else:
+                _describe_page(sim, e, running, waiting, row)
+        _describe_pair(sim, decision, e, row)
+    _describe_context(sim, decision, rows, context)
+
+
+# -- what the last choice cost
+
+
+@kernel
+def _running_share(old, share, elapsed):
+    return old + (1.0 - math.exp(-elapsed / PSI_WINDOW_NS)) * (share - old)
+
+
+@kernel
+def _settle(sim, outcome):
+    """Service and stall since the last observation, and the reward they make."""
+    count_pressure(sim)
+    elapsed = sim.now - sim.seen_ns
+    outcome.dt_ns = elapsed
+    outcome.work_ns = sim.service_ns - sim.seen_service_ns
+    outcome.stall_weighted_ns = (sim.stall_weighted - sim.seen_stall_weighted) / sim.instances[CPU].mean_weight
+    if sim.reward == PROGRESS:
+        outcome.reward = sim.stall_per_service * outcome.work_ns - outcome.stall_weighted_ns
+        outcome.reward /= sim.reward_scale_ns
+    elif sim.reward == STALL:
+        outcome.reward = -outcome.stall_weighted_ns / sim.reward_scale_ns
+    else:
+        outcome.reward = outcome.foresight
+    if elapsed > 0:
+        sim.psi_some = _running_share(sim.psi_some, (sim.some_ns - sim.seen_some_ns) / elapsed, elapsed)
+        sim.psi_full = _running_share(sim.psi_full, (sim.full_ns - sim.seen_full_ns) / elapsed, elapsed)
+    sim.seen_ns, sim.seen_service_ns, sim.seen_stall_weighted = sim.now, sim.service_ns, sim.stall_weighted
+    sim.seen_some_ns, sim.seen_full_ns = sim.some_ns, sim.full_ns
+
+
+@kernel
+def foresight(sim, choice):
+    """EVICT -exp(-future/H), ADMIT +exp(-future/H): how soon the chosen is wanted again."""
+    if choice < 0 or not sim.prophets:
+        return 0.0
+    decision = sim.decision[0]
+    horizon = FORESIGHT_TURNOVERS * max(1.0, sim.instances[decision.resource].tau_ns)
+    value = math.exp(-sim.entities[choice].future / horizon)
+    return -value if decision.kind == EVICT else value
+
+
+@kernel
+def observe(sims, i, choice, shown, candidates, context, mask, outcomes):
+    """Apply `choice` to the open decision, run to the next one and describe it; returns the number of rows.
+
+    shown: i4 (K,), candidates: f4 (K, F), context: f4 (G,), mask: i1 (K,), outcomes: OUTCOME (1,).
+    When the episode is over one empty row is legal, so that no mask is ever all zero.
+    """
+    sim, outcome = sims[i], outcomes[0]
+    if sim.undecided:
+        outcome.foresight = foresight(sim, choice)
+        apply(sim, choice)
+    run(sim)
+    for t in range(sim.threads_count):
+        charge(sim, t)
+    _settle(sim, outcome)
+    decision = sim.decision[0]
+    if not sim.undecided:
+        decision.count = 0
+        describe(sim, decision, shown, 0, candidates, context, mask)
+        shown[:] = PADDING
+        mask[0] = 1
+        return 0
+    rows = select(sim, decision, shown)
+    describe(sim, decision, shown, rows, candidates, context, mask)
+    return rows

@@ -1,0 +1,64 @@
+"""The four environments: one class, different settings."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """An environment's defaults and what it is about."""
+
+    id: str
+    summary: str
+    decides_on: str
+    workload: str
+    settings: dict[str, Any]
+
+
+PRESETS = {
+    preset.id: preset
+    for preset in (
+        Preset(
+            "sos/Memory-v0",
+            "scarce page frames on two NUMA nodes; every thread has its core",
+            "EVICT at page faults, ADMIT at scans",
+            "phases",
+            {"frames": 64, "nodes": 2, "scan_ns": 100_000, "stall_per_service": 1.0},
+        ),
+        Preset(
+            "sos/CPU-v0",
+            "scarce cores on two nodes; nothing faults",
+            "ADMIT at ticks and idle cores, EVICT at wakeups",
+            "hyperexponential",
+            {"cores": 4, "nodes": 2, "stall_per_service": 1.0},
+        ),
+        Preset(
+            "sos/System-v0",
+            "scarce cores and frames; a faulting thread gives up its core",
+            "EVICT at page faults and wakeups, ADMIT at ticks, idle cores and scans, interleaved",
+            "working_sets",
+            {
+                "cores": 2,
+                "frames": 96,
+                "nodes": 2,
+                "scan_ns": 100_000,
+                "move_far_ns": 50_000,
+                "stall_per_service": 1.0,
+            },
+        ),
+        Preset(
+            "sos/Tier-v0",
+            "a small fast tier and a large slow one; a slow page is served in place",
+            "EVICT when a slow page is used: who lies in the fast tier",
+            "tiered",
+            {
+                "frames": (32, 1000),
+                "nodes": 2,
+                "tiers": True,
+                "hint_ns": 100_000,
+                "remote_line_ns": 250,
+                "stall_per_service": 1.0,
+            },
+        ),
+    )
+}
