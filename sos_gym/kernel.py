@@ -126,6 +126,6 @@ def address_of(function: Callable, signature: nb.core.typing.templates.Signature
     """Compile `function` for `signature` (or load it from the disk cache); 0 for None."""
     if function is None:
         return 0
-    function.compile(signature.args)  # type: ignore[attr-defined]
+    function.compile(signature)  # type: ignore[attr-defined]  # with the return type, else a constant's type is kept
     compiled = function.get_compile_result(signature)  # type: ignore[attr-defined]
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)

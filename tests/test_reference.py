@@ -189,9 +189,9 @@ def test_a_fault_queues_while_every_frame_is_in_flight():
 
 def test_a_queued_page_gets_the_frame_that_its_elder_left():
     """Both frames fill at one instant; the eldest that queues is allowed on both and takes the wrong one."""
-    pages = [page(affinity=1), page(affinity=2), page(), page(affinity=2), page(affinity=1)]
+    pages = [page(affinity=2), page(affinity=1), page(), page(affinity=2), page(affinity=1)]
     tape = make_tape([thread((Op.READ, n)) for n in range(5)], pages)
-    engine = run(tape, lambda d: min(d.contenders), None, (1, 1), first_touch_ns=10)
+    engine = run(tape, lambda d: max(d.contenders), None, (1, 1), first_touch_ns=10)
     assert [engine.times[i]["exit"] for i in range(5)] == [10, 10, 20, 20, 30]
 
 
@@ -447,7 +447,9 @@ def rule_sets(draw):
     names = [name for name in FREE if name not in ("lanes", "remote_line_ns")]
     costs = {name: draw(cost) for name in names} | {"lanes": draw(st.integers(1, 2))}
     costs["remote_line_ns"] = costs["local_line_ns"] + draw(cost)
-    periods = {"scan_ns": draw(st.none() | st.integers(1, 60)), "tick_ns": draw(st.none() | st.integers(15, 60))}
+    overhead = 2 * (2 * costs["page_move_ns"] + costs["shootdown_ns"] + 5 * costs["shootdown_core_ns"])  # of a scan
+    scan_ns = st.integers(2 * overhead + 1, 2 * overhead + 60)  # shorter ones may leave no time for service
+    periods = {"scan_ns": draw(st.none() | scan_ns), "tick_ns": draw(st.none() | st.integers(15, 60))}
     tiers = {"tiers": draw(st.booleans()), "hint_ns": draw(st.none() | st.integers(0, 30))}
     return Rules(
         draw(per_node), draw(per_node), reclaim=draw(st.sampled_from(["global", "local"])), **costs, **periods, **tiers

@@ -57,8 +57,9 @@ def charge(sim, t):
     elif status == FAULTING:
         thread.fault_wait += elapsed
     else:
-        thread.sleep += elapsed
         stall = 0
+        if status == SLEEPING or status == BLOCKED:  # not NEW, not EXITED
+            thread.sleep += elapsed
     owner = sim.owners[sim.owners.size // 2 + sim.entities[t].owner]
     owner.stall_ns += stall
     sim.stall_ns += stall

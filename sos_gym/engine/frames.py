@@ -20,7 +20,7 @@ from .holding import (
     vacate,
 )
 from .layout import RECENT, USE
-from .legality import may_move
+from .legality import allowed, may_move
 
 EVICTED, PAGEOUT, COLD = int(Why.EVICT), int(Why.PAGEOUT), int(Why.COLD)
 FAULT = int(Why.FAULT)
@@ -87,15 +87,19 @@ def _count_legal(sim, page, change):
 
 @kernel
 def serve_frame_queue(sim, node):
-    """A frame of `node` became vacant or legal: the first page that queues for it is asked for."""
+    """A frame of `node` became vacant or legal: all pages that queue for it ask again, and queue again in vain.
+
+    All, not the first alone: that one may take a frame elsewhere.
+    """
+    kept = 0
     for i in range(sim.frame_queue_used):
         e = sim.frame_queue[i]
-        if sim.entities[e].affinity >> node & 1:
-            for j in range(i + 1, sim.frame_queue_used):
-                sim.frame_queue[j - 1] = sim.frame_queue[j]
-            sim.frame_queue_used -= 1
+        if allowed(sim, e, node):
             ask_for(sim, MEMORY, e, sim.entities[e].want_seq)
-            return
+        else:
+            sim.frame_queue[kept] = e
+            kept += 1
+    sim.frame_queue_used = kept
 
 
 @kernel

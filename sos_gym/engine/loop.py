@@ -52,8 +52,9 @@ def run(sim):
     """Advance until the driver must decide, or the episode ends."""
     while not (sim.finished or sim.truncated or sim.stuck):
         first = sim.calendar_heap[1]
-        waiting_event = sim.calendar_heap[0] > 0
-        if waiting_event and sim.calendar[first].time == sim.now:
+        if sim.live == 0:
+            sim.finished = 1
+        elif sim.calendar_heap[0] > 0 and sim.calendar[first].time == sim.now:
             _handle(sim, first)
         elif sim.agenda_heap[0] > 0:
             if prepare(sim):
@@ -61,8 +62,6 @@ def run(sim):
                 if sim.driver == NONE:
                     return
                 apply(sim, sim.advice[sim.driver])
-        elif sim.live == 0:
-            sim.finished = 1
         elif sim.running + sim.timers + sim.in_flight == 0:
             _rescue(sim)
         else:

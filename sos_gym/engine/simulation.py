@@ -284,8 +284,9 @@ class Simulation:
             record[name] = costs[name]
         for name in ("swap_in_ns", "write_back_ns", "local_line_ns"):
             record[name] = costs[name]
-        for name in ("tick_ns", "scan_ns", "hint_ns", "horizon_ns"):
+        for name in ("tick_ns", "scan_ns", "horizon_ns"):
             record[name] = getattr(settings, name) or 0
+        record["hint_ns"] = settings.hint_ns or 0 if settings.tiers else 0
         threads = len(self.tape.threads)
         cores = sum(settings.cores) if settings.cores else threads
         record["shootdown_ns"] = costs["shootdown_ns"] + costs["shootdown_core_ns"] * cores

@@ -16,12 +16,14 @@ from sos_gym.workload.layout import CHANNELS, OPS, OWNERS, PAGES, THREADS, TapeE
 FORMAT = "sos_gym.tape"
 VERSION = 1
 TABLES = {"ops": OPS, "threads": THREADS, "pages": PAGES, "owners": OWNERS}
+# What numpy and zipfile raise on damaged input; RuntimeError also covers flags for encryption and patches.
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError, MemoryError)
 
 
 def write(path: str | os.PathLike, tables: dict[str, np.ndarray], card: dict, names: tuple[str, ...]) -> Path:
     """Write a tape's arrays; the file appears whole or not at all."""
     path = Path(path)
-    columns = {
+    columns: dict[str, Any] = {
         f"{t}.{field}": np.ascontiguousarray(tables[t][field]) for t, kind in TABLES.items() for field in named(kind)
     }
     columns["channels"] = tables["channels"]
@@ -47,17 +49,13 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
             channels = archive["channels"].astype(CHANNELS, casting="safe")
         except (*_BROKEN, KeyError, TypeError) as error:
             raise TapeError(f"{path} is damaged ({error}); record or save the tape again") from error
-    return {**tables, "channels": channels, "card": header["card"], "thread_names": tuple(header["thread_names"])}
+    return {**tables, "channels": channels, "card": header["card"], "thread_names": header["thread_names"]}
 
 
 def read_card(path: str | os.PathLike) -> dict:
     """A tape's card alone, without reading its ops."""
     with _opened(path) as archive:
         return _header(path, archive)["card"]
-
-
-# What numpy and zipfile raise on damaged input; RuntimeError also covers flags for encryption and patches.
-_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError, MemoryError)
 
 
 def _opened(path: str | os.PathLike):
@@ -76,6 +74,7 @@ def _header(path: str | os.PathLike, archive) -> dict:
     try:
         header = json.loads(archive["header"].tobytes())
         kind, version = header["format"], header["version"]
+        header["card"], header["thread_names"] = dict(header["card"]), tuple(header["thread_names"])
     except (*_BROKEN, KeyError, TypeError) as error:
         raise TapeError(f"{path} has no tape header ({error}); allowed: files of Tape.save") from error
     if kind != FORMAT or version != VERSION:

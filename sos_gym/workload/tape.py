@@ -166,8 +166,8 @@ class Tape:
             table = getattr(self, name)
             digest.update(f"{name} {len(table)} ".encode())
             for column in named(table.dtype):
-                digest.update(np.ascontiguousarray(table[column]))
-        digest.update(np.ascontiguousarray(self.channels))
+                digest.update(np.ascontiguousarray(table[column]).data)
+        digest.update(np.ascontiguousarray(self.channels).data)
         return digest.hexdigest()[:16]
 
     def __len__(self) -> int:

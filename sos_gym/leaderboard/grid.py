@@ -1,0 +1,248 @@
+"""The grid: policies × environments × workloads, and the rows it gives.
+
+A group is an environment and a workload: what policies are compared on. All policies of a group meet the same tapes.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..evaluation import Plain, evaluate
+from ..policy import policies as registered
+from ..policy import policy_named
+from ..presets import PRESETS
+from ..ranges import SettingError
+from ..workload import Tape, workload, workloads
+
+SIDES = {  # the sides of workloads that an environment is scored on
+    "sos/Memory-v0": ("memory",),
+    "sos/CPU-v0": ("cpu",),
+    "sos/System-v0": ("joint",),
+    "sos/Tier-v0": ("tier", "memory"),
+}
+FRAMES_RATIO = 0.25  # frames per page of a tape that is not drawn; on Tier the fast ones
+FEWEST_FRAMES = 2
+CORES = 2  # for a schedule that does not say what it was recorded on
+EPISODES = 5  # seeds per group
+KINDS = ("heuristic", "clairvoyant", "agent", "ensemble")
+
+Row = dict[str, Any]
+Progress = Callable[[Row, int, int], None]  # (row, rows done, rows in all)
+
+
+class ReplayError(ValueError):
+    """A row that comes out differently now; the text says what differs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """An environment and a workload, with the settings that suit the two."""
+
+    env: str
+    workload: str  # a name, or the path of a .npz
+    split: str | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A policy as the grid runs it."""
+
+    name: str
+    kind: str  # of KINDS
+    decide: str | Plain
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+# -- running
+
+
+def leaderboard(
+    envs: Iterable[str] | None = None,
+    policies: Iterable[str | Plain] | None = None,
+    workloads: Iterable[str] | None = None,
+    seed: int = 0,
+    episodes: int = EPISODES,
+    split: str | None = "test",
+    progress: Progress | None = None,
+) -> list[Row]:
+    """Run every policy on every group; one replayable row per seed.
+
+    Args:
+        envs: registered ids; None: all.
+        policies: names, or callables (observation, info) -> action; None: all names. A callable may carry `rows` and
+            `advisors`, the settings under which it decides; one with advisors is an ensemble.
+        workloads: names, or paths of tapes, each run where its side fits; None: each id's own and the recordings.
+        seed: the first of `episodes` seeds.
+        split: from which seeds families draw.
+        progress: called after each row.
+
+    Raises:
+        SettingError: a name or value that makes no sense.
+        TapeError: a file that is no tape.
+    """
+    if episodes < 1:
+        raise SettingError("episodes", episodes, "an integer >= 1", "run at least one")
+    grid = groups(envs, workloads, split)
+    entries = entries_of(registered() if policies is None else policies)
+    total = len(grid) * len(entries) * episodes
+    rows: list[Row] = []
+    for row in _runs(grid, entries, range(seed, seed + episodes)):
+        rows.append(row)
+        if progress:
+            progress(row, len(rows), total)
+    return rows
+
+
+def _runs(grid: Sequence[Group], entries: Sequence[Entry], seeds: range) -> Iterator[Row]:
+    for group in grid:
+        tape = named_or_tape(group.workload)
+        for entry in entries:
+            for seed in seeds:
+                yield _row(group, entry, seed, tape)
+
+
+def _row(group: Group, entry: Entry, seed: int, tape: str | Tape) -> Row:
+    settings = {**group.settings, **entry.settings}
+    run = evaluate(group.env, entry.decide, tape, seed, split=group.split, **settings)[0]
+    return {
+        "env": group.env,
+        "workload": group.workload,
+        "split": group.split,
+        "policy": entry.name,
+        "kind": entry.kind,
+        "seed": seed,
+        "settings": settings,
+        "tape": run["tape"],
+        "version": __version__,
+        "metrics": {name: run[name] for name in run if name not in ("env", "policy", "seed", "tape")},
+    }
+
+
+def replay(row: Row, policy: Plain | None = None) -> dict[str, Any]:
+    """The metrics of a row, run again; `policy` stands in for the callable that an agent's row cannot hold.
+
+    Raises:
+        ReplayError: the tape or a metric differs; the text names it.
+        SettingError: an agent's row without its policy.
+    """
+    if policy is None and row["kind"] in ("agent", "ensemble"):
+        raise SettingError("policy", policy, f"the callable {row['policy']!r}", "pass it to replay")
+    group = Group(row["env"], row["workload"], row["split"], row["settings"])
+    entry = Entry(row["policy"], row["kind"], policy or row["policy"])
+    again = _row(group, entry, row["seed"], named_or_tape(group.workload))
+    differing = [f"tape {row['tape']} is now {again['tape']}"] if row["tape"] != again["tape"] else []
+    differing += [
+        f"{name} {value} is now {again['metrics'].get(name)}"
+        for name, value in row["metrics"].items()
+        if again["metrics"].get(name) != value
+    ]
+    if differing:
+        raise ReplayError(
+            f"{row['policy']} on {row['env']}, {row['workload']}, seed {row['seed']} differs: {'; '.join(differing)} "
+            f"(sos_gym {row['version']} then, {__version__} now)"
+        )
+    return again["metrics"]
+
+
+# -- groups
+
+
+def groups(envs: Iterable[str] | None, names: Iterable[str] | None, split: str | None) -> list[Group]:
+    """The groups of a grid, environment by environment.
+
+    Raises:
+        SettingError: an unknown id, or a workload that fits none of the environments.
+    """
+    ids = tuple(PRESETS) if envs is None else tuple(dict.fromkeys(envs))
+    for env in ids:
+        if env not in PRESETS:
+            raise SettingError("envs", env, "one of " + ", ".join(PRESETS), "use a registered id")
+    if names is None:
+        return [group_of(env, name, split) for env in ids for name in own_workloads(env)]
+    named = tuple(dict.fromkeys(names))
+    for name in named:
+        if not any(side_of(name) in SIDES[env] for env in ids):
+            fitting = ", ".join(env for env in PRESETS if side_of(name) in SIDES[env])
+            raise SettingError("workloads", name, f"one that fits {', '.join(ids)}", f"run it on {fitting}")
+    return [group_of(env, name, split) for env in ids for name in named if side_of(name) in SIDES[env]]
+
+
+def own_workloads(env: str) -> list[str]:
+    """The family of an environment, and the recordings of its sides."""
+    recorded = [name for name, card in workloads().items() if card.recorded and card.side in SIDES[env]]
+    return [PRESETS[env].workload, *recorded]
+
+
+def side_of(name: str) -> str:
+    """The side of a named workload, or of a tape by its card, else by what its threads do."""
+    tape = named_or_tape(name)
+    if isinstance(tape, str):
+        known = workloads()
+        return known[name].side if name in known else _unknown(name)
+    return tape.card.get("side") or ("memory" if len(tape.pages) else "cpu")
+
+
+def _unknown(name: str) -> str:
+    workload(name)  # raises with did-you-mean
+    raise AssertionError(name)
+
+
+def named_or_tape(name: str) -> str | Tape:
+    """A name as it is; the path of a .npz as its tape."""
+    return Tape.load(name) if Path(name).suffix == ".npz" else name
+
+
+def group_of(env: str, name: str, split: str | None) -> Group:
+    """A family is drawn from the split under the environment's settings; a tape has its own frames or cores."""
+    card = workloads().get(name)
+    if card and not card.recorded:
+        return Group(env, name, split)
+    tape = named_or_tape(name)
+    return Group(env, name, None, fitted(env, workload(tape) if isinstance(tape, str) else tape))
+
+
+def fitted(env: str, tape: Tape) -> dict[str, Any]:
+    """Settings under which a tape that is not drawn is a problem: a share of its pages as frames; its own cores.
+
+    388 pages on Memory have round(0.25 * 388) = 97 frames; on Tier 97 fast and 388 slow ones.
+    """
+    pages = len(tape.pages)
+    frames = max(FEWEST_FRAMES, round(FRAMES_RATIO * pages))
+    if env == "sos/CPU-v0":
+        return {"cores": int(tape.card.get("cores", CORES))}
+    return {"frames": (frames, pages) if env == "sos/Tier-v0" else frames}
+
+
+# -- entries
+
+
+def entries_of(policies: Iterable[str | Plain]) -> list[Entry]:
+    """Entries with distinct names; an alias and its rule are one entry.
+
+    Raises:
+        SettingError: an unknown policy, or two callables of one name.
+    """
+    found: dict[str, Entry] = {}
+    for policy in policies:
+        entry = _named_entry(policy) if isinstance(policy, str) else _agent(policy)
+        if entry.name in found and found[entry.name] != entry:
+            raise SettingError("policies", entry.name, "distinct names", "set __name__ of the callable")
+        found[entry.name] = entry
+    return list(found.values())
+
+
+def _named_entry(name: str) -> Entry:
+    policy = policy_named(name)
+    return Entry(policy.name, "clairvoyant" if policy.privileged else "heuristic", policy.name)
+
+
+def _agent(policy: Plain) -> Entry:
+    advisors = tuple(getattr(policy, "advisors", ()))
+    settings = {"rows": policy.rows} if hasattr(policy, "rows") else {}
+    if advisors:
+        settings["advisors"] = advisors
+    name = getattr(policy, "__name__", type(policy).__name__)
+    return Entry(name, "ensemble" if advisors else "agent", policy, settings)

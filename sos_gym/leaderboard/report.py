@@ -1,0 +1,182 @@
+"""Reports: rows as JSON, Markdown and a picture in a results folder."""
+
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from .grid import Row
+from .standing import LEAST_SPREAD, Place, Standing, group_name, standings
+
+NAME = "leaderboard"
+MARKS = {"heuristic": "", "clairvoyant": " †", "agent": "", "ensemble": " ‡"}
+LEGEND = (
+    "† knows the future and is never the best online heuristic. ‡ an ensemble: an agent that sees other policies' "
+    "choices."
+)
+EXPLANATION = (
+    "Stall ratio: stall to that of the best online heuristic of each family, geometric mean over families; the worst "
+    "family stands beside it. Score of a family: 0 is lottery, 1 the least stall of any heuristic or clairvoyant, tape "
+    f"by tape; – where those two lie within {LEAST_SPREAD:.0%}, so that stall speaks for itself."
+)
+DOT_COLOUR, MEAN_COLOUR, GRID_COLOUR = "#3b6fb6", "#1b1b1b", "#d9d9d9"
+WIDEST_RATIO = 10.0  # of the picture; what lies beyond is drawn at its edge with its number
+
+
+# -- pieces of text
+
+
+def number(value: float) -> str:
+    """Two decimals below ten, three digits above: 1.02, 11.3, 150, –."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def marked(standing: Standing) -> str:
+    """Its name, with † or ‡."""
+    return standing.policy + MARKS[standing.kind]
+
+
+def worst_family(standing: Standing) -> str:
+    """CPU make 1.31."""
+    return f"{standing.worst} {number(standing.worst_ratio)}"
+
+
+def in_group(found: Sequence[Standing], group: str) -> list[tuple[Standing, Place]]:
+    """The policies of a group, the least stall first."""
+    pairs = [(standing, standing.places[group]) for standing in found if group in standing.places]
+    return sorted(pairs, key=lambda pair: pair[1].stall_ms)
+
+
+def conditions(rows: Sequence[Row]) -> dict[str, str]:
+    """What each group was run under: its own settings, seeds and split, in words."""
+    said = {}
+    for group in dict.fromkeys(map(group_name, rows)):
+        of_group = [row for row in rows if group_name(row) == group]
+        settings = next((row["settings"] for row in of_group if row["kind"] in ("heuristic", "clairvoyant")), {})
+        seeds = sorted({row["seed"] for row in of_group})
+        split = of_group[0]["split"]
+        parts = [f"{name} = {value}" for name, value in settings.items()]
+        parts += [f"seeds {seeds[0]} to {seeds[-1]}"] + ([f"split {split}"] if split else [])
+        said[group] = ", ".join(parts)
+    return said
+
+
+# -- Markdown
+
+
+def markdown(rows: Sequence[Row], command: str = "") -> str:
+    """The headline, then one table per family."""
+    found = standings(rows)
+    parts = [f"# Leaderboard\n\nsos_gym {__version__}" + (f", `{command}`" if command else "")]
+    headline = [(marked(one), number(one.ratio), worst_family(one)) for one in found]
+    parts.append(_table(("policy", "stall ratio", "worst family"), "lrl", headline))
+    parts.append(f"{EXPLANATION} {LEGEND}")
+    for group, said in conditions(rows).items():
+        places = [
+            (marked(one), number(place.stall_ms), number(place.ratio), number(place.score))
+            for one, place in in_group(found, group)
+        ]
+        table = _table(("policy", "stall, ms", "stall ratio", "score"), "lrrr", places)
+        parts.append(f"## {group}\n\n{said}\n\n{table}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(heads: Sequence[str], align: str, lines: Sequence[Sequence[str]]) -> str:
+    rules = ["---:" if side == "r" else "---" for side in align]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rules, *lines))
+
+
+# -- picture
+
+
+def picture(rows: Sequence[Row]) -> bytes:
+    """PNG: stall ratio of every policy, one panel per environment, one dot per family.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    from matplotlib.figure import Figure
+
+    found = standings(rows)[::-1]
+    envs = list(dict.fromkeys(group.split(" ")[0] for one in found for group in one.places))
+    figure = Figure(figsize=(2.6 * len(envs) + 2, 0.26 * len(found) + 1.6), layout="constrained")
+    for panel, env in zip(figure.subplots(1, len(envs), sharey=True, squeeze=False)[0], envs, strict=True):
+        _draw_panel(panel, env, found)
+    figure.supxlabel("stall / stall of the best online heuristic, log scale; left is better, † knows the future")
+    file = BytesIO()
+    figure.savefig(file, format="png", dpi=130)
+    return file.getvalue()
+
+
+def _draw_panel(panel: Any, env: str, found: Sequence[Standing]) -> None:
+    groups = list(dict.fromkeys(group for one in found for group in one.places if group.split(" ")[0] == env))
+    panel.axvline(1, color=MEAN_COLOUR, linewidth=0.8)
+    panel.hlines(range(len(found)), 0, 1e3, color=GRID_COLOUR, linewidth=0.6, zorder=0)
+    for group, marker in zip(groups, "os^Dv<>*" * len(groups), strict=False):
+        ratios = [one.places[group].ratio if group in one.places else math.nan for one in found]
+        _draw_ratios(panel, ratios, marker, group.split(" ", 1)[1])
+    panel.set_title(env, fontsize=11)
+    panel.set_xscale("log")
+    panel.set_xlim(0.3, WIDEST_RATIO * 1.25)
+    panel.set_xticks([0.5, 1, 2, 5, 10], labels=["½", "1", "2", "5", "≥ 10"])
+    panel.minorticks_off()
+    panel.set_yticks(range(len(found)), labels=[marked(one) for one in found])
+    panel.tick_params(length=0, labelsize=9)
+    panel.spines[:].set_visible(False)
+    panel.legend(loc="lower center", bbox_to_anchor=(0.5, -0.02), fontsize=7, frameon=False)
+
+
+def _draw_ratios(panel: Any, ratios: Sequence[float], marker: str, label: str) -> None:
+    shown = [min(max(ratio, 0.32), WIDEST_RATIO) for ratio in ratios]
+    panel.scatter(shown, range(len(shown)), marker=marker, s=30, alpha=0.85, label=label)
+
+
+# -- the results folder
+
+
+def document(rows: Sequence[Row], command: str = "") -> dict[str, Any]:
+    """All that the rows need to be judged and run again."""
+    return {
+        "command": command,
+        "versions": {
+            "sos_gym": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "numba", "gymnasium")},
+        },
+        "machine": {"platform": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()},
+        "rows": list(rows),
+    }
+
+
+def write(rows: Sequence[Row], folder: str | os.PathLike = "results", command: str = "") -> list[Path]:
+    """leaderboard.json, .md and, where matplotlib is installed, .png; each appears whole or not at all."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {".json": json.dumps(document(rows, command), indent=1) + "\n", ".md": markdown(rows, command)}
+    files = {suffix: text.encode() for suffix, text in texts.items()}
+    try:
+        files[".png"] = picture(rows)
+    except ModuleNotFoundError:
+        (folder / f"{NAME}.png").unlink(missing_ok=True)  # it would show other rows
+    return [_write_whole(folder / f"{NAME}{suffix}", content) for suffix, content in files.items()]
+
+
+def _write_whole(path: Path, content: bytes) -> Path:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(content)
+    try:
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, path)
+    except BaseException:
+        os.unlink(file.name)
+        raise
+    return path

@@ -1,0 +1,143 @@
+"""Standings: how rows become a score per family and a headline per policy.
+
+Stall is `weighted_stall_ns`, what the reward charges; with equal weights it is all stall. Sums and means run over the
+paired tapes of a group, never over groups. NaN stands for what the rows cannot say.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from .grid import Row
+
+STALL = "weighted_stall_ns"
+RANDOM = "lottery"
+LEAST_SPREAD = 0.05  # below it a tape tells no policies apart
+
+Stalls = dict[str, list[float]]  # policy -> one per tape, in the same order
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A policy in one group."""
+
+    stall_ms: float  # mean over seeds
+    ratio: float  # to the best online heuristic of the group
+    score: float  # 0 random, 1 reference; NaN: the spread is too small, or random was not run
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """A policy over all groups."""
+
+    policy: str
+    kind: str
+    ratio: float  # geometric mean over groups
+    worst: str  # group with the greatest ratio
+    worst_ratio: float
+    places: dict[str, Place]  # by group
+
+
+# -- the formulas
+
+
+def score(random: Sequence[float], policy: Sequence[float], reference: Sequence[float]) -> float:
+    """Σ(random − policy) / Σ(random − reference) over paired tapes with enough spread; may exceed 1 or be negative.
+
+    score([10, 20], [8, 14], [6, 10]) = (2 + 6) / (4 + 10) = 0.571.
+    """
+    tapes = [tape for tape in zip(random, policy, reference, strict=True) if spread(tape[0], tape[2]) >= LEAST_SPREAD]
+    possible = sum(r - least for r, _, least in tapes)
+    return sum(r - p for r, p, _ in tapes) / possible if tapes else math.nan
+
+
+def spread(random: float, reference: float) -> float:
+    """What of random's stall the reference avoids: spread(10, 6) = 0.4."""
+    return (random - reference) / random if random > 0 else 0.0
+
+
+def reference_stalls(stalls: Stalls) -> list[float]:
+    """The least stall per tape: reference_stalls({"a": [3, 9], "b": [5, 4]}) = [3, 4]."""
+    return [min(tape) for tape in zip(*stalls.values(), strict=True)]
+
+
+def best_online(stalls: Stalls) -> float:
+    """The least sum of any one policy: best_online({"a": [3, 9], "b": [5, 4]}) = 9; NaN when there is none."""
+    return min(map(sum, stalls.values()), default=math.nan)
+
+
+def stall_ratio(policy: Sequence[float], best: float) -> float:
+    """The sum over tapes to the best one: stall_ratio([6, 12], 9) = 2."""
+    total = sum(policy)
+    if best == 0:
+        return 1.0 if total == 0 else math.inf
+    return total / best
+
+
+def geometric_mean(ratios: Sequence[float]) -> float:
+    """geometric_mean([2, 8]) = 4."""
+    return math.prod(ratios) ** (1 / len(ratios))
+
+
+# -- from rows
+
+
+def standings(rows: Sequence[Row]) -> list[Standing]:
+    """All policies, the least stall ratio first."""
+    kinds = {row["policy"]: row["kind"] for row in rows}
+    by_group = {group: _places(stalls, kinds) for group, stalls in stalls_of(rows).items()}
+    found = [_standing(policy, kinds[policy], by_group) for policy in kinds]
+    return sorted(found, key=lambda standing: (math.isnan(standing.ratio), standing.ratio, standing.policy))
+
+
+def stalls_of(rows: Sequence[Row]) -> dict[str, Stalls]:
+    """Group -> policy -> stall per tape.
+
+    Raises:
+        ValueError: policies of a group that did not meet the same tapes.
+    """
+    found: dict[str, dict[str, dict[tuple, float]]] = {}
+    for row in rows:
+        policy = found.setdefault(group_name(row), {}).setdefault(row["policy"], {})
+        policy[row["seed"], row["tape"]] = float(row["metrics"][STALL])
+    for group, policies in found.items():
+        if len({frozenset(tapes) for tapes in policies.values()}) > 1:
+            raise ValueError(f"the policies of {group} did not meet the same tapes; run them in one leaderboard")
+    return {
+        group: {policy: [tapes[tape] for tape in sorted(tapes)] for policy, tapes in policies.items()}
+        for group, policies in found.items()
+    }
+
+
+def group_name(row: Row) -> str:
+    """Short: Memory phases."""
+    name = row["workload"]
+    return f"{short_id(row['env'])} {Path(name).stem if name.endswith('.npz') else name}"
+
+
+def short_id(env: str) -> str:
+    """sos/Memory-v0 is Memory."""
+    return env.removeprefix("sos/").removesuffix("-v0")
+
+
+def _places(stalls: Stalls, kinds: dict[str, str]) -> dict[str, Place]:
+    """The policies of one group; agents count neither as the best online nor as the reference."""
+    online = {policy: tapes for policy, tapes in stalls.items() if kinds[policy] == "heuristic"}
+    known = {policy: tapes for policy, tapes in stalls.items() if kinds[policy] in ("heuristic", "clairvoyant")}
+    best, reference, random = best_online(online), reference_stalls(known), stalls.get(RANDOM)
+    return {
+        policy: Place(
+            stall_ms=sum(tapes) / len(tapes) / 1e6,
+            ratio=stall_ratio(tapes, best),
+            score=score(random, tapes, reference) if random else math.nan,
+        )
+        for policy, tapes in stalls.items()
+    }
+
+
+def _standing(policy: str, kind: str, by_group: dict[str, dict[str, Place]]) -> Standing:
+    places = {group: found[policy] for group, found in by_group.items() if policy in found}
+    worst = max(places, key=lambda group: places[group].ratio)
+    ratio = geometric_mean([place.ratio for place in places.values()])
+    return Standing(policy, kind, ratio, worst, places[worst].ratio, places)

@@ -1,0 +1,81 @@
+"""Random small tapes of every op, and random settings, for property tests."""
+
+from hypothesis import strategies as st
+
+from sos_gym.resource import Op
+from sos_gym.workload import Tape, TapeError
+
+NS = st.integers(0, 40)
+COSTS = (
+    "switch_ns",
+    "move_near_ns",
+    "move_far_ns",
+    "page_move_ns",
+    "minor_fault_ns",
+    "first_touch_ns",
+    "swap_in_ns",
+    "write_back_ns",
+    "shootdown_ns",
+    "shootdown_core_ns",
+    "local_line_ns",
+)
+MASKS = st.sampled_from([-1, -1, 1, 2])
+PAGE_OPS = (Op.READ, Op.WRITE, Op.COLD, Op.PAGEOUT, Op.DONTNEED)
+
+
+def ops_of(pages: int, channels: int):
+    """One op, most of them references."""
+    plain = st.tuples(st.sampled_from([Op.COMPUTE, Op.COMPUTE, Op.SLEEP]), NS)
+    arrivals = st.tuples(st.just(Op.SLEEP_UNTIL), st.integers(0, 300))
+    signals = st.tuples(st.sampled_from([Op.WAIT, Op.SIGNAL, Op.SIGNAL]), st.integers(0, channels - 1))
+    lines = st.integers(1, 3)
+    touches = st.tuples(st.sampled_from([Op.READ, Op.READ, Op.WRITE]), st.integers(0, pages - 1), lines)
+    advice = st.tuples(st.sampled_from(PAGE_OPS[2:]), st.integers(0, pages - 1))
+    bare = st.tuples(st.just(Op.YIELD), st.just(0))
+    return st.one_of(touches, touches, touches, plain, arrivals, signals, advice, bare)
+
+
+@st.composite
+def tapes(draw):
+    """A tape of up to five threads that a greedy run can finish."""
+    channels, pages = 2, draw(st.integers(1, 6))
+    programs = draw(st.lists(st.lists(ops_of(pages, channels), min_size=1, max_size=12), min_size=1, max_size=5))
+    each = len(programs)
+    owners = draw(st.lists(st.integers(0, 1), min_size=each, max_size=each))
+    flags = {
+        page: {
+            "file": draw(st.integers(0, 1)),
+            "pinned": int(page == 0 and draw(st.booleans())),
+            "affinity": draw(MASKS),
+        }
+        for page in {op[1] for program in programs for op in program if op[0] in PAGE_OPS}
+    }
+    try:
+        return Tape.build(
+            programs,
+            arrival_ns=draw(st.lists(NS, min_size=each, max_size=each)),
+            think_ns=draw(st.lists(st.integers(0, 9), min_size=each, max_size=each)),
+            owner=[owner if 0 in owners else 0 for owner in owners],
+            weight=draw(st.lists(st.sampled_from([1, 512, 1024]), min_size=each, max_size=each)),
+            affinity=draw(st.lists(MASKS, min_size=each, max_size=each)),
+            pages=flags,
+            channels=draw(st.lists(st.integers(0, 3), min_size=channels, max_size=channels)),
+        )
+    except TapeError:
+        return None  # it could not finish
+
+
+@st.composite
+def settings_of(draw, cores=None, frames=None):
+    """Keywords for `build_settings`; small numbers, so that instants coincide."""
+    per_node = st.none() | st.tuples(st.integers(1, 2), st.integers(1, 3))
+    given = {name: draw(st.integers(0, 6)) for name in COSTS}
+    given["remote_line_ns"] = given["local_line_ns"] + draw(st.integers(0, 6))
+    given["lanes"] = draw(st.integers(1, 2))
+    given["scan_ns"] = draw(st.none() | st.integers(1, 60))
+    given["tick_ns"] = draw(st.none() | st.integers(5, 60))
+    given["tiers"], given["hint_ns"] = draw(st.booleans()), draw(st.none() | st.integers(1, 30))
+    given["reclaim"] = draw(st.sampled_from(["global", "local"]))
+    given["cores"] = draw(cores if cores is not None else per_node)
+    given["frames"] = draw(frames if frames is not None else per_node)
+    return given
