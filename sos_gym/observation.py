@@ -308,7 +308,7 @@ def _describe_common(sim, decision, e, row):
     if entity.uses_total > 0:
         row[6] = rlog(now - entity.last_use, tau)
     if holds:
-        row[7] = rlog(now - entity.stay_ns, tau)
+        row[7] = rlog(now - (entity.move_ns if entity.moved else entity.hold_ns), tau)
     else:
         row[8] = rlog(now - entity.want_ns, tau)
     if entity.gaps > 0:

@@ -117,7 +117,7 @@ NONE = -1
 COLD_OFFSET = 1 << 52  # exact in a float64, above every sequence number
 DEFAULT_WEIGHT = 1024  # nice 0, kernel/sched/core.c: sched_prio_to_weight[20]
 
-# One record per entity; what replay touches lies in the first 64 bytes.
+# One record per entity. A use touches the first 64 bytes, a change of its slot the first 128.
 ENTITY = np.dtype(
     [
         ("use_seq", "i8"),  # sequence number of the last use
@@ -144,22 +144,26 @@ ENTITY = np.dtype(
         ("spell_seq", "i8"),  # start of this spell of wanting and holding
         ("want_ns", "i8"),
         ("hold_ns", "i8"),
-        ("stay_ns", "i8"),  # since when in this node
-        ("service", "i8"),  # ns held: thread so far, page in finished stays
-        ("attained", "i8"),  # thread: ns of service in this burst
-        # -- 128 bytes
-        ("future", "i8"),  # ns of own-thread work to burst end or next use; privileged
-        ("hint_ns", "i8"),  # last hint fault
         ("release_ns", "i8"),  # last release
-        ("users", "u8"),  # bit t mod 64: thread t used the page since it got its frame
-        ("affinity", "i4"),  # bit mask over nodes
-        ("last_slot", "i4"),  # or NONE
-        ("waiting_at", "i4"),  # index in its resource's waiting set, or NONE
-        ("id", "i4"),
+        ("queue_head", "i4"),  # page: first of the threads that wait for it, or NONE
+        ("queue_tail", "i4"),
+        ("affinity", "i2"),  # bit mask over nodes
+        ("queued", "i1"),  # 1: it is in its resource's waiting set
+        ("moved", "i1"),  # 1: it changed its node since it got a slot
         ("returned", "i1"),  # wanted again within tau of its release
         ("file", "i1"),  # page: first touch is a page-in
         ("private", "i1"),  # page: only its owner touches it
-        *((f"spare{i}", "i1") for i in range(13)),  # three whole cache lines
+        ("spare", "i1"),
+        # -- 128 bytes
+        ("id", "i8"),
+        ("service", "i8"),  # thread: ns of service so far
+        ("attained", "i8"),  # thread: ns of service in this burst
+        ("future", "i8"),  # ns of own-thread work to burst end or next use; privileged
+        ("hint_ns", "i8"),  # last hint fault
+        ("move_ns", "i8"),  # last move
+        ("users", "u8"),  # bit t mod 64: thread t used the page since it got its frame
+        ("last_slot", "i4"),  # thread: or NONE
+        ("waiting_at", "i4"),  # index in its resource's waiting set
     ]
 )
 
@@ -169,9 +173,13 @@ SLOT = np.dtype(
         ("node", "i4"),
         ("last", "i4"),  # last holder or NONE
         ("excluded", "i4"),  # thread that yielded it, or NONE
+        ("offered", "i4"),  # 1: its ADMIT is on the agenda
+        ("spare", "i4"),
         ("since", "i8"),  # ns, last change of holder
         ("busy", "i8"),  # ns held
         ("idle", "i8"),  # ns vacant
+        ("spare2", "i8"),
+        ("spare3", "i8"),  # a whole cache line
     ]
 )
 

@@ -14,7 +14,7 @@ from .cpu import CpuSettings
 from .memory import MemorySettings
 from .ranges import SettingError, setting
 
-MOST_NODES = 16
+MOST_NODES = 15  # an affinity mask is an int16
 REWARDS = ("progress", "stall", "foresight")
 
 

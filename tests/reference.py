@@ -66,6 +66,9 @@ class Entity(SimpleNamespace):
 
 
 class Thread(Entity):
+    def legal(self) -> bool:
+        return True
+
     def total_left(self) -> int:
         return sum(self.left.values())
 
@@ -141,7 +144,9 @@ class ReferenceEngine:
         t.times = dict.fromkeys((*PARTS, "sleep", "cpu_wait", "fault_wait"), 0)
         t.burst_start = t.attained = t.reported = 0
         self.owners[t.owner].live += 1
-        homes = [0] if self.rules.tiers else [node for node in self.nodes_with_cores if t.allowed(node)]
+        homes = (
+            [0] if self.rules.tiers and not self.cores else [node for node in self.nodes_with_cores if t.allowed(node)]
+        )
         t.home = homes[i % len(homes)] if homes else 0  # none: everything is plenty, nodes do not count
         return t
 
@@ -164,14 +169,19 @@ class ReferenceEngine:
                 item = min(self.agenda, key=self.agenda.get)
                 del self.agenda[item]
                 getattr(self, item[0])(item[1])
-            elif all(name == "scan" for name, _ in self.events):
+            elif not self.pending():
                 self.offer_all()
             else:
                 self.now = self.events[event][0]
         self.finish()
 
+    def pending(self) -> bool:
+        """Whether anything will happen but ticks of idle cores and scans."""
+        running = any(t.status == Status.RUNNING for t in self.threads)
+        return running or any(name in ("wake", "page_in") for name, _ in self.events)
+
     def offer_all(self) -> None:
-        """Nothing is due: the idle cores are the last resort (N15)."""
+        """Nothing is pending: the idle cores are the last resort (N15)."""
         if self.tried or not any(t.status == Status.CPU_WAIT for t in self.threads):
             raise Stuck([t.id for t in self.threads if t.status != Status.EXITED])
         self.tried = True
@@ -409,15 +419,11 @@ class ReferenceEngine:
                 self.want(t, Why.FAULT_DONE)
                 continue
             self.enter(t, Status.RUNNING)
-            if self.begin(t):
-                self.step(t)
+            self.resume(t)
         self.serve(node)
 
     def serve(self, node: int) -> None:
-        """A frame became legal or vacant: who queues is asked again.
-
-        All that are allowed, not the first alone: it may take a frame that became legal elsewhere.
-        """
+        """A frame became legal or vacant: all who queue for this node are asked again."""
         for p in [p for p in self.pages if p.id in self.frame_queue and p.allowed(node)]:
             self.frame_queue.remove(p.id)
             self.agenda["evict", p.id] = (0, 1, p.want_seq)
@@ -544,8 +550,7 @@ class ReferenceEngine:
         if slot := self.vacant_at_home(e, slots):
             return self.hold(e, slot)
         vacant = {s.node: vacancy(s.id) for s in reversed(slots) if s.holder == NONE}  # the lowest of each node
-        holders = [s.holder for s in slots if s.holder != NONE] if is_thread else self.legal_holders(e, slots)
-        contenders = [*vacant.values(), *holders] + [e.id] * is_thread
+        contenders = [*vacant.values(), *self.legal_holders(e, slots)] + [e.id] * is_thread
         if not contenders:
             return self.frame_queue.add(e.id)
         choice = self.ask(Kind.EVICT, e.why, Resource(int(is_thread)), e.id, NONE, contenders)
@@ -557,10 +562,10 @@ class ReferenceEngine:
         vacant = [s for s in slots if s.holder == NONE and s.node == e.home and e.allowed(s.node)]
         return min(vacant, key=lambda s: (isinstance(e, Page) or s.id != e.last_slot, s.id), default=None)
 
-    def legal_holders(self, p: Page, frames: list[Slot]) -> list[int]:
-        legal = [f for f in frames if f.holder != NONE and self.entities[f.holder].legal()]
-        local = [f for f in legal if f.node == p.home and self.rules.reclaim == "local"]
-        return [f.holder for f in local or legal]
+    def legal_holders(self, e: Entity, slots: list[Slot]) -> list[int]:
+        legal = [s for s in slots if s.holder != NONE and self.entities[s.holder].legal()]
+        local = [s for s in legal if s.node == e.home and self.rules.reclaim == "local"]
+        return [s.holder for s in local or legal]
 
     # -- ADMIT of a core, and its tick (N10, N15)
 
@@ -595,9 +600,7 @@ class ReferenceEngine:
 
     def admit_vacant(self, core: Slot, waiters: list[int], cause: Why) -> None:
         """It may stay idle while anything else is pending."""
-        running = any(t.status == Status.RUNNING for t in self.threads)
-        pending = running or any(name in ("wake", "page_in") for name, _ in self.events)
-        contenders = waiters + [vacancy(core.id)] * pending
+        contenders = waiters + [vacancy(core.id)] * self.pending()
         choice = self.ask(Kind.ADMIT, cause, Resource.CPU, NONE, core.id, contenders)
         if choice >= 0:
             self.hold(self.threads[choice], core)
@@ -650,7 +653,7 @@ class ReferenceEngine:
 
     def put_hint(self, t: Thread, p: Page) -> bool:
         """EVICT(p) goes on the agenda; t waits for it on its core."""
-        p.hinted = self.now
+        p.hinted, p.home, p.last_user = self.now, t.home, t.id
         self.hinters.setdefault(p.id, []).append(t)
         self.agenda.setdefault(("hint", p.id), (0, 1, next(self.seq)))
         return False

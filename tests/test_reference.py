@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import Page, ReferenceEngine, Rules, Stuck
 
 from sos_gym.resource import Kind, Op, Resource, State, Status, Why, vacancy
-from tests.reference import Page, ReferenceEngine, Rules, Stuck
 
 OPS = [("arg", "<i8"), ("lines", "<u2"), ("op", "u1"), ("", "V1")]
 THREADS = [(n, "<i8") for n in ("first", "last", "arrival_ns", "think_ns")]

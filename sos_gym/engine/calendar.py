@@ -1,69 +1,75 @@
-"""A calendar: at most one entry per source, the earliest first.
+"""A calendar: entries in order of time, the earliest first.
 
-`entries[source]` holds time, order and its place in `heap`, a binary heap of sources in `heap[1:]`; `heap[0]` is its size.
-Events, and the agenda of decisions, are calendars.
+`heap[1:]` is a binary heap of ENTRY records, `heap[0].source` its size. `places[source]` is where a source's entry
+stands, 0 for nowhere; a calendar whose entries are only ever taken from the front needs none (`places` is empty).
+The events are a calendar, and so is the agenda of decisions.
 """
 
 from ..kernel import kernel
 
 
 @kernel
-def _before(entries, a, b):
-    first, second = entries[a], entries[b]
-    return first.time < second.time or (first.time == second.time and first.order < second.order)
+def size_of(heap):
+    return heap[0].source
 
 
 @kernel
-def _rise(entries, heap, at):
-    source = heap[at]
-    while at > 1 and _before(entries, source, heap[at >> 1]):
-        heap[at] = heap[at >> 1]
-        entries[heap[at]].at = at
+def _before(heap, a, b):
+    return heap[a].time < heap[b].time or (heap[a].time == heap[b].time and heap[a].order < heap[b].order)
+
+
+@kernel
+def _exchange(heap, places, a, b):
+    one, two = heap[a], heap[b]
+    one.time, two.time = two.time, one.time
+    one.order, two.order = two.order, one.order
+    one.what, two.what = two.what, one.what
+    one.source, two.source = two.source, one.source
+    if places.size > 0:
+        places[one.source], places[two.source] = a, b
+
+
+@kernel
+def _rise(heap, places, at):
+    while at > 1 and _before(heap, at, at >> 1):
+        _exchange(heap, places, at, at >> 1)
         at >>= 1
-    heap[at] = source
-    entries[source].at = at
+    return at
 
 
 @kernel
-def _sink(entries, heap, at):
-    source, size = heap[at], heap[0]
+def _sink(heap, places, at):
+    size = heap[0].source
     while 2 * at <= size:
         child = 2 * at
-        if child < size and _before(entries, heap[child + 1], heap[child]):
+        if child < size and _before(heap, child + 1, child):
             child += 1
-        if not _before(entries, heap[child], source):
-            break
-        heap[at] = heap[child]
-        entries[heap[at]].at = at
+        if not _before(heap, child, at):
+            return
+        _exchange(heap, places, at, child)
         at = child
-    heap[at] = source
-    entries[source].at = at
 
 
 @kernel
-def enter(entries, heap, source, time, order):
-    """Put `source` on the calendar, or move it there if it is on it already."""
-    entry = entries[source]
-    entry.time, entry.order = time, order
-    if entry.at == 0:
-        heap[0] += 1
-        heap[heap[0]] = source
-        entry.at = heap[0]
-    _rise(entries, heap, entry.at)
-    _sink(entries, heap, entry.at)
+def enter(heap, places, source, time, order, what):
+    """Add an entry."""
+    heap[0].source += 1
+    at = heap[0].source
+    entry = heap[at]
+    entry.time, entry.order, entry.what, entry.source = time, order, what, source
+    if places.size > 0:
+        places[source] = at
+    _rise(heap, places, at)
 
 
 @kernel
-def strike(entries, heap, source):
-    """Take `source` off the calendar, if it is on it."""
-    at = entries[source].at
-    if at == 0:
-        return
-    entries[source].at = 0
-    last = heap[heap[0]]
-    heap[0] -= 1
-    if last != source:
-        heap[at] = last
-        entries[last].at = at
-        _rise(entries, heap, at)
-        _sink(entries, heap, entries[last].at)
+def take(heap, places, at):
+    """Remove the entry that stands at `at`; it lies at `heap[size + 1]` until the next one is entered."""
+    last = heap[0].source
+    if at != last:
+        _exchange(heap, places, at, last)
+    heap[0].source = last - 1
+    if places.size > 0:
+        places[heap[last].source] = 0
+    if at != last:
+        _sink(heap, places, _rise(heap, places, at))

@@ -3,7 +3,7 @@
 from ..kernel import kernel
 from ..resource import NONE, Status, Why
 from .account import CPU_WAIT, RUNNING, become, charge, left
-from .events import COMPLETION, TICK, due, offer_slot, slot_source, void
+from .events import COMPLETION, TICK, due, offer_slot, core_source, void
 from .holding import CPU, leave_waiting, occupy, record_use, vacate, wait_silently
 
 BLOCK, PREEMPT, YIELD = int(Why.BLOCK), int(Why.PREEMPT), int(Why.YIELD)
@@ -43,7 +43,7 @@ def dispatch(sim, t, core, why):
     become(sim, t, RUNNING)
     occupy(sim, CPU, t, core, why)
     if sim.tick_ns > 0:
-        due(sim, slot_source(sim, core), sim.now + sim.tick_ns, TICK)
+        due(sim, core_source(sim, core), sim.now + sim.tick_ns, TICK)
     if thread.started or left(thread) > 0:
         due(sim, t, sim.now + left(thread), COMPLETION)
         return False
@@ -56,7 +56,7 @@ def leave_core(sim, t, why):
     report_use(sim, t)
     void(sim, t)
     core = sim.entities[t].slot
-    void(sim, slot_source(sim, core))
+    void(sim, core_source(sim, core))
     vacate(sim, CPU, t, why)
     if why == PREEMPT or why == YIELD:
         become(sim, t, CPU_WAIT)
@@ -72,7 +72,7 @@ def tick(sim, core):
     """The slice of the holder is used up; a vacant core that was refused is offered again."""
     holder = sim.slots[core].holder
     if holder != NONE:
-        due(sim, slot_source(sim, core), sim.now + sim.tick_ns, TICK)
+        due(sim, core_source(sim, core), sim.now + sim.tick_ns, TICK)
         report_use(sim, holder)
         sim.entities[holder].turn_over = 1
     offer_slot(sim, CPU, core)

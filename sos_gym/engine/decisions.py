@@ -6,9 +6,9 @@ A contender is an entity, or a vacancy (-1 - slot). The same text decides on cor
 from ..kernel import kernel
 from ..resource import NONE, Kind, Status, Why
 from .account import charge
-from .calendar import strike
+from .calendar import size_of, take
 from .cores import PREEMPT, dispatch, leave_core
-from .events import TICK, due, slot_source
+from .events import HINT_ITEM, OFFER, TICK, core_source, due
 from .frames import bind_page, move_page, queue_for_frame
 from .futures import foresee
 from .holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
@@ -103,8 +103,6 @@ def _give(sim, resource, e, slot, why):
     """Entity `e` gets `slot`, whose holder (if any) goes without."""
     if resource == MEMORY:
         bind_page(sim, e, slot)
-        if sim.hint_ns > 0:
-            _resume_touch(sim, e)
         return
     holder = sim.slots[slot].holder
     if holder != NONE:
@@ -132,7 +130,7 @@ def _apply_admit(sim, resource, slot, cause, choice):
             sim.entities[holder].turn_over = 0
     elif choice < 0:
         if resource == CPU and sim.tick_ns > 0:
-            due(sim, slot_source(sim, slot), sim.now + sim.tick_ns, TICK)
+            due(sim, core_source(sim, slot), sim.now + sim.tick_ns, TICK)
     elif resource == MEMORY:
         move_page(sim, choice, slot)
     else:
@@ -191,15 +189,13 @@ def _vacancy_at_home(sim, resource, e):
 
 
 @kernel
-def _prepare_evict(sim, resource, e):
+def _prepare_evict(sim, resource, e, hint):
     """Settle `EVICT(e)` without asking where there is no choice; True when it must be raised."""
     entity = sim.entities[e]
-    hint = resource == MEMORY and entity.state != WAITING
-    if hint:
-        if entity.state != HOLDING or entity.node == entity.home:
-            _resume_touch(sim, e)
-            return False
-    elif entity.state != WAITING:
+    if hint and (entity.state != HOLDING or entity.node == entity.home):
+        _resume_touch(sim, e)
+        return False
+    if not hint and entity.state != WAITING:
         return False
     slot = _vacancy_at_home(sim, resource, e)
     cause = HINT if hint else FAULT if resource == MEMORY else sim.threads[e].want_why
@@ -259,12 +255,13 @@ def _prepare_admit(sim, resource, slot):
 @kernel
 def prepare(sim):
     """Take the first item off the agenda; True when it is a decision that must be raised."""
-    source = sim.agenda_heap[1]
-    resource = int(sim.agenda[source].time) // 2
-    strike(sim.agenda, sim.agenda_heap, source)
-    if source < sim.slots.size:
-        return _prepare_admit(sim, resource, source)
-    return _prepare_evict(sim, resource, source - sim.slots.size)
+    take(sim.agenda, sim.no_places, 1)
+    item = sim.agenda[size_of(sim.agenda) + 1]
+    resource, subject, what = item.time >> 1, item.source, item.what
+    if what == OFFER:
+        sim.slots[subject].offered = 0
+        return _prepare_admit(sim, resource, subject)
+    return _prepare_evict(sim, resource, subject, what == HINT_ITEM)
 
 
 @kernel

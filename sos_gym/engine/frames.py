@@ -3,7 +3,7 @@
 from ..kernel import kernel
 from ..resource import COLD_OFFSET, NONE, Why
 from .account import RUNNING, charge, left
-from .events import COMPLETION, WAKE, ask_for, due, offer_slot, slot_source
+from .events import COMPLETION, PAGE_IN, WANT, ask_for, due, offer_slot
 from .holding import (
     HOLDING,
     IN_FLIGHT,
@@ -95,7 +95,7 @@ def serve_frame_queue(sim, node):
     for i in range(sim.frame_queue_used):
         e = sim.frame_queue[i]
         if allowed(sim, e, node):
-            ask_for(sim, MEMORY, e, sim.entities[e].want_seq)
+            ask_for(sim, MEMORY, e, sim.entities[e].want_seq, WANT)
         else:
             sim.frame_queue[kept] = e
             kept += 1
@@ -128,7 +128,8 @@ def release_page(sim, e, why):
     else:
         page.touched = 0
     page.dirty = 0
-    page.users = 0
+    if sim.observed:
+        page.users = 0
     if why != EVICTED:
         serve_frame_queue(sim, node)
 
@@ -155,7 +156,7 @@ def bind_page(sim, e, slot):
         ready = sim.now + sim.first_touch_ns
     page.touched = 1
     sim.in_flight += 1
-    due(sim, slot_source(sim, slot), ready + delay, WAKE)
+    due(sim, page.queue_head, ready + delay, PAGE_IN)
 
 
 @kernel
@@ -226,7 +227,7 @@ def _charge_move(sim, t, cost):
         return
     charge(sim, t)
     thread.move_left += cost
-    if thread.status == RUNNING and sim.calendar[t].at > 0:
+    if thread.status == RUNNING and sim.places[t] > 0:
         due(sim, t, sim.now + left(thread), COMPLETION)
 
 

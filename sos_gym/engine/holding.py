@@ -5,6 +5,7 @@ One text for threads on cores and pages in frames; what differs is in `frames.py
 
 from ..kernel import kernel
 from ..resource import NONE, Resource, State, Why
+from .events import WANT as WANT_ITEM
 from .events import ask_for
 from .layout import HOLD, RELEASE, STEPS, USE, WANT, verb_at
 
@@ -52,26 +53,31 @@ def _settle_owner(sim, owner, holding):
 
 @kernel
 def join_waiting(sim, resource, e):
-    instance, entity = sim.instances[resource], sim.entities[e]
-    if entity.waiting_at == NONE:
-        entity.waiting_at = instance.first_waiting + instance.waiters
-        sim.waiting[entity.waiting_at] = e
-        instance.waiters += 1
-        if resource == MEMORY:
-            node_of(sim, MEMORY, entity.home).misplaced += 1
+    entity = sim.entities[e]
+    if entity.queued:
+        return
+    instance = sim.instances[resource]
+    entity.queued = 1
+    entity.waiting_at = instance.first_waiting + instance.waiters
+    sim.waiting[entity.waiting_at] = e
+    instance.waiters += 1
+    if resource == MEMORY:
+        node_of(sim, MEMORY, entity.home).misplaced += 1
 
 
 @kernel
 def leave_waiting(sim, resource, e):
-    instance, entity = sim.instances[resource], sim.entities[e]
-    if entity.waiting_at != NONE:
-        instance.waiters -= 1
-        last = sim.waiting[instance.first_waiting + instance.waiters]
-        sim.waiting[entity.waiting_at] = last
-        sim.entities[last].waiting_at = entity.waiting_at
-        entity.waiting_at = NONE
-        if resource == MEMORY:
-            node_of(sim, MEMORY, entity.home).misplaced -= 1
+    entity = sim.entities[e]
+    if not entity.queued:
+        return
+    instance = sim.instances[resource]
+    instance.waiters -= 1
+    last = sim.waiting[instance.first_waiting + instance.waiters]
+    sim.waiting[entity.waiting_at] = last
+    sim.entities[last].waiting_at = entity.waiting_at
+    entity.queued = 0
+    if resource == MEMORY:
+        node_of(sim, MEMORY, entity.home).misplaced -= 1
 
 
 # -- vacant slots of a node: a binary heap of slot numbers, the lowest first
@@ -156,7 +162,7 @@ def want(sim, resource, e, why):
         sim.threads[e].want_why = why
         join_waiting(sim, resource, e)
     tell(sim, resource, WANT, e, entity.home, why)
-    ask_for(sim, resource, e, entity.want_seq)
+    ask_for(sim, resource, e, entity.want_seq, WANT_ITEM)
 
 
 @kernel
@@ -169,7 +175,8 @@ def occupy(sim, resource, e, slot, why):
     place.holder = e
     sim.seq += 1
     entity.hold_seq = entity.use_seq = sim.seq
-    entity.hold_ns = entity.stay_ns = entity.last_use = sim.now
+    entity.hold_ns = entity.last_use = sim.now
+    entity.moved = 0
     entity.uses = 1
     entity.uses_total += 1
     entity.slot, entity.node = slot, place.node
@@ -192,13 +199,11 @@ def vacate(sim, resource, e, why):
     place.last = e
     _give_vacant(sim, node_of(sim, resource, place.node), slot)
     instance.holding -= 1
-    held = sim.now - entity.hold_ns
-    instance.tau_ns += TAU_GAIN * (held - instance.tau_ns)
-    if resource == MEMORY:
-        entity.service += held
+    instance.tau_ns += TAU_GAIN * (sim.now - entity.hold_ns - instance.tau_ns)
+    if resource == CPU:
+        entity.last_slot = slot
     owner = owner_of(sim, resource, e)
     _settle_owner(sim, owner, -1)
-    entity.last_slot = slot
     entity.slot = entity.node = NONE
     entity.release_ns = sim.now
     entity.state = ABSENT
@@ -227,7 +232,7 @@ def relocate(sim, e, slot):
     """A move: page `e` holds vacant or exchanged `slot` from now on; only its stay in the node begins anew."""
     entity = sim.entities[e]
     entity.slot, entity.node = slot, sim.slots[slot].node
-    entity.stay_ns = sim.now
+    entity.moved, entity.move_ns = 1, sim.now
     sim.slots[slot].holder = e
     sim.moves += 1
     tell(sim, MEMORY, HOLD, e, slot, MOVE)

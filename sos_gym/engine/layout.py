@@ -48,7 +48,7 @@ THREAD = np.dtype(
     ]
 )
 
-QUEUE = np.dtype([("head", "i4"), ("tail", "i4"), ("count", "i8")])  # threads on a page or channel
+CHANNEL = np.dtype([("queue_head", "i4"), ("queue_tail", "i4"), ("count", "i8")])
 
 NODE = np.dtype(
     [
@@ -80,7 +80,7 @@ INSTANCE = np.dtype(  # one per resource
     ]
 )
 
-ENTRY = np.dtype([("time", "i8"), ("order", "i8"), ("what", "i4"), ("at", "i4")])  # of a calendar; at: heap index or 0
+ENTRY = np.dtype([("time", "i8"), ("order", "i8"), ("what", "i4"), ("source", "i4")])  # of a calendar
 
 BURST = np.dtype([("thread", "i8"), ("start", "i8"), ("end", "i8"), ("attained", "i8")])
 
@@ -106,8 +106,8 @@ POLICY = np.dtype(
 
 SIM = np.dtype(
     [
-        *array_fields("entities", "slots", "owners", "threads", "pages", "channels", "nodes", "instances"),
-        *array_fields("calendar", "calendar_heap", "agenda", "agenda_heap"),
+        *array_fields("entities", "slots", "owners", "threads", "channels", "nodes", "instances"),
+        *array_fields("calendar", "places", "agenda", "no_places"),
         *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
         *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent"),
         *array_fields("ops", "work", "next_use", "burst_end", "page_users", "first_user"),
@@ -133,6 +133,8 @@ SIM = np.dtype(
         ("remote_excess_ns", "i8"),  # per line
         ("nodes_count", "i4"),
         ("threads_count", "i4"),
+        ("first_core", "i4"),  # slot
+        ("spare2", "i4"),
         ("hosted", "i4"),  # policies whose verbs are called
         ("driver", "i4"),  # index of the hosted policy that decides, or NONE: the agent
         ("listing", "i4"),  # contenders are always listed
@@ -191,14 +193,13 @@ EXPOSED = {
     "slots": SLOT,
     "owners": OWNER,
     "threads": THREAD,
-    "pages": QUEUE,
-    "channels": QUEUE,
+    "channels": CHANNEL,
     "nodes": NODE,
     "instances": INSTANCE,
     "calendar": ENTRY,
-    "calendar_heap": "i4",
+    "places": "i4",
     "agenda": ENTRY,
-    "agenda_heap": "i4",
+    "no_places": "i4",
     "frame_queue": "i4",
     "vacant_slots": "i4",
     "waiting": "i4",
@@ -237,6 +238,6 @@ STEPS = len(VERBS)
 WAIT_BUCKETS = 2048  # per resource; see metrics.bucket_ns
 RECENT = 16  # pages in a thread's ring of what it used lately
 
-for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, QUEUE, NODE, INSTANCE, ENTRY, BURST, USER, POLICY, SIM):
+for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, CHANNEL, NODE, INSTANCE, ENTRY, BURST, USER, POLICY, SIM):
     # an array's name would hide the field
     assert not set(_record.names or ()) & set(EXPOSED), set(_record.names or ()) & set(EXPOSED)

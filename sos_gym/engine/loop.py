@@ -3,8 +3,9 @@
 from ..kernel import kernel
 from ..resource import NONE
 from .account import charge
+from .calendar import size_of
 from .decisions import apply, prepare, raise_decision
-from .events import COMPLETION, SCAN, TICK, due, horizon_source, offer_slot, scan_source, void
+from .events import COMPLETION, PAGE_IN, SCAN, TICK, WAKE, due, offer_slot, void
 from .cores import tick
 from .frames import scan
 from .holding import CPU
@@ -12,26 +13,26 @@ from .program import complete, page_in, step, wake
 
 
 @kernel
-def _handle(sim, source):
-    """Handle the event of `source`, which is due now."""
-    what = sim.calendar[source].what
+def _handle(sim):
+    """Handle the first event, which is due now."""
+    source, what = sim.calendar[1].source, sim.calendar[1].what
     void(sim, source)
-    if source == scan_source(sim):
+    if what == COMPLETION:
+        complete(sim, source)
+    elif what == PAGE_IN:
+        page_in(sim, sim.threads[source].page)
+    elif what == WAKE:
+        if wake(sim, source):
+            step(sim, source)
+    elif what == TICK:
+        tick(sim, sim.first_core + source - sim.threads_count)
+    elif what == SCAN:
         due(sim, source, sim.now + sim.scan_ns, SCAN)
         scan(sim)
-    elif source == horizon_source(sim):
+    else:
         sim.truncated = 1
         for t in range(sim.threads_count):
             charge(sim, t)
-    elif source < sim.threads_count:
-        if what == COMPLETION:
-            complete(sim, source)
-        elif wake(sim, source):
-            step(sim, source)
-    elif what == TICK:
-        tick(sim, source - sim.threads_count)
-    else:
-        page_in(sim, sim.slots[source - sim.threads_count].holder)
 
 
 @kernel
@@ -51,12 +52,11 @@ def _rescue(sim):
 def run(sim):
     """Advance until the driver must decide, or the episode ends."""
     while not (sim.finished or sim.truncated or sim.stuck):
-        first = sim.calendar_heap[1]
         if sim.live == 0:
             sim.finished = 1
-        elif sim.calendar_heap[0] > 0 and sim.calendar[first].time == sim.now:
-            _handle(sim, first)
-        elif sim.agenda_heap[0] > 0:
+        elif size_of(sim.calendar) > 0 and sim.calendar[1].time == sim.now:
+            _handle(sim)
+        elif size_of(sim.agenda) > 0:
             if prepare(sim):
                 raise_decision(sim)
                 if sim.driver == NONE:
@@ -65,7 +65,7 @@ def run(sim):
         elif sim.running + sim.timers + sim.in_flight == 0:
             _rescue(sim)
         else:
-            sim.now = sim.calendar[first].time
+            sim.now = sim.calendar[1].time
 
 
 @kernel

@@ -1,6 +1,6 @@
 """A thread carries out its tape, op by op, until time must pass or it leaves its core."""
 
-from ..kernel import kernel
+from ..kernel import kernel, prefetch
 from ..resource import NONE, Op, State
 from .account import (
     BLOCKED,
@@ -15,7 +15,7 @@ from .account import (
     left,
 )
 from .cores import BLOCK, EXIT, FAULT, YIELD, leave_core
-from .events import COMPLETION, WAKE, ask_for, comes_first, due
+from .events import COMPLETION, HINT_ITEM, WAKE, ask_for, comes_first, due
 from .frames import PAGEOUT, cool_page, land_page, note_user, release_page, serve_frame_queue, use_page
 from .holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, WAITING, want
 from ..resource import Status, Why
@@ -24,6 +24,7 @@ NEW, WAKE_WHY, FAULT_DONE = int(Why.NEW), int(Why.WAKE), int(Why.FAULT_DONE)
 HINT, DONTNEED_WHY = int(Why.HINT), int(Why.DONTNEED)
 EXITED, NOT_ARRIVED = int(Status.EXITED), int(Status.NEW)
 GONE = int(State.GONE)
+AHEAD = 12  # ops; pages are brought to the processor's cache so long before their use
 COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE = (
     int(Op.COMPUTE),
     int(Op.SLEEP),
@@ -38,19 +39,19 @@ COLD_OP, PAGEOUT_OP, DONTNEED_OP = int(Op.COLD), int(Op.PAGEOUT), int(Op.DONTNEE
 @kernel
 def join_queue(sim, queue, t):
     sim.threads[t].next = NONE
-    if queue.head == NONE:
-        queue.head = t
+    if queue.queue_head == NONE:
+        queue.queue_head = t
     else:
-        sim.threads[queue.tail].next = t
-    queue.tail = t
+        sim.threads[queue.queue_tail].next = t
+    queue.queue_tail = t
 
 
 @kernel
 def leave_queue(sim, queue):
     """The thread at the head, which leaves it, or NONE."""
-    t = queue.head
+    t = queue.queue_head
     if t != NONE:
-        queue.head = sim.threads[t].next
+        queue.queue_head = sim.threads[t].next
     return t
 
 
@@ -111,7 +112,7 @@ def work_of(sim, t, op):
 def _wait_for(sim, t, e):
     """Thread `t` stalls until page `e` is in."""
     sim.threads[t].page = e
-    join_queue(sim, sim.pages[e - sim.threads_count], t)
+    join_queue(sim, sim.entities[e], t)
     if not sim.plenty_cores:
         leave_core(sim, t, FAULT)
     become(sim, t, FAULTING)
@@ -159,7 +160,7 @@ def _touch(sim, t, op):
             note_user(sim, e, t)
             thread.page = e
             sim.seq += 1
-            ask_for(sim, MEMORY, e, sim.seq)
+            ask_for(sim, MEMORY, e, sim.seq, HINT_ITEM)
             return False
         sim.references += 1
         use_page(sim, e, t, op.lines, writes)
@@ -200,7 +201,7 @@ def _advise(sim, op):
 def page_in(sim, e):
     """The page of a fault is there: the ops that wait for it are executed. Returns the first thread that may step."""
     land_page(sim, e)
-    queue = sim.pages[e - sim.threads_count]
+    queue = sim.entities[e]
     t = leave_queue(sim, queue)
     while t != NONE:
         thread = sim.threads[t]
@@ -288,6 +289,8 @@ def step(sim, t):
             _exit(sim, t)
             return
         op = sim.ops[thread.pc]
+        if thread.pc + AHEAD < sim.ops.size:
+            prefetch(sim.entities, sim.threads_count + sim.ops[thread.pc + AHEAD].arg)
         if op.op == COMPUTE:
             thread.service_left = op.arg
             thread.started = 1

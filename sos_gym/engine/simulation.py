@@ -10,17 +10,17 @@ import numpy as np
 from .. import cpu, memory
 from ..kernel import attach
 from ..resource import DECISION, ENTITY, NONE, OWNER, SLOT, Op, Resource, Status
-from ..settings import REWARDS, SettingError, Settings
+from ..settings import MOST_NODES, REWARDS, SettingError, Settings
 from ..streams import stream
 from ..workload import Tape
 from .events import HORIZON, SCAN, WAKE, due, horizon_source, scan_source
 from .layout import (
     BURST,
+    CHANNEL,
     ENTRY,
     INSTANCE,
     NODE,
     POLICY,
-    QUEUE,
     RECENT,
     SIM,
     THREAD,
@@ -31,6 +31,7 @@ from .layout import (
 from .loop import advance, kernel
 
 FIRST_TAU_NS = 1_000_000  # mean hold time before anything was held: one tick
+ALL_NODES = (1 << MOST_NODES) - 1
 TOUCHES = (Op.READ, Op.WRITE)
 
 
@@ -195,14 +196,16 @@ class Simulation:
         threads, count = len(tape.threads), len(tape.threads) + len(tape.pages)
         entities = np.zeros(count, ENTITY)
         entities["id"] = np.arange(count)
-        for name in ("slot", "node", "last_user", "last_slot", "waiting_at", "hint_ns"):
+        for name in ("slot", "node", "last_user", "last_slot", "hint_ns", "queue_head", "queue_tail"):
             entities[name] = NONE
         of_threads, of_pages = entities[:threads], entities[threads:]
-        for name in ("owner", "weight", "affinity"):
+        for name in ("owner", "weight"):
             of_threads[name] = tape.threads[name]
+        of_threads["affinity"] = tape.threads["affinity"] & ALL_NODES
         of_threads["home"] = first_homes(tape, settings)
-        for name in ("owner", "affinity", "file", "pinned", "private"):
+        for name in ("owner", "file", "pinned", "private"):
             of_pages[name] = tape.pages[name]
+        of_pages["affinity"] = tape.pages["affinity"] & ALL_NODES
         of_pages["weight"] = tape.owners["weight"][tape.pages["owner"]]
         of_pages["turn_over"] = 1
         owners = np.zeros((2, len(tape.owners)), OWNER)
@@ -221,18 +224,18 @@ class Simulation:
     def _lay_queues(self, threads: int, pages: int) -> None:
         tape = self.tape
         slots = len(self.arrays["slots"])
-        empty = np.array((NONE, NONE, 0), QUEUE)
-        channels = np.full(len(tape.channels), empty)
+        channels = np.full(len(tape.channels), np.array((NONE, NONE, 0), CHANNEL))
         channels["count"] = tape.channels
-        sources = threads + slots + 2
+        cores = int(self.arrays["instances"]["size"][Resource.CPU])
+        sources = threads + cores + 2
+        items = 3 * threads + cores + self.settings.nodes  # each wants, faults or hints once; each slot is offered once
         bursts = int(np.isin(tape.ops["op"], (Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT)).sum()) + threads
         self._add(
-            pages=np.full(pages, empty),
             channels=channels,
-            calendar=np.zeros(sources, ENTRY),
-            calendar_heap=np.zeros(sources + 1, np.int32),
-            agenda=np.zeros(slots + threads + pages, ENTRY),
-            agenda_heap=np.zeros(slots + threads + pages + 1, np.int32),
+            calendar=np.zeros(sources + 1, ENTRY),
+            places=np.zeros(sources, np.int32),
+            agenda=np.zeros(items + 2, ENTRY),
+            no_places=np.zeros(0, np.int32),
             frame_queue=np.zeros(min(pages, threads) + 1, np.int32),
             waiting=np.zeros(threads + pages, np.int32),
             contenders=np.zeros(max(slots, threads, pages) + self.settings.nodes + 2, np.int32),
@@ -300,6 +303,7 @@ class Simulation:
         record["observed"] = observed
         record["timers"] = threads
         record["rescue_ns"] = NONE
+        record["first_core"] = self.arrays["instances"]["first_slot"][Resource.CPU]
         record["rows_seed"] = stream(seed, "rows").integers(1 << 62)
         record["stall_per_service"], record["reward_scale_ns"] = settings.stall_per_service, settings.reward_scale_ns
         record["reward"] = REWARDS.index(settings.reward)

@@ -3,12 +3,8 @@
 import math
 
 from ..kernel import kernel
-from ..resource import NONE
 from . import heap
 from .base import Policy
-
-FOREVER = math.inf
-
 
 @kernel
 def age(my, entity, now):
@@ -17,22 +13,8 @@ def age(my, entity, now):
 
 
 @kernel
-def turns_claim(my, entity, now, number):
-    if entity.slot == NONE:
-        return float(now - entity.want_ns), -float(entity.want_seq)
-    if not entity.turn_over:
-        return FOREVER, 0.0
-    return -float(now - entity.hold_ns), float(entity.hold_seq)
-
-
-@kernel
 def seniority_claim(my, entity, now, number):
     return -float(entity.spell_seq), 0.0
-
-
-@kernel
-def recency_claim(my, entity, now, number):
-    return float(entity.use_seq), 0.0
 
 
 @kernel
@@ -81,17 +63,6 @@ def _by_heap(**card) -> Policy:  # type: ignore[no-untyped-def]
     return Policy(**card, **verbs, ints=heap.INTS, floats=heap.FLOATS, needs_list=False)
 
 
-TURNS = _by_heap(
-    name="turns",
-    aliases=("fifo", "round_robin"),
-    summary="everybody holds a slot in turn",
-    on_cores="round robin, exact; the quantum is tick_ns and counts from dispatch",
-    on_frames="FIFO replacement, exact",
-    reads="want_ns, hold_ns, turn_over",
-    not_to_be_confused="SCHED_FIFO, which is `seniority`: `fifo` is the replacement rule, on cores that is round robin",
-    source="Belady, IBM Systems Journal 5(2), 1966 (FIFO); Kleinrock, 1964 (round robin)",
-    claim=turns_claim,
-)
 SENIORITY = Policy(
     name="seniority",
     aliases=("fcfs", "sched_fifo"),
@@ -101,16 +72,6 @@ SENIORITY = Policy(
     reads="spell_seq",
     source="sched(7)",
     claim=seniority_claim,
-)
-RECENCY = _by_heap(
-    name="recency",
-    aliases=("lru",),
-    summary="what was used last stays",
-    on_cores="warmest first: the thread that ran last runs on, others may starve",
-    on_frames="LRU, exact",
-    reads="use_seq",
-    source="Mattson et al., IBM Systems Journal 9(2), 1970",
-    claim=recency_claim,
 )
 FREQUENCY = _by_heap(
     name="frequency",
@@ -164,4 +125,4 @@ CLAIRVOYANT = Policy(
     claim=clairvoyant_claim,
     needs_future=True,
 )
-POLICIES = (TURNS, SENIORITY, RECENCY, FREQUENCY, PRIORITY, GAP, LOTTERY, CLAIRVOYANT)
+POLICIES = (SENIORITY, FREQUENCY, PRIORITY, GAP, LOTTERY, CLAIRVOYANT)

@@ -9,9 +9,11 @@ from ..ranges import SettingError
 from . import claims
 from .base import Policy
 from .fair_share import FAIR_SHARE
+from .recency import RECENCY
 from .second_chance import SECOND_CHANCE
+from .turns import TURNS
 
-_POLICIES: dict[str, Policy] = {policy.name: policy for policy in (*claims.POLICIES, FAIR_SHARE, SECOND_CHANCE)}
+_POLICIES: dict[str, Policy] = {policy.name: policy for policy in (TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE)}
 
 
 def policies() -> dict[str, Policy]:

@@ -1,0 +1,55 @@
+"""Recency (LRU): what was used last stays."""
+
+from ..engine.legality import vacancy_for
+from ..kernel import kernel
+from ..resource import NONE, Why
+from .base import Policy, pick_by_claim
+from .log import COOL_HEAD, HEAD, INTS, append, first_legal
+
+COLD, MOVE = int(Why.COLD), int(Why.MOVE)
+BY_USE = 1
+
+
+@kernel
+def claim(my, entity, now, number):
+    return float(entity.use_seq), 0.0
+
+
+@kernel
+def hold(my, entity, slot, why, now):
+    if why != MOVE:
+        append(my, HEAD, entity, my.entities[entity].use_seq, BY_USE)
+
+
+@kernel
+def use(my, entity, amount, why, now):
+    append(my, COOL_HEAD if why == COLD else HEAD, entity, my.entities[entity].use_seq, BY_USE)
+
+
+@kernel
+def pick(my, decision):
+    """The vacancy if there is one, else the coldest, else the least recently used; a listed choice is scanned."""
+    if decision.listed:
+        return pick_by_claim(my, decision)
+    slot = vacancy_for(my, decision)
+    if slot != NONE:
+        return -1 - slot
+    cold = first_legal(my, decision, COOL_HEAD, BY_USE)
+    return cold if cold != NONE else first_legal(my, decision, HEAD, BY_USE)
+
+
+RECENCY = Policy(
+    name="recency",
+    aliases=("lru",),
+    summary="what was used last stays",
+    on_cores="warmest first: the thread that ran last runs on, others may starve",
+    on_frames="LRU, exact",
+    reads="use_seq",
+    source="Mattson et al., IBM Systems Journal 9(2), 1970",
+    claim=claim,
+    hold=hold,
+    use=use,
+    pick=pick,
+    ints=INTS,
+    needs_list=False,
+)

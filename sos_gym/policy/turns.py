@@ -1,0 +1,54 @@
+"""Turns (FIFO, round robin): everybody holds a slot in turn."""
+
+import math
+
+from ..engine.legality import vacancy_for
+from ..kernel import kernel
+from ..resource import NONE, Why
+from .base import Policy, pick_by_claim
+from .log import HEAD, INTS, append, first_legal
+
+MOVE = int(Why.MOVE)
+BY_HOLD = 0
+
+
+@kernel
+def claim(my, entity, now, number):
+    """Waiting: the longer the stronger. Holding: unassailable until its turn is over, then the longer the weaker."""
+    if entity.slot == NONE:
+        return float(now - entity.want_ns), -float(entity.want_seq)
+    if not entity.turn_over:
+        return math.inf, 0.0
+    return -float(now - entity.hold_ns), float(entity.hold_seq)
+
+
+@kernel
+def hold(my, entity, slot, why, now):
+    if why != MOVE:
+        append(my, HEAD, entity, my.entities[entity].hold_seq, BY_HOLD)
+
+
+@kernel
+def pick(my, decision):
+    """The vacancy if there is one, else who holds longest; a listed choice is scanned."""
+    if decision.listed:
+        return pick_by_claim(my, decision)
+    slot = vacancy_for(my, decision)
+    return -1 - slot if slot != NONE else first_legal(my, decision, HEAD, BY_HOLD)
+
+
+TURNS = Policy(
+    name="turns",
+    aliases=("fifo", "round_robin"),
+    summary="everybody holds a slot in turn",
+    on_cores="round robin, exact; the quantum is tick_ns and counts from dispatch",
+    on_frames="FIFO replacement, exact",
+    reads="want_ns, hold_ns, turn_over",
+    not_to_be_confused="SCHED_FIFO, which is `seniority`: `fifo` is the replacement rule, on cores that is round robin",
+    source="Belady, IBM Systems Journal 5(2), 1966 (FIFO); Kleinrock, 1964 (round robin)",
+    claim=claim,
+    hold=hold,
+    pick=pick,
+    ints=INTS,
+    needs_list=False,
+)
