@@ -19,9 +19,13 @@ class CpuSettings:
     switch_ns: int = setting(
         1_000, "ns", 0, LONGEST_NS, "context switch; 1-2 us direct cost in Li, Ding, Shen, ExpCS 2007", cost=True
     )
-    move_near_ns: int = setting(
-        5_000, "ns", 0, LONGEST_NS, "warm-up on another core of the same node: L1 and L2 refill", cost=True
-    )
-    move_far_ns: int = setting(
-        150_000, "ns", 0, LONGEST_NS, "warm-up on another node; sched_migration_cost 500 us is the bound", cost=True
+    move_ns: int | tuple = setting(
+        (5_000, 150_000),
+        "ns",
+        0,
+        LONGEST_NS,
+        "warm-up after a migration: (same node, another node), one number means both; L1 and L2 refill, "
+        "sysctl sched_migration_cost_ns = 500 000 is the kernel's bound",
+        cost=True,
+        many=True,
     )

@@ -42,7 +42,7 @@ PRESETS = {
                 "frames": 96,
                 "nodes": 2,
                 "scan_ns": 100_000,
-                "move_far_ns": 50_000,
+                "move_ns": (5_000, 50_000),
                 "stall_per_service": 1.0,
             },
         ),

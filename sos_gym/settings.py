@@ -54,6 +54,44 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
         EpisodeSettings.__post_init__(self)
         for name in ("cores", "frames"):
             object.__setattr__(self, name, self._per_node(name))
+        object.__setattr__(self, "move_ns", self._near_and_far())
+        self._refuse_livelock()
+
+    @property
+    def move_near_ns(self) -> int:
+        return self.move_ns[0]  # type: ignore[index]
+
+    @property
+    def move_far_ns(self) -> int:
+        return self.move_ns[1]  # type: ignore[index]
+
+    def _near_and_far(self) -> tuple[int, int]:
+        given = self.move_ns
+        pair = tuple(given) if isinstance(given, Iterable) else (given, given)
+        if len(pair) != 2 or any(isinstance(ns, bool) or not isinstance(ns, int) or ns < 0 for ns in pair):
+            raise SettingError("move_ns", given, "ns >= 0, or two of them", "pass (same node, another node)")
+        return pair
+
+    def _refuse_livelock(self) -> None:
+        """Overhead that fills every slice, or every scan, would leave no time for service."""
+        if self.cores is not None and self.tick_ns is not None:
+            nodes = sum(count > 0 for count in self.cores)
+            move = self.move_far_ns if nodes > 1 else self.move_near_ns if sum(self.cores) > 1 else 0
+            if self.tick_ns <= self.switch_ns + move:
+                raise SettingError(
+                    "tick_ns",
+                    self.tick_ns,
+                    f"more than the {self.switch_ns + move} ns that switch_ns and move_ns can take of a slice",
+                    "lengthen the tick or lower switch_ns and move_ns",
+                )
+        busy = self.nodes * (2 * self.page_move_ns + self.shootdown_ns + 64 * self.shootdown_core_ns)
+        if self.frames is not None and self.scan_ns is not None and self.scan_ns <= busy:
+            raise SettingError(
+                "scan_ns",
+                self.scan_ns,
+                f"more than the {busy} ns that the moves of one scan can take",
+                "scan less often, or lower page_move_ns and shootdown_ns",
+            )
 
     def _per_node(self, name: str) -> tuple[int, ...] | None:
         """`cores` and `frames` as one number per node."""

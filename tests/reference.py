@@ -335,6 +335,7 @@ class ReferenceEngine:
         if not self.cores:
             return True
         core = self.slots[t.slot]
+        self.remind(t)
         self.release(t, Why.YIELD)
         self.wait_silently(t)
         core.excluded = t.id
@@ -450,6 +451,8 @@ class ReferenceEngine:
     def hold(self, e: Entity, slot: Slot) -> None:
         """It gets the slot, from its holder if there is one."""
         victim, previous = slot.holder, slot.last
+        if victim != NONE and isinstance(e, Thread):
+            self.remind(self.entities[victim])
         if victim != NONE:
             self.release(self.entities[victim], Why.PREEMPT if isinstance(e, Thread) else Why.EVICT)
         if victim != NONE and isinstance(e, Thread):
@@ -554,8 +557,17 @@ class ReferenceEngine:
         if not contenders:
             return self.frame_queue.add(e.id)
         choice = self.ask(Kind.EVICT, e.why, Resource(int(is_thread)), e.id, NONE, contenders)
-        if choice != e.id:
+        if choice == e.id:
+            self.remind(e)
+        else:
             self.hold(e, self.slots[vacancy(choice) if choice < 0 else self.entities[choice].slot])
+
+    def remind(self, t: Thread) -> None:
+        """It waits on: every vacant core that it may have is offered again at the next tick."""
+        for core in self.cores:
+            if core.holder == NONE and t.allowed(core.node) and ("tick", core.id) not in self.events:
+                if self.rules.tick_ns:
+                    self.due("tick", core.id, self.now + self.rules.tick_ns)
 
     def vacant_at_home(self, e: Entity, slots: list[Slot]) -> Slot | None:
         """Its last core, else the lowest."""

@@ -8,8 +8,6 @@ from sos_gym.workload import Tape, TapeError
 NS = st.integers(0, 40)
 COSTS = (
     "switch_ns",
-    "move_near_ns",
-    "move_far_ns",
     "page_move_ns",
     "minor_fault_ns",
     "first_touch_ns",
@@ -70,10 +68,14 @@ def settings_of(draw, cores=None, frames=None):
     """Keywords for `build_settings`; small numbers, so that instants coincide."""
     per_node = st.none() | st.tuples(st.integers(1, 2), st.integers(1, 3))
     given = {name: draw(st.integers(0, 6)) for name in COSTS}
+    given["shootdown_core_ns"] //= 6  # a scan must be longer than what 64 cores make of it
     given["remote_line_ns"] = given["local_line_ns"] + draw(st.integers(0, 6))
+    given["move_ns"] = (draw(st.integers(0, 3)), draw(st.integers(0, 6)))
     given["lanes"] = draw(st.integers(1, 2))
-    given["scan_ns"] = draw(st.none() | st.integers(1, 60))
-    given["tick_ns"] = draw(st.none() | st.integers(5, 60))
+    far = given["switch_ns"] + max(given["move_ns"])
+    given["tick_ns"] = draw(st.none() | st.integers(far + 1, far + 40))
+    busy = 2 * (2 * given["page_move_ns"] + given["shootdown_ns"] + 64 * given["shootdown_core_ns"])
+    given["scan_ns"] = draw(st.none() | st.integers(busy + 1, busy + 40))
     given["tiers"], given["hint_ns"] = draw(st.booleans()), draw(st.none() | st.integers(1, 30))
     given["reclaim"] = draw(st.sampled_from(["global", "local"]))
     given["cores"] = draw(cores if cores is not None else per_node)

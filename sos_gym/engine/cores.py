@@ -4,7 +4,8 @@ from ..kernel import kernel
 from ..resource import NONE, Status, Why
 from .account import CPU_WAIT, RUNNING, become, charge, left
 from .events import COMPLETION, TICK, due, offer_slot, core_source, void
-from .holding import CPU, leave_waiting, occupy, record_use, vacate, wait_silently
+from .legality import allowed
+from .holding import CPU, leave_waiting, node_of, occupy, record_use, vacate, wait_silently
 
 BLOCK, PREEMPT, YIELD = int(Why.BLOCK), int(Why.PREEMPT), int(Why.YIELD)
 FAULT, EXIT = int(Why.FAULT), int(Why.EXIT)
@@ -24,7 +25,7 @@ def report_use(sim, t):
 
 @kernel
 def dispatch(sim, t, core, why):
-    """Thread `t` gets vacant `core`; True when it may step at once, False when something is left to consume first."""
+    """Thread `t` gets vacant `core`; it goes on when what is left, if anything, is consumed."""
     thread, entity, place = sim.threads[t], sim.entities[t], sim.slots[core]
     leave_waiting(sim, CPU, t)
     switches = place.last != t
@@ -44,15 +45,28 @@ def dispatch(sim, t, core, why):
     occupy(sim, CPU, t, core, why)
     if sim.tick_ns > 0:
         due(sim, core_source(sim, core), sim.now + sim.tick_ns, TICK)
-    if thread.started or left(thread) > 0:
-        due(sim, t, sim.now + left(thread), COMPLETION)
-        return False
-    return True
+    due(sim, t, sim.now + left(thread), COMPLETION)
+
+
+@kernel
+def remind_cores(sim, t):
+    """Thread `t` waits on: every vacant core that it may run on will be offered again at the next tick."""
+    if sim.tick_ns == 0:
+        return
+    for node in range(sim.nodes_count):
+        place = node_of(sim, CPU, node)
+        if place.vacant == 0 or not allowed(sim, t, node):
+            continue
+        for core in range(place.first_slot, place.first_slot + place.size):
+            if sim.slots[core].holder == NONE and sim.places[core_source(sim, core)] == 0:
+                due(sim, core_source(sim, core), sim.now + sim.tick_ns, TICK)
 
 
 @kernel
 def leave_core(sim, t, why):
     """Thread `t` gives up its core, or loses it."""
+    if why == PREEMPT or why == YIELD:
+        remind_cores(sim, t)
     report_use(sim, t)
     void(sim, t)
     core = sim.entities[t].slot

@@ -7,14 +7,13 @@ from ..kernel import kernel
 from ..resource import NONE, Kind, Status, Why
 from .account import charge
 from .calendar import size_of, take
-from .cores import PREEMPT, dispatch, leave_core
-from .events import HINT_ITEM, OFFER, TICK, core_source, due
+from .cores import PREEMPT, dispatch, leave_core, remind_cores
+from .events import COMPLETION, HINT_ITEM, OFFER, TICK, core_source, due
 from .frames import bind_page, move_page, queue_for_frame
 from .futures import foresee
 from .holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
 from .legality import allowed, legal_holder, legal_waiter
 from .layout import PICK, STEPS, pick_at
-from .program import step
 
 EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
 HINT, FAULT, TICK_WHY, IDLE = int(Why.HINT), int(Why.FAULT), int(Why.TICK), int(Why.IDLE)
@@ -95,7 +94,7 @@ def _resume_touch(sim, e):
     for t in range(sim.threads_count):
         if sim.threads[t].page == e and sim.threads[t].status == RUNNING:
             sim.threads[t].page = NONE
-            step(sim, t)
+            due(sim, t, sim.now, COMPLETION)
 
 
 @kernel
@@ -107,8 +106,7 @@ def _give(sim, resource, e, slot, why):
     holder = sim.slots[slot].holder
     if holder != NONE:
         leave_core(sim, holder, PREEMPT)
-    if dispatch(sim, e, slot, why):
-        step(sim, e)
+    dispatch(sim, e, slot, why)
 
 
 @kernel
@@ -117,20 +115,21 @@ def _apply_evict(sim, resource, e, cause, choice):
         if choice != e:
             move_page(sim, e, sim.entities[choice].slot)
         _resume_touch(sim, e)
-    elif choice != e:
+    elif choice == e:
+        remind_cores(sim, e)
+    else:
         slot = -1 - choice if choice < 0 else sim.entities[choice].slot
         _give(sim, resource, e, slot, cause)
 
 
 @kernel
 def _apply_admit(sim, resource, slot, cause, choice):
-    holder = sim.slots[slot].holder
-    if choice == holder:
-        if resource == CPU:
-            sim.entities[holder].turn_over = 0
-    elif choice < 0:
+    if choice < 0:
         if resource == CPU and sim.tick_ns > 0:
             due(sim, core_source(sim, slot), sim.now + sim.tick_ns, TICK)
+    elif choice == sim.slots[slot].holder:
+        if resource == CPU:
+            sim.entities[choice].turn_over = 0
     elif resource == MEMORY:
         move_page(sim, choice, slot)
     else:
@@ -189,13 +188,16 @@ def _vacancy_at_home(sim, resource, e):
 
 
 @kernel
-def _prepare_evict(sim, resource, e, hint):
-    """Settle `EVICT(e)` without asking where there is no choice; True when it must be raised."""
+def _prepare_evict(sim, resource, e, hint, seq):
+    """Settle `EVICT(e)` without asking where there is no choice; True when it must be raised.
+
+    `seq` is the want that asks: void when the entity has held, and lost, a slot since.
+    """
     entity = sim.entities[e]
     if hint and (entity.state != HOLDING or entity.node == entity.home):
         _resume_touch(sim, e)
         return False
-    if not hint and entity.state != WAITING:
+    if not hint and (entity.state != WAITING or entity.want_seq != seq):
         return False
     slot = _vacancy_at_home(sim, resource, e)
     cause = HINT if hint else FAULT if resource == MEMORY else sim.threads[e].want_why
@@ -261,7 +263,7 @@ def prepare(sim):
     if what == OFFER:
         sim.slots[subject].offered = 0
         return _prepare_admit(sim, resource, subject)
-    return _prepare_evict(sim, resource, subject, what == HINT_ITEM)
+    return _prepare_evict(sim, resource, subject, what == HINT_ITEM, item.order)
 
 
 @kernel
@@ -292,3 +294,11 @@ def raise_decision(sim):
     for k in range(sim.hosted):
         my = sim.policies[2 * k + decision.resource]
         sim.advice[k] = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + PICK])(my, decision)
+
+
+@kernel
+def settle_fault(sim, e):
+    """Settle `EVICT(e)` of a fault at once: nothing else is due at this instant."""
+    if _prepare_evict(sim, MEMORY, e, False, sim.entities[e].want_seq):
+        raise_decision(sim)
+        apply(sim, sim.advice[sim.driver])

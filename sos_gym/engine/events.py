@@ -69,6 +69,12 @@ def offer_slot(sim, resource, slot):
 
 
 @kernel
+def is_quiet(sim):
+    """Whether nothing else is due at this instant, and no decision open."""
+    return size_of(sim.agenda) == 0 and (size_of(sim.calendar) == 0 or sim.calendar[1].time > sim.now)
+
+
+@kernel
 def ask_for(sim, resource, e, seq, item):
     """Put `EVICT(e)` on the agenda, as a WANT or a HINT_ITEM."""
     enter(sim.agenda, sim.no_places, e, 2 * resource + 1, seq, item)

@@ -5,8 +5,6 @@ One text for threads on cores and pages in frames; what differs is in `frames.py
 
 from ..kernel import kernel
 from ..resource import NONE, Resource, State, Why
-from .events import WANT as WANT_ITEM
-from .events import ask_for
 from .layout import HOLD, RELEASE, STEPS, USE, WANT, verb_at
 
 MEMORY, CPU = int(Resource.MEMORY), int(Resource.CPU)
@@ -145,7 +143,7 @@ def wait_silently(sim, resource, e):
 
 @kernel
 def want(sim, resource, e, why):
-    """Entity `e` begins to want a slot; `EVICT(e)` goes on the agenda."""
+    """Entity `e` begins to want a slot; the caller asks for it."""
     entity, instance = sim.entities[e], sim.instances[resource]
     sim.seq += 1
     entity.want_seq = entity.spell_seq = sim.seq
@@ -162,7 +160,6 @@ def want(sim, resource, e, why):
         sim.threads[e].want_why = why
         join_waiting(sim, resource, e)
     tell(sim, resource, WANT, e, entity.home, why)
-    ask_for(sim, resource, e, entity.want_seq, WANT_ITEM)
 
 
 @kernel

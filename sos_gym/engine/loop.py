@@ -9,7 +9,7 @@ from .events import COMPLETION, PAGE_IN, SCAN, TICK, WAKE, due, offer_slot, void
 from .cores import tick
 from .frames import scan
 from .holding import CPU
-from .program import complete, page_in, step, wake
+from .program import complete, page_in, wake
 
 
 @kernel
@@ -22,8 +22,7 @@ def _handle(sim):
     elif what == PAGE_IN:
         page_in(sim, sim.threads[source].page)
     elif what == WAKE:
-        if wake(sim, source):
-            step(sim, source)
+        wake(sim, source)
     elif what == TICK:
         tick(sim, sim.first_core + source - sim.threads_count)
     elif what == SCAN:

@@ -15,7 +15,8 @@ from .account import (
     left,
 )
 from .cores import BLOCK, EXIT, FAULT, YIELD, leave_core
-from .events import COMPLETION, HINT_ITEM, WAKE, ask_for, comes_first, due
+from .decisions import settle_fault
+from .events import COMPLETION, HINT_ITEM, WAKE, WANT, ask_for, comes_first, due, is_quiet
 from .frames import PAGEOUT, cool_page, land_page, note_user, release_page, serve_frame_queue, use_page
 from .holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, WAITING, want
 from ..resource import Status, Why
@@ -74,8 +75,14 @@ def _sleep(sim, t, until):
 
 
 @kernel
+def _want_core(sim, t, why):
+    want(sim, CPU, t, why)
+    ask_for(sim, CPU, t, sim.entities[t].want_seq, WANT)
+
+
+@kernel
 def wake(sim, t):
-    """Arrival, end of a sleep, or a signal: a burst begins. True when thread `t` may step at once."""
+    """Arrival, end of a sleep, or a signal: a burst begins."""
     sim.timers -= 1
     arrives = sim.threads[t].status == NOT_ARRIVED
     if arrives:
@@ -83,10 +90,10 @@ def wake(sim, t):
     begin_burst(sim, t, sim.now)
     if sim.plenty_cores:
         become(sim, t, RUNNING)
-        return True
+        due(sim, t, sim.now + left(sim.threads[t]), COMPLETION)
+        return
     become(sim, t, CPU_WAIT)
-    want(sim, CPU, t, NEW if arrives else WAKE_WHY)
-    return False
+    _want_core(sim, t, NEW if arrives else WAKE_WHY)
 
 
 @kernel
@@ -128,6 +135,10 @@ def _fault(sim, t, e, writes):
     note_user(sim, e, t)
     page.dirty = writes
     want(sim, MEMORY, e, FAULT)
+    if sim.plenty_cores and sim.driver != NONE and is_quiet(sim):
+        settle_fault(sim, e)
+    else:
+        ask_for(sim, MEMORY, e, page.want_seq, WANT)
 
 
 @kernel
@@ -149,7 +160,7 @@ def _touch(sim, t, op):
     thread = sim.threads[t]
     if sim.plenty_frames:
         sim.references += 1
-        thread.service_left = work_of(sim, t, op)
+        thread.service_left += work_of(sim, t, op)
         thread.started = 1
         return True
     e = sim.threads_count + op.arg
@@ -164,8 +175,10 @@ def _touch(sim, t, op):
             return False
         sim.references += 1
         use_page(sim, e, t, op.lines, writes)
-        thread.service_left = work_of(sim, t, op)
-        thread.remote_left = op.lines * sim.remote_excess_ns if page.node != thread.node else 0
+        if page.node != thread.node:
+            charge(sim, t)  # service before it and the remote excess must not mix
+            thread.remote_left = op.lines * sim.remote_excess_ns
+        thread.service_left += work_of(sim, t, op)
         thread.started = 1
         return True
     sim.references += 1
@@ -213,7 +226,7 @@ def page_in(sim, e):
             due(sim, t, sim.now + left(thread), COMPLETION)
         else:
             become(sim, t, CPU_WAIT)
-            want(sim, CPU, t, FAULT_DONE)
+            _want_core(sim, t, FAULT_DONE)
         t = leave_queue(sim, queue)
     serve_frame_queue(sim, sim.entities[e].node)
 
@@ -282,35 +295,39 @@ def _act(sim, t, op):
 
 @kernel
 def step(sim, t):
-    """Run thread `t` from its next op on, in place as long as nothing else is due before its completion."""
+    """Run thread `t` from its next op on, in place as long as nothing else is due before its completion.
+
+    In place nothing is charged: what is left piles up since the last charge and is charged in one go.
+    """
     thread = sim.threads[t]
-    while True:
-        if thread.pc == thread.last or sim.ops[thread.pc].op == EXIT_OP:
-            _exit(sim, t)
-            return
+    while thread.pc < thread.last:
         op = sim.ops[thread.pc]
         if thread.pc + AHEAD < sim.ops.size:
             prefetch(sim.entities, sim.threads_count + sim.ops[thread.pc + AHEAD].arg)
-        if op.op == COMPUTE:
-            thread.service_left = op.arg
-            thread.started = 1
-        elif op.op == READ or op.op == WRITE:
+        if op.op == READ or op.op == WRITE:
             if not _touch(sim, t, op):
                 return
+        elif op.op == COMPUTE:
+            thread.service_left += op.arg
+            thread.started = 1
         else:
+            charge(sim, t)
+            if op.op == EXIT_OP:
+                break
             thread.pc += 1
             if not _act(sim, t, op):
                 return
             continue
-        rest = left(thread)
-        if rest > 0:
-            if not comes_first(sim, sim.now + rest):
-                due(sim, t, sim.now + rest, COMPLETION)
+        done = thread.since + left(thread)
+        if done > sim.now:
+            if not comes_first(sim, done):
+                due(sim, t, done, COMPLETION)
                 return
-            sim.now += rest
-            charge(sim, t)
+            sim.now = done
         thread.started = 0
         thread.pc += 1
+    charge(sim, t)
+    _exit(sim, t)
 
 
 @kernel

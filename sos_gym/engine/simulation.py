@@ -283,7 +283,8 @@ class Simulation:
     def _set_scalars(self, driver: int, listing: bool, observed: bool, foresight: bool, seed: int) -> None:
         settings, record = self.settings, self.record
         costs = drawn_costs(settings, seed)
-        for name in ("switch_ns", "move_near_ns", "move_far_ns", "page_move_ns", "minor_fault_ns", "first_touch_ns"):
+        record["move_near_ns"], record["move_far_ns"] = costs["move_ns"]
+        for name in ("switch_ns", "page_move_ns", "minor_fault_ns", "first_touch_ns"):
             record[name] = costs[name]
         for name in ("swap_in_ns", "write_back_ns", "local_line_ns"):
             record[name] = costs[name]
@@ -315,12 +316,16 @@ class Simulation:
 _EMPTY = np.zeros(0, np.int64)
 
 
-def drawn_costs(settings: Settings, seed: int) -> dict[str, int]:
+def drawn_costs(settings: Settings, seed: int) -> dict[str, Any]:
     """The costs of an episode, each scaled by its own log-uniform draw when `cost_scale` is given."""
     scale = np.ones(len(settings.costs))
     if settings.cost_scale is not None:
         scale = np.exp(stream(seed, "costs").uniform(*np.log(settings.cost_scale), len(scale)))
-    return {name: round(getattr(settings, name) * factor) for name, factor in zip(settings.costs, scale, strict=True)}
+    costs: dict[str, Any] = {}
+    for name, factor in zip(settings.costs, scale.tolist(), strict=True):
+        cost = getattr(settings, name)
+        costs[name] = tuple(round(ns * factor) for ns in cost) if name == "move_ns" else round(cost * factor)
+    return costs
 
 
 def first_homes(tape: Tape, settings: Settings) -> np.ndarray:  # int (threads,)
