@@ -24,6 +24,7 @@ from numba.np.arrayobj import make_array, populate_array
 
 PACKAGE = Path(__file__).parent
 KERNEL_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py", "policy/*.py", "observation.py")
+CACHE_LINE = 64  # bytes
 KEPT_CACHES = 4  # folders of earlier sources that stay, so that two checkouts do not fight
 
 # First-class functions are what Numba calls experimental; policies rest on them, and the contract tests on policies.
@@ -115,6 +116,13 @@ def prefetch(typing_context, records, index):  # type: ignore[no-untyped-def]
 def array_fields(*names: str) -> list[tuple[str, str]]:
     """The two fields per array that `expose` reads."""
     return [(name + suffix, "i8") for name in names for suffix in ("_at", "_n")]
+
+
+def aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros whose first record begins a cache line."""
+    room = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    return room[start : start + count * dtype.itemsize].view(dtype)
 
 
 def attach(record: np.ndarray, arrays: dict[str, np.ndarray]) -> None:

@@ -173,8 +173,7 @@ SLOT = np.dtype(
         ("node", "i4"),
         ("last", "i4"),  # last holder or NONE
         ("excluded", "i4"),  # thread that yielded it, or NONE
-        ("offered", "i4"),  # 1: its ADMIT is on the agenda
-        ("spare", "i4"),
+        ("spare", "i8"),
         ("since", "i8"),  # ns, last change of holder
         ("busy", "i8"),  # ns held
         ("idle", "i8"),  # ns vacant

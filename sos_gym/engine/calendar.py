@@ -1,8 +1,7 @@
 """A calendar: entries in order of time, the earliest first.
 
 `heap[1:]` is a binary heap of ENTRY records, `heap[0].source` its size. `places[source]` is where a source's entry
-stands, 0 for nowhere; a calendar whose entries are only ever taken from the front needs none (`places` is empty).
-The events are a calendar, and so is the agenda of decisions.
+stands, 0 for nowhere. The events are a calendar, and so is the agenda of decisions.
 """
 
 from ..kernel import kernel
@@ -25,8 +24,7 @@ def _exchange(heap, places, a, b):
     one.order, two.order = two.order, one.order
     one.what, two.what = two.what, one.what
     one.source, two.source = two.source, one.source
-    if places.size > 0:
-        places[one.source], places[two.source] = a, b
+    places[one.source], places[two.source] = a, b
 
 
 @kernel
@@ -57,8 +55,7 @@ def enter(heap, places, source, time, order, what):
     at = heap[0].source
     entry = heap[at]
     entry.time, entry.order, entry.what, entry.source = time, order, what, source
-    if places.size > 0:
-        places[source] = at
+    places[source] = at
     _rise(heap, places, at)
 
 
@@ -69,7 +66,6 @@ def take(heap, places, at):
     if at != last:
         _exchange(heap, places, at, last)
     heap[0].source = last - 1
-    if places.size > 0:
-        places[heap[last].source] = 0
+    places[heap[last].source] = 0
     if at != last:
         _sink(heap, places, _rise(heap, places, at))

@@ -3,7 +3,7 @@
 from ..kernel import kernel
 from ..resource import NONE, Status, Why
 from .account import CPU_WAIT, RUNNING, become, charge, left
-from .events import COMPLETION, TICK, due, offer_slot, core_source, void
+from .events import COMPLETION, TICK, core_source, due, offer_slot, void, withdraw
 from .legality import allowed
 from .holding import CPU, leave_waiting, node_of, occupy, record_use, vacate, wait_silently
 
@@ -27,6 +27,7 @@ def report_use(sim, t):
 def dispatch(sim, t, core, why):
     """Thread `t` gets vacant `core`; it goes on when what is left, if anything, is consumed."""
     thread, entity, place = sim.threads[t], sim.entities[t], sim.slots[core]
+    withdraw(sim, t)
     leave_waiting(sim, CPU, t)
     switches = place.last != t
     if switches:

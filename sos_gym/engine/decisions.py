@@ -188,16 +188,13 @@ def _vacancy_at_home(sim, resource, e):
 
 
 @kernel
-def _prepare_evict(sim, resource, e, hint, seq):
-    """Settle `EVICT(e)` without asking where there is no choice; True when it must be raised.
-
-    `seq` is the want that asks: void when the entity has held, and lost, a slot since.
-    """
+def _prepare_evict(sim, resource, e, hint):
+    """Settle `EVICT(e)` without asking where there is no choice; True when it must be raised."""
     entity = sim.entities[e]
     if hint and (entity.state != HOLDING or entity.node == entity.home):
         _resume_touch(sim, e)
         return False
-    if not hint and (entity.state != WAITING or entity.want_seq != seq):
+    if not hint and entity.state != WAITING:
         return False
     slot = _vacancy_at_home(sim, resource, e)
     cause = HINT if hint else FAULT if resource == MEMORY else sim.threads[e].want_why
@@ -257,13 +254,13 @@ def _prepare_admit(sim, resource, slot):
 @kernel
 def prepare(sim):
     """Take the first item off the agenda; True when it is a decision that must be raised."""
-    take(sim.agenda, sim.no_places, 1)
+    take(sim.agenda, sim.agenda_places, 1)
     item = sim.agenda[size_of(sim.agenda) + 1]
-    resource, subject, what = item.time >> 1, item.source, item.what
+    resource, what = item.time >> 1, item.what
     if what == OFFER:
-        sim.slots[subject].offered = 0
-        return _prepare_admit(sim, resource, subject)
-    return _prepare_evict(sim, resource, subject, what == HINT_ITEM, item.order)
+        return _prepare_admit(sim, resource, item.order)
+    e = sim.threads[item.source].page if resource == MEMORY else item.source
+    return _prepare_evict(sim, resource, e, what == HINT_ITEM)
 
 
 @kernel
@@ -299,6 +296,6 @@ def raise_decision(sim):
 @kernel
 def settle_fault(sim, e):
     """Settle `EVICT(e)` of a fault at once: nothing else is due at this instant."""
-    if _prepare_evict(sim, MEMORY, e, False, sim.entities[e].want_seq):
+    if _prepare_evict(sim, MEMORY, e, False):
         raise_decision(sim)
         apply(sim, sim.advice[sim.driver])

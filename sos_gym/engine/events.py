@@ -5,13 +5,13 @@ threads + c (its tick), then the scan, then the horizon. Each has one date at mo
 """
 
 from ..kernel import kernel
-from ..resource import Kind
+from ..resource import Resource
 from .calendar import enter, size_of, take
 
 # At one instant in this order; class and kind of an event
 COMPLETION, WAKE, TICK, SCAN, HORIZON, PAGE_IN = 0, 1, 2, 3, 4, 5
 CLASS_BIT = 56
-EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
+MEMORY = int(Resource.MEMORY)
 OFFER, WANT, HINT_ITEM = 0, 1, 2  # items of the agenda
 
 
@@ -57,24 +57,34 @@ def comes_first(sim, time):
     return time < first.time or (time == first.time and first.what > COMPLETION)
 
 
-# The agenda: memory before cores, ADMIT (by slot) before EVICT (by sequence number).
+@kernel
+def nothing_until(sim, time):
+    """Whether nothing at all is due up to and at `time`, and no decision open."""
+    return size_of(sim.agenda) == 0 and (size_of(sim.calendar) == 0 or sim.calendar[1].time > time)
+
+
+# The agenda: memory before cores, ADMIT (by slot) before EVICT (by sequence number). Sources: thread t for the core or
+# page that it wants, then the cores, then the nodes for the frame that a scan offers. Each has one item at most.
 
 
 @kernel
 def offer_slot(sim, resource, slot):
     """Put `ADMIT(slot)` on the agenda, unless it is there."""
-    if not sim.slots[slot].offered:
-        sim.slots[slot].offered = 1
-        enter(sim.agenda, sim.no_places, slot, 2 * resource, slot, OFFER)
+    source = core_source(sim, slot)
+    if resource == MEMORY:
+        source = sim.agenda_places.size - sim.nodes_count + sim.slots[slot].node
+    if sim.agenda_places[source] == 0:
+        enter(sim.agenda, sim.agenda_places, source, 2 * resource, slot, OFFER)
 
 
 @kernel
-def is_quiet(sim):
-    """Whether nothing else is due at this instant, and no decision open."""
-    return size_of(sim.agenda) == 0 and (size_of(sim.calendar) == 0 or sim.calendar[1].time > sim.now)
+def ask_for(sim, resource, t, seq, item):
+    """Put `EVICT` on the agenda: of thread `t`, or of the page that it was first to wait for (a WANT or a HINT_ITEM)."""
+    enter(sim.agenda, sim.agenda_places, t, 2 * resource + 1, seq, item)
 
 
 @kernel
-def ask_for(sim, resource, e, seq, item):
-    """Put `EVICT(e)` on the agenda, as a WANT or a HINT_ITEM."""
-    enter(sim.agenda, sim.no_places, e, 2 * resource + 1, seq, item)
+def withdraw(sim, t):
+    """Take thread `t`'s item off the agenda: it has what it wanted."""
+    if sim.agenda_places[t] > 0:
+        take(sim.agenda, sim.agenda_places, sim.agenda_places[t])

@@ -95,7 +95,7 @@ def serve_frame_queue(sim, node):
     for i in range(sim.frame_queue_used):
         e = sim.frame_queue[i]
         if allowed(sim, e, node):
-            ask_for(sim, MEMORY, e, sim.entities[e].want_seq, WANT)
+            ask_for(sim, MEMORY, sim.entities[e].queue_head, sim.entities[e].want_seq, WANT)
         else:
             sim.frame_queue[kept] = e
             kept += 1
@@ -156,7 +156,9 @@ def bind_page(sim, e, slot):
         ready = sim.now + sim.first_touch_ns
     page.touched = 1
     sim.in_flight += 1
-    due(sim, page.queue_head, ready + delay, PAGE_IN)
+    sim.ready_ns = ready + delay
+    if not sim.in_place:
+        due(sim, page.queue_head, sim.ready_ns, PAGE_IN)
 
 
 @kernel

@@ -12,7 +12,18 @@ from ..kernel import array_fields, expose, function_at
 from ..resource import DECISION, ENTITY, OWNER, SLOT
 from ..workload import OPS
 
-THREAD = np.dtype(
+
+
+def _aligned(fields: list[tuple[str, str]]) -> np.dtype:
+    """Every field at a multiple of its size: one that straddles two cache lines costs a stall at each use."""
+    laid = np.dtype(fields, align=True)
+    names = list(laid.names or ())
+    parts = {"formats": [laid[name] for name in names], "offsets": [laid.fields[name][1] for name in names]}  # type: ignore[index]
+    # without NumPy's flag for aligned records, which Numba takes for another type
+    return np.dtype({"names": names, **parts, "itemsize": laid.itemsize})
+
+
+THREAD = _aligned(
     [
         ("pc", "i8"),  # op in progress, index into ops
         ("first", "i8"),
@@ -50,7 +61,7 @@ THREAD = np.dtype(
 
 CHANNEL = np.dtype([("queue_head", "i4"), ("queue_tail", "i4"), ("count", "i8")])
 
-NODE = np.dtype(
+NODE = _aligned(
     [
         ("first_slot", "i4"),
         ("size", "i4"),
@@ -61,7 +72,7 @@ NODE = np.dtype(
     ]
 )
 
-INSTANCE = np.dtype(  # one per resource
+INSTANCE = _aligned(  # one per resource
     [
         ("first_slot", "i4"),
         ("size", "i4"),
@@ -87,7 +98,7 @@ BURST = np.dtype([("thread", "i8"), ("start", "i8"), ("end", "i8"), ("attained",
 USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or WRITE by one thread, found lazily
 
 # What a policy sees: `my`. The engine owns entities, owners, slots, nodes and contenders; ints and floats are its own.
-POLICY = np.dtype(
+POLICY = _aligned(
     [
         *array_fields("entities", "owners", "slots", "nodes", "vacant_slots", "contenders", "waiting"),
         *array_fields("ints", "floats"),
@@ -104,10 +115,10 @@ POLICY = np.dtype(
     ]
 )
 
-SIM = np.dtype(
+SIM = _aligned(
     [
         *array_fields("entities", "slots", "owners", "threads", "channels", "nodes", "instances"),
-        *array_fields("calendar", "places", "agenda", "no_places"),
+        *array_fields("calendar", "places", "agenda", "agenda_places"),
         *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
         *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent"),
         *array_fields("ops", "work", "next_use", "burst_end", "page_users", "first_user"),
@@ -149,10 +160,12 @@ SIM = np.dtype(
         ("running", "i8"),  # threads on cores
         ("timers", "i8"),  # arrivals and wakes that are due
         ("in_flight", "i8"),  # pages
+        ("ready_ns", "i8"),  # page-in of the fault that is settled in place
         ("rescue_ns", "i8"),  # instant at which all vacant cores were last offered in distress, or NONE
         ("finished", "i4"),
         ("truncated", "i4"),
         ("stuck", "i4"),
+        ("in_place", "i4"),  # a fault is settled in place: its page-in is not put on the calendar
         ("undecided", "i4"),  # a decision is raised and not yet answered
         ("decisions", "i8"),
         ("faults", "i8"),
@@ -199,7 +212,7 @@ EXPOSED = {
     "calendar": ENTRY,
     "places": "i4",
     "agenda": ENTRY,
-    "no_places": "i4",
+    "agenda_places": "i4",
     "frame_queue": "i4",
     "vacant_slots": "i4",
     "waiting": "i4",

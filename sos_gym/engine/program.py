@@ -16,7 +16,7 @@ from .account import (
 )
 from .cores import BLOCK, EXIT, FAULT, YIELD, leave_core
 from .decisions import settle_fault
-from .events import COMPLETION, HINT_ITEM, WAKE, WANT, ask_for, comes_first, due, is_quiet
+from .events import COMPLETION, HINT_ITEM, PAGE_IN, WAKE, WANT, ask_for, comes_first, due, nothing_until
 from .frames import PAGEOUT, cool_page, land_page, note_user, release_page, serve_frame_queue, use_page
 from .holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, WAITING, want
 from ..resource import Status, Why
@@ -56,6 +56,12 @@ def leave_queue(sim, queue):
     return t
 
 
+@kernel
+def _want_core(sim, t, why):
+    want(sim, CPU, t, why)
+    ask_for(sim, CPU, t, sim.entities[t].want_seq, WANT)
+
+
 # -- sleeping and waking
 
 
@@ -72,12 +78,6 @@ def _sleep(sim, t, until):
     _block(sim, t, SLEEPING)
     sim.timers += 1
     due(sim, t, until, WAKE)
-
-
-@kernel
-def _want_core(sim, t, why):
-    want(sim, CPU, t, why)
-    ask_for(sim, CPU, t, sim.entities[t].want_seq, WANT)
 
 
 @kernel
@@ -127,6 +127,7 @@ def _wait_for(sim, t, e):
 
 @kernel
 def _fault(sim, t, e, writes):
+    """Page `e` is wanted; True when thread `t` could go on in place, its page being in."""
     page = sim.entities[e]
     sim.faults += 1
     if page.touched or page.file:
@@ -135,10 +136,42 @@ def _fault(sim, t, e, writes):
     note_user(sim, e, t)
     page.dirty = writes
     want(sim, MEMORY, e, FAULT)
-    if sim.plenty_cores and sim.driver != NONE and is_quiet(sim):
-        settle_fault(sim, e)
+    if sim.plenty_cores and sim.driver != NONE and nothing_until(sim, sim.now):
+        return _fault_in_place(sim, t, e)
+    ask_for(sim, MEMORY, t, page.want_seq, WANT)
+    return False
+
+
+@kernel
+def _fault_in_place(sim, t, e):
+    """Settle the fault without agenda and calendar, as far as nothing else happens before its page-in."""
+    page = sim.entities[e]
+    sim.in_place = 1
+    settle_fault(sim, e)
+    sim.in_place = 0
+    if page.state != IN_FLIGHT:
+        return False
+    if not nothing_until(sim, sim.ready_ns):
+        due(sim, t, sim.ready_ns, PAGE_IN)
+        return False
+    sim.now = sim.ready_ns
+    land_page(sim, e)
+    _leave_fault(sim, leave_queue(sim, page))
+    return True
+
+
+@kernel
+def _leave_fault(sim, t):
+    """The op that waited for a page is executed; its work is paid when the thread next runs."""
+    thread = sim.threads[t]
+    thread.page = NONE
+    thread.started = 1
+    thread.service_left = work_of(sim, t, sim.ops[thread.pc])
+    if sim.plenty_cores:
+        become(sim, t, RUNNING)
     else:
-        ask_for(sim, MEMORY, e, page.want_seq, WANT)
+        become(sim, t, CPU_WAIT)
+        _want_core(sim, t, FAULT_DONE)
 
 
 @kernel
@@ -171,7 +204,7 @@ def _touch(sim, t, op):
             note_user(sim, e, t)
             thread.page = e
             sim.seq += 1
-            ask_for(sim, MEMORY, e, sim.seq, HINT_ITEM)
+            ask_for(sim, MEMORY, t, sim.seq, HINT_ITEM)
             return False
         sim.references += 1
         use_page(sim, e, t, op.lines, writes)
@@ -190,7 +223,7 @@ def _touch(sim, t, op):
         page.dirty |= writes
         _wait_for(sim, t, e)
     else:
-        _fault(sim, t, e, writes)
+        return _fault(sim, t, e, writes)
     return False
 
 
@@ -212,21 +245,14 @@ def _advise(sim, op):
 
 @kernel
 def page_in(sim, e):
-    """The page of a fault is there: the ops that wait for it are executed. Returns the first thread that may step."""
+    """The page of a fault is there: the ops that wait for it are executed."""
     land_page(sim, e)
     queue = sim.entities[e]
     t = leave_queue(sim, queue)
     while t != NONE:
-        thread = sim.threads[t]
-        thread.page = NONE
-        thread.started = 1
-        thread.service_left = work_of(sim, t, sim.ops[thread.pc])
+        _leave_fault(sim, t)
         if sim.plenty_cores:
-            become(sim, t, RUNNING)
-            due(sim, t, sim.now + left(thread), COMPLETION)
-        else:
-            become(sim, t, CPU_WAIT)
-            _want_core(sim, t, FAULT_DONE)
+            due(sim, t, sim.now + left(sim.threads[t]), COMPLETION)
         t = leave_queue(sim, queue)
     serve_frame_queue(sim, sim.entities[e].node)
 

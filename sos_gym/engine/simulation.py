@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import cpu, memory
-from ..kernel import attach
+from ..kernel import aligned_zeros, attach
 from ..resource import DECISION, ENTITY, NONE, OWNER, SLOT, Op, Resource, Status
 from ..settings import MOST_NODES, REWARDS, SettingError, Settings
 from ..streams import stream
@@ -90,7 +90,7 @@ class Simulation:
     ):
         refuse_pinned(tape, settings)
         self.tape, self.settings, self.hosts = tape, settings, tuple(hosts)
-        self.record = np.zeros(1, SIM)
+        self.record = aligned_zeros(1, SIM)
         self.arrays: dict[str, np.ndarray] = {}
         threads, pages = len(tape.threads), len(tape.pages)
         self._lay_slots(threads)
@@ -173,7 +173,7 @@ class Simulation:
         settings = self.settings
         counts = [settings.frames or (0,) * settings.nodes, settings.cores or (0,) * settings.nodes]
         total = sum(map(sum, counts))
-        slots, nodes = np.zeros(total, SLOT), np.zeros(2 * settings.nodes, NODE)
+        slots, nodes = aligned_zeros(total, SLOT), np.zeros(2 * settings.nodes, NODE)
         instances = np.zeros(2, INSTANCE)
         at = 0
         for resource, per_node in enumerate(counts):
@@ -194,24 +194,28 @@ class Simulation:
     def _lay_entities(self) -> None:
         tape, settings = self.tape, self.settings
         threads, count = len(tape.threads), len(tape.threads) + len(tape.pages)
-        entities = np.zeros(count, ENTITY)
+        blank = np.zeros((), ENTITY)
+        for name in ("slot", "node", "last_user", "last_slot", "hint_ns", "queue_head", "queue_tail", "affinity"):
+            blank[name] = NONE
+        entities = aligned_zeros(count, ENTITY)
+        entities[:] = blank
         entities["id"] = np.arange(count)
-        for name in ("slot", "node", "last_user", "last_slot", "hint_ns", "queue_head", "queue_tail"):
-            entities[name] = NONE
         of_threads, of_pages = entities[:threads], entities[threads:]
         for name in ("owner", "weight"):
             of_threads[name] = tape.threads[name]
         of_threads["affinity"] = tape.threads["affinity"] & ALL_NODES
         of_threads["home"] = first_homes(tape, settings)
         for name in ("owner", "file", "pinned", "private"):
-            of_pages[name] = tape.pages[name]
-        of_pages["affinity"] = tape.pages["affinity"] & ALL_NODES
+            if tape.pages[name].any():
+                of_pages[name] = tape.pages[name]
+        if (tape.pages["affinity"] != NONE).any():
+            of_pages["affinity"] = tape.pages["affinity"] & ALL_NODES
         of_pages["weight"] = tape.owners["weight"][tape.pages["owner"]]
         of_pages["turn_over"] = 1
         owners = np.zeros((2, len(tape.owners)), OWNER)
         owners["weight"] = tape.owners["weight"]
         owners["live"] = np.bincount(tape.threads["owner"], minlength=len(tape.owners))
-        records = np.zeros(threads, THREAD)
+        records = aligned_zeros(threads, THREAD)
         for name in ("first", "last", "arrival_ns", "think_ns"):
             records[name] = tape.threads[name]
         records["pc"] = tape.threads["first"]
@@ -228,14 +232,14 @@ class Simulation:
         channels["count"] = tape.channels
         cores = int(self.arrays["instances"]["size"][Resource.CPU])
         sources = threads + cores + 2
-        items = 3 * threads + cores + self.settings.nodes  # each wants, faults or hints once; each slot is offered once
-        bursts = int(np.isin(tape.ops["op"], (Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT)).sum()) + threads
+        op = tape.ops["op"]
+        bursts = threads + sum(np.count_nonzero(op == end) for end in (Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT))
         self._add(
             channels=channels,
             calendar=np.zeros(sources + 1, ENTRY),
             places=np.zeros(sources, np.int32),
-            agenda=np.zeros(items + 2, ENTRY),
-            no_places=np.zeros(0, np.int32),
+            agenda=np.zeros(threads + cores + self.settings.nodes + 1, ENTRY),
+            agenda_places=np.zeros(threads + cores + self.settings.nodes, np.int32),
             frame_queue=np.zeros(min(pages, threads) + 1, np.int32),
             waiting=np.zeros(threads + pages, np.int32),
             contenders=np.zeros(max(slots, threads, pages) + self.settings.nodes + 2, np.int32),

@@ -11,7 +11,7 @@ from ..kernel import kernel, prefetch
 from ..resource import NONE
 
 HEAD, TAIL, COOL_HEAD, COOL_TAIL, FIRST = 0, 1, 2, 3, 8  # ints: four cursors, then the entries of both logs
-INTS = (FIRST + 256, 0, 12)  # two logs of (entity, number) pairs, at least 64 and 3 per slot each
+INTS = (FIRST + 256, 0, 24)  # two logs of (entity, number) pairs, at least 64 and 6 per slot each
 AHEAD = 8  # entries
 
 
@@ -38,6 +38,7 @@ def _compact(my, log, stamp):
     ints, kept = my.ints, 0
     for at in range(ints[log], ints[log + 1]):
         entry = _entry(my, log, at)
+        prefetch(my.entities, ints[min(entry + 2 * AHEAD, ints.size - 2)])
         if _is_fresh(my, entry, stamp):
             to = _entry(my, log, kept)
             ints[to], ints[to + 1] = ints[entry], ints[entry + 1]
@@ -68,6 +69,8 @@ def first_legal(my, decision, log, stamp):
         if _is_fresh(my, entry, stamp):
             in_front = False
             if legal_holder(my, decision, ints[entry]):
+                likely = ints[min(entry + 2, ints.size - 2)]  # the next victim: its frame is brought to the cache
+                prefetch(my.slots, my.entities[likely].slot)
                 return ints[entry]
         elif in_front:
             ints[log] = at

@@ -12,7 +12,7 @@ MOVE, COLD, HINT = int(Why.MOVE), int(Why.COLD), int(Why.HINT)
 
 @kernel
 def _bit(my, e):
-    return my.ints.size - my.entities.size + e
+    return my.ints.size - my.first_entity - my.entities_count + e
 
 
 @kernel
