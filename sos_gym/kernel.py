@@ -1,12 +1,14 @@
 """How records and functions meet compiled code; nothing here knows the model.
 
 A kernel takes records (one pointer each). A record that owns arrays carries `NAME_at` (address) and `NAME_n` (length);
-`record.NAME` is then a view without reference counts. Measured on 5 M uses with one hook, one run on two cores: arrays
-in a named tuple 8 M/s (each access counts references), the same without counts 22 M/s, records with views 67 M/s.
+`record.NAME` is then a `Table`. Measured on 5 M uses with one hook, one run on two cores: arrays in a named tuple
+8 M/s (each access counts references), the same without counts 22 M/s, records that point at their arrays 67 M/s.
 """
 
 import hashlib
+import operator
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -19,8 +21,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import NumbaExperimentalFeatureWarning
-from numba.extending import intrinsic, overload_attribute
-from numba.np.arrayobj import make_array, populate_array
+from numba.core.imputils import lower_builtin
+from numba.core.typing import templates
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, make_attribute_wrapper, models, overload_attribute, register_model
 
 PACKAGE = Path(__file__).parent
 KERNEL_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py", "policy/*.py", "observation.py")
@@ -40,13 +44,13 @@ def _sources_hash() -> str:
 
 def _cache_folder() -> str:
     """A folder named by the sources: Numba's cache does not see edits in kernels imported from other files."""
-    root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sos_gym"
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "sos_gym" / "kernels"
     try:
         folder = root / _sources_hash()
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)
-        old = sorted(root.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_CACHES:]
-        for path in old:
+        ours = [path for path in root.iterdir() if re.fullmatch("[0-9a-f]{16}", path.name)]
+        for path in sorted(ours, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_CACHES:]:
             shutil.rmtree(path, ignore_errors=True)
         return str(folder)
     except OSError:  # a read-only home: compile once per machine start
@@ -67,9 +71,72 @@ def _without_padding(dtype: np.dtype) -> np.dtype:
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize})
 
 
-def expose(name: str, dtype: np.dtype | str) -> types.Array:
-    """Let kernels write `record.NAME` for the array that `NAME_at` and `NAME_n` of the record describe."""
-    array_type = types.Array(nb.from_dtype(_without_padding(np.dtype(dtype))), 1, "C")
+class Table(types.Type):
+    """Records or numbers in a row, as kernels see them: an address and a length, no strides, no reference counts.
+
+    An index is not checked and counts from 0 only: an array's handling of negative indices costs four instructions.
+    """
+
+    def __init__(self, dtype: types.Type):
+        self.dtype = dtype
+        super().__init__(name=f"Table({dtype})")
+
+
+@register_model(Table)
+class _TableModel(models.StructModel):
+    def __init__(self, dmm, table):  # type: ignore[no-untyped-def]
+        super().__init__(dmm, table, [("data", types.voidptr), ("size", types.intp)])
+
+
+make_attribute_wrapper(Table, "size", "size")
+
+
+@infer_global(operator.getitem)
+class _TypeOfItem(AbstractTemplate):
+    def generic(self, args, keywords):  # type: ignore[no-untyped-def]
+        if isinstance(args[0], Table) and isinstance(args[1], types.Integer):
+            return templates.signature(args[0].dtype, args[0], types.intp)
+        return None
+
+
+@infer_global(operator.setitem)
+class _TypeOfStore(AbstractTemplate):
+    def generic(self, args, keywords):  # type: ignore[no-untyped-def]
+        if isinstance(args[0], Table) and isinstance(args[1], types.Integer):
+            return templates.signature(types.none, args[0], types.intp, args[0].dtype)
+        return None
+
+
+def _address(context, builder, table_type, table, index):  # type: ignore[no-untyped-def]
+    """Of item `index`, as a byte pointer."""
+    data = cgutils.create_struct_proxy(table_type)(context, builder, table).data
+    size = context.get_abi_sizeof(context.get_data_type(table_type.dtype))
+    return builder.gep(data, [builder.mul(index, index.type(size))])
+
+
+@lower_builtin(operator.getitem, Table, types.Integer)
+def _get_item(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    table_type = signature.args[0]
+    address = _address(context, builder, table_type, *arguments)
+    if isinstance(table_type.dtype, types.Record):
+        return builder.bitcast(address, context.get_value_type(table_type.dtype))
+    pointer = builder.bitcast(address, context.get_data_type(table_type.dtype).as_pointer())
+    return context.unpack_value(builder, table_type.dtype, pointer)
+
+
+@lower_builtin(operator.setitem, Table, types.Integer, types.Any)
+def _set_item(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    table_type = signature.args[0]
+    table, index, value = arguments
+    address = _address(context, builder, table_type, table, index)
+    pointer = builder.bitcast(address, context.get_data_type(table_type.dtype).as_pointer())
+    context.pack_value(builder, table_type.dtype, value, pointer)
+    return context.get_dummy_value()
+
+
+def expose(name: str, dtype: np.dtype | str) -> None:
+    """Let kernels write `record.NAME` for the table that `NAME_at` and `NAME_n` of the record describe."""
+    table_type = Table(nb.from_dtype(_without_padding(np.dtype(dtype))))
 
     @intrinsic
     def view(typing_context, record):  # type: ignore[no-untyped-def]
@@ -79,38 +146,33 @@ def expose(name: str, dtype: np.dtype | str) -> types.Array:
                 pointer = cgutils.get_record_member(builder, arguments[0], record.offset(name + suffix), word)
                 return context.unpack_value(builder, types.int64, pointer)
 
-            array = make_array(array_type)(context, builder)
-            size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
-            data = builder.inttoptr(field("_at"), array.data.type)
-            populate_array(array, data=data, shape=[field("_n")], strides=[size], itemsize=size, meminfo=None)
-            return array._getvalue()
+            table = cgutils.create_struct_proxy(table_type)(context, builder)
+            table.data = builder.inttoptr(field("_at"), table.data.type)
+            table.size = field("_n")
+            return table._getvalue()
 
-        return array_type(record), codegen
+        return table_type(record), codegen
 
     @overload_attribute(types.Record, name)
     def attribute(record):  # type: ignore[no-untyped-def]
         return (lambda record: view(record)) if name + "_at" in record.fields else None
 
-    return array_type
-
 
 @intrinsic
-def prefetch(typing_context, records, index):  # type: ignore[no-untyped-def]
-    """Ask the processor to fetch the first two cache lines of `records[index]`; any index is harmless."""
+def prefetch(typing_context, table, index):  # type: ignore[no-untyped-def]
+    """Ask the processor to fetch the first two cache lines of `table[index]`; any index is harmless."""
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        array = make_array(records)(context, builder, arguments[0])
-        byte = ir.IntType(8).as_pointer()
-        offset = builder.mul(arguments[1], array.itemsize)
-        base = builder.ptrtoint(array.data, offset.type)
-        integer, flag = ir.IntType(64), ir.IntType(32)
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag]))
+        address = _address(context, builder, table, *arguments)
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
         for line in range(2):
-            address = builder.add(builder.add(base, offset), integer(64 * line))
-            builder.call(fetch, [builder.inttoptr(address, byte), flag(1), flag(3), flag(1)])
+            next_line = builder.gep(address, [ir.IntType(64)(CACHE_LINE * line)])
+            builder.call(fetch, [next_line, flag(1), flag(3), flag(1)])  # to write, to keep, data
         return context.get_dummy_value()
 
-    return types.none(records, types.int64), codegen
+    return types.none(table, types.int64), codegen
 
 
 def array_fields(*names: str) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ def frequency_claim(my, entity, now, number):
 
 @kernel
 def priority_claim(my, entity, now, number):
-    return float(entity.weight), 0.0
+    return float(entity.weight), float(entity.use_seq)
 
 
 @kernel

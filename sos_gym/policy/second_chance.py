@@ -7,6 +7,7 @@ from .base import Policy
 from .queue import append, head_of, next_of, remove
 
 ADMIT = int(Kind.ADMIT)
+USED, SPENT = 1, 2  # values of the bit that is set; spent: it was kept once in this stay
 MOVE, COLD, HINT = int(Why.MOVE), int(Why.COLD), int(Why.HINT)
 
 
@@ -24,7 +25,10 @@ def hold(my, entity, slot, why, now):
 
 @kernel
 def use(my, entity, amount, why, now):
-    my.ints[_bit(my, entity)] = why != COLD
+    if why == COLD:
+        my.ints[_bit(my, entity)] = 0
+    elif my.ints[_bit(my, entity)] == 0:
+        my.ints[_bit(my, entity)] = USED
 
 
 @kernel
@@ -63,8 +67,8 @@ def pick(my, decision):
     """EVICT: the hand's victim, unless a newcomer may wait. ADMIT: a holder that used its slot gets one more turn."""
     if decision.kind == ADMIT:
         holder = decision.entity
-        if holder != NONE and my.ints[_bit(my, holder)]:
-            my.ints[_bit(my, holder)] = 0
+        if holder != NONE and my.ints[_bit(my, holder)] == USED:
+            my.ints[_bit(my, holder)] = SPENT
             return holder
         return _earliest_waiter(my, decision)
     if decision.cause != HINT:
