@@ -14,6 +14,7 @@ from .observation import COLUMNS, CONTEXT, OUTCOME, PADDING, observe
 from .policy import policy_named
 from .presets import PRESETS
 from .ranges import SettingError
+from .render import History, ansi, timeline
 from .resource import Kind, Resource, Why
 from .settings import Settings, build_settings
 from .workload import Tape, workload
@@ -78,6 +79,7 @@ class SosEnv(gym.Env):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise SettingError("render_mode", render_mode, f"None or one of {self.metadata['render_modes']}", "choose")
         self.render_mode = render_mode
+        self.history = None if render_mode is None else History()
         rows = self.settings.rows
         self.observation_space = spaces.Dict(
             candidates=spaces.Box(-4.0, 4.0, (rows, len(COLUMNS)), np.float32),
@@ -114,6 +116,8 @@ class SosEnv(gym.Env):
         observation = self._observe(0)
         for seen in ("seen_ns", "seen_service_ns", "seen_stall_weighted"):
             self.simulation.record[seen] = 0  # what passed before the first decision is paid with the first step
+        if self.history:
+            self.history.begin(self.simulation)
         return observation, self._info()
 
     def step(self, action):
@@ -126,7 +130,11 @@ class SosEnv(gym.Env):
         if self.simulation is None or self._closing:
             raise gym.error.ResetNeeded("step() needs an episode in progress: call reset() first")
         row, fallback = self._legal_row(action)
+        if self.history and self.simulation.undecided:
+            self.history.choose(self.simulation, int(self._shown[row]))
         observation = self._observe(int(self._shown[row]))
+        if self.history:
+            self.history.sample(self.simulation)
         terminated = bool(self.simulation.record["finished"][0])
         truncated = bool(self.simulation.record["truncated"][0])
         self._closing = terminated or truncated
@@ -141,13 +149,16 @@ class SosEnv(gym.Env):
 
     def render(self):
         """The present instant as text ("ansi"), or the timeline of slots as a picture ("rgb_array")."""
-        from .render import ansi, timeline
-
         if self.render_mode is None or self.simulation is None:
             return None
         return ansi(self) if self.render_mode == "ansi" else timeline(self)
 
     # -- beyond Gymnasium
+
+    @property
+    def candidates(self) -> list[int]:
+        """The contender of each row of the open decision; padding left out."""
+        return self._shown[self._shown != PADDING].tolist()
 
     def state(self) -> dict[str, Any]:
         """A copy of the episode, for `restore`: counterfactuals and search."""

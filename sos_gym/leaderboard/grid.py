@@ -66,6 +66,7 @@ def leaderboard(
     seed: int = 0,
     episodes: int = EPISODES,
     split: str | None = "test",
+    recordings: bool = True,
     progress: Progress | None = None,
 ) -> list[Row]:
     """Run every policy on every group; one replayable row per seed.
@@ -77,6 +78,7 @@ def leaderboard(
         workloads: names, or paths of tapes, each run where its side fits; None: each id's own and the recordings.
         seed: the first of `episodes` seeds.
         split: from which seeds families draw.
+        recordings: whether workloads=None includes them.
         progress: called after each row.
 
     Raises:
@@ -85,7 +87,7 @@ def leaderboard(
     """
     if episodes < 1:
         raise SettingError("episodes", episodes, "an integer >= 1", "run at least one")
-    grid = groups(envs, workloads, split)
+    grid = groups(envs, workloads, split, recordings)
     entries = entries_of(registered() if policies is None else policies)
     total = len(grid) * len(entries) * episodes
     rows: list[Row] = []
@@ -150,7 +152,9 @@ def replay(row: Row, policy: Plain | None = None) -> dict[str, Any]:
 # -- groups
 
 
-def groups(envs: Iterable[str] | None, names: Iterable[str] | None, split: str | None) -> list[Group]:
+def groups(
+    envs: Iterable[str] | None, names: Iterable[str] | None, split: str | None, recordings: bool = True
+) -> list[Group]:
     """The groups of a grid, environment by environment.
 
     Raises:
@@ -161,7 +165,7 @@ def groups(envs: Iterable[str] | None, names: Iterable[str] | None, split: str |
         if env not in PRESETS:
             raise SettingError("envs", env, "one of " + ", ".join(PRESETS), "use a registered id")
     if names is None:
-        return [group_of(env, name, split) for env in ids for name in own_workloads(env)]
+        return [group_of(env, name, split) for env in ids for name in own_workloads(env, recordings)]
     named = tuple(dict.fromkeys(names))
     for name in named:
         if not any(side_of(name) in SIDES[env] for env in ids):
@@ -170,10 +174,10 @@ def groups(envs: Iterable[str] | None, names: Iterable[str] | None, split: str |
     return [group_of(env, name, split) for env in ids for name in named if side_of(name) in SIDES[env]]
 
 
-def own_workloads(env: str) -> list[str]:
+def own_workloads(env: str, recordings: bool = True) -> list[str]:
     """The family of an environment, and the recordings of its sides."""
     recorded = [name for name, card in workloads().items() if card.recorded and card.side in SIDES[env]]
-    return [PRESETS[env].workload, *recorded]
+    return [PRESETS[env].workload, *(recorded if recordings else ())]
 
 
 def side_of(name: str) -> str:

@@ -26,18 +26,20 @@ EXPLANATION = (
     "family stands beside it. Score of a family: 0 is lottery, 1 the least stall of any heuristic or clairvoyant, tape "
     f"by tape; – where those two lie within {LEAST_SPREAD:.0%}, so that stall speaks for itself."
 )
-DOT_COLOUR, MEAN_COLOUR, GRID_COLOUR = "#3b6fb6", "#1b1b1b", "#d9d9d9"
-WIDEST_RATIO = 10.0  # of the picture; what lies beyond is drawn at its edge with its number
+LINE_COLOUR, GRID_COLOUR = "#1b1b1b", "#d9d9d9"
+MARKERS = "os^Dv<>*"
+LOWEST_RATIO, HIGHEST_RATIO = 0.3, 10.0  # of the picture; what lies beyond is drawn at its edge
 
 
 # -- pieces of text
 
 
 def number(value: float) -> str:
-    """Two decimals below ten, three digits above: 1.02, 11.3, 150, –."""
+    """Three digits or more: 1.02, 11.3, 150, 12,587; – for NaN."""
     if math.isnan(value):
         return "–"
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:,.0f}"
+    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{round(value, decimals) + 0.0:,.{decimals}f}"  # + 0.0 turns -0.0 into 0.0
 
 
 def marked(standing: Standing) -> str:
@@ -61,7 +63,9 @@ def conditions(rows: Sequence[Row]) -> dict[str, str]:
     said = {}
     for group in dict.fromkeys(map(group_name, rows)):
         of_group = [row for row in rows if group_name(row) == group]
-        settings = next((row["settings"] for row in of_group if row["kind"] in ("heuristic", "clairvoyant")), {})
+        settings: dict[str, Any] = next(
+            (row["settings"] for row in of_group if row["kind"] in ("heuristic", "clairvoyant")), {}
+        )
         seeds = sorted({row["seed"] for row in of_group})
         split = of_group[0]["split"]
         parts = [f"{name} = {value}" for name, value in settings.items()]
@@ -108,10 +112,11 @@ def picture(rows: Sequence[Row]) -> bytes:
 
     found = standings(rows)[::-1]
     envs = list(dict.fromkeys(group.split(" ")[0] for one in found for group in one.places))
-    figure = Figure(figsize=(2.6 * len(envs) + 2, 0.26 * len(found) + 1.6), layout="constrained")
+    figure = Figure(figsize=(2.6 * len(envs) + 2, 0.26 * len(found) + 2), layout="constrained")
     for panel, env in zip(figure.subplots(1, len(envs), sharey=True, squeeze=False)[0], envs, strict=True):
         _draw_panel(panel, env, found)
-    figure.supxlabel("stall / stall of the best online heuristic, log scale; left is better, † knows the future")
+    label = "stall / stall of the family's best online heuristic (log scale, left is better; † knows the future)"
+    figure.supxlabel(label, fontsize=9)
     file = BytesIO()
     figure.savefig(file, format="png", dpi=130)
     return file.getvalue()
@@ -119,24 +124,24 @@ def picture(rows: Sequence[Row]) -> bytes:
 
 def _draw_panel(panel: Any, env: str, found: Sequence[Standing]) -> None:
     groups = list(dict.fromkeys(group for one in found for group in one.places if group.split(" ")[0] == env))
-    panel.axvline(1, color=MEAN_COLOUR, linewidth=0.8)
+    panel.axvline(1, color=LINE_COLOUR, linewidth=0.8)
     panel.hlines(range(len(found)), 0, 1e3, color=GRID_COLOUR, linewidth=0.6, zorder=0)
-    for group, marker in zip(groups, "os^Dv<>*" * len(groups), strict=False):
+    for group, marker in zip(groups, MARKERS * len(groups), strict=False):
         ratios = [one.places[group].ratio if group in one.places else math.nan for one in found]
         _draw_ratios(panel, ratios, marker, group.split(" ", 1)[1])
     panel.set_title(env, fontsize=11)
     panel.set_xscale("log")
-    panel.set_xlim(0.3, WIDEST_RATIO * 1.25)
+    panel.set_xlim(LOWEST_RATIO / 1.15, HIGHEST_RATIO * 1.15)
     panel.set_xticks([0.5, 1, 2, 5, 10], labels=["½", "1", "2", "5", "≥ 10"])
     panel.minorticks_off()
     panel.set_yticks(range(len(found)), labels=[marked(one) for one in found])
     panel.tick_params(length=0, labelsize=9)
     panel.spines[:].set_visible(False)
-    panel.legend(loc="lower center", bbox_to_anchor=(0.5, -0.02), fontsize=7, frameon=False)
+    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), fontsize=8, frameon=False, handletextpad=0.1)
 
 
 def _draw_ratios(panel: Any, ratios: Sequence[float], marker: str, label: str) -> None:
-    shown = [min(max(ratio, 0.32), WIDEST_RATIO) for ratio in ratios]
+    shown = [min(max(ratio, LOWEST_RATIO), HIGHEST_RATIO) for ratio in ratios]
     panel.scatter(shown, range(len(shown)), marker=marker, s=30, alpha=0.85, label=label)
 
 
