@@ -197,6 +197,7 @@ class Simulation:
         blank = np.zeros((), ENTITY)
         for name in ("slot", "node", "last_user", "last_slot", "hint_ns", "queue_head", "queue_tail", "affinity"):
             blank[name] = NONE
+        blank["weight"], blank["turn_over"] = tape.owners["weight"][0], 1  # frames have no turn: it is always over
         entities = aligned_zeros(count, ENTITY)
         entities[:] = blank
         entities["id"] = np.arange(count)
@@ -205,13 +206,14 @@ class Simulation:
             of_threads[name] = tape.threads[name]
         of_threads["affinity"] = tape.threads["affinity"] & ALL_NODES
         of_threads["home"] = first_homes(tape, settings)
+        of_threads["turn_over"] = 0
         for name in ("owner", "file", "pinned", "private"):
             if tape.pages[name].any():
                 of_pages[name] = tape.pages[name]
         if (tape.pages["affinity"] != NONE).any():
             of_pages["affinity"] = tape.pages["affinity"] & ALL_NODES
-        of_pages["weight"] = tape.owners["weight"][tape.pages["owner"]]
-        of_pages["turn_over"] = 1
+        if (tape.owners["weight"] != tape.owners["weight"][0]).any():
+            of_pages["weight"] = tape.owners["weight"][tape.pages["owner"]]
         owners = np.zeros((2, len(tape.owners)), OWNER)
         owners["weight"] = tape.owners["weight"]
         owners["live"] = np.bincount(tape.threads["owner"], minlength=len(tape.owners))
