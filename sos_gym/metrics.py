@@ -15,7 +15,7 @@ COUNTS = ("decisions", "references", "faults", "major_faults", "evictions", "swi
 def bucket_ns(bucket: np.ndarray | int) -> Any:
     """The longest wait a bucket counts, ns; at most 1/32 above the shortest one.
 
-    One worked number: a wait of 100 ns lies in the bucket of 98 to 99+... see the test: [100, 101] is bucket 82.
+    One worked number: a wait of 100 ns is counted in bucket 82, of 100 and 101 ns; bucket_ns(82) = 101.
     """
     bucket = np.asarray(bucket, np.int64)
     octave, step = np.divmod(bucket - EXACT_BELOW, 1 << STEPS_BIT)

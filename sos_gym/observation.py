@@ -139,21 +139,27 @@ def _measure(sim, e, which):
 
 
 @kernel
+def _show_extreme(sim, decision, which, sign, sample, size, shown, rows, room):
+    """The one of the sample that is not shown yet with the least or most of a measure; ties by seed."""
+    best, best_value, best_tie = PADDING, 0.0, 0.0
+    for i in range(size):
+        e = sample[i]
+        value = sign * _measure(sim, e, which)
+        if (best != PADDING and value < best_value) or _is_shown(shown, rows, e):
+            continue
+        tie = uniform(sim.rows_seed, decision.number, e)
+        if best == PADDING or value > best_value or tie > best_tie:
+            best, best_value, best_tie = e, value, tie
+    return rows if best == PADDING else _show(shown, rows, room, best)
+
+
+@kernel
 def _show_extremes(sim, decision, sample, size, shown, rows, room):
-    """Least and most of last use, payoff and uses; ties by seed."""
+    """The extremes of last use, payoff and uses that the decision may want: in EVICT who can spare its slot."""
+    spare = decision.kind == EVICT
     for which in range(3):
-        for sign in (-1.0, 1.0):
-            best, best_value, best_tie = PADDING, 0.0, 0.0
-            for i in range(size):
-                e = sample[i]
-                value = sign * _measure(sim, e, which)
-                if best != PADDING and value < best_value:
-                    continue
-                tie = uniform(sim.rows_seed, decision.number, e)
-                if best == PADDING or value > best_value or tie > best_tie:
-                    best, best_value, best_tie = e, value, tie
-            if best != PADDING:
-                rows = _show(shown, rows, room, best)
+        sign = 1.0 if spare == (which == 1) else -1.0  # a long payoff, an old use and few uses spare it
+        rows = _show_extreme(sim, decision, which, sign, sample, size, shown, rows, room)
     return rows
 
 

@@ -276,7 +276,7 @@ def test_interactive_threads_are_short_and_batch_threads_long():
         workload("interactive_batch", interactive=0, batch=0)
 
 
-@pytest.mark.parametrize(("name", "threads", "bursts"), [("working_sets", 8, 12), ("overcommitted", 24, 6)])
+@pytest.mark.parametrize(("name", "threads", "bursts"), [("working_sets", 8, 10), ("overcommitted", 24, 6)])
 def test_joint_threads_sleep_then_touch(name, threads, bursts):
     tape = workload(name)
     card = FAMILIES[name].card

@@ -15,7 +15,7 @@ def _settings(**changed: float) -> dict[str, Parameter]:
     """The parameters of both families, with other defaults where `changed`."""
     defaults = {
         "threads": Parameter(8, "threads", 1, 10**5, "more programs compete for cores and frames"),
-        "bursts": Parameter(12, "bursts", 1, 10**6, "bursts per thread; a longer episode"),
+        "bursts": Parameter(10, "bursts", 1, 10**6, "bursts per thread; a longer episode"),
         "burst_references": Parameter(40, "references", 1, 10**6, "references per burst; longer bursts, on average"),
         "compute_ns": Parameter(20_000, "ns", 0, 10**12, "work per reference; faults weigh less"),
         "working_set": Parameter(40, "pages", 1, 10**7, "pages in use within a phase; more faults"),

@@ -1,0 +1,194 @@
+"""Write docs/environments.md from the code: python -m sos_gym.cards docs/environments.md"""
+
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import env, metrics, observation
+from .cpu import CpuSettings
+from .memory import MemorySettings
+from .presets import PRESETS, Preset
+from .settings import EpisodeSettings
+
+COMMAND = "python -m sos_gym.cards docs/environments.md"
+SCALES = """\
+`rlog`: a duration t as clip(ln((t + 1 µs) / τ), −8, 8) / 4, where τ is the running mean of how long a slot is held.
+`clog`: a count n as log2(1 + n) / 16, at most 1. What is not known is 0, with its flag in `gap_known`. A column means
+the same for a thread and for a page; columns of the other resource are 0."""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    return "\n\n".join((_head(), _environments(), _observation(), _episode(), _settings(), _metrics())) + "\n"
+
+
+def _head() -> str:
+    return (
+        f"# Environments\n\nWritten by `{COMMAND}` from the code; edit that, then run `make docs`. "
+        "The words are those of the glossary in [resource.py](../sos_gym/resource.py); the rules of the engine are in "
+        "[engine.md](engine.md)."
+    )
+
+
+def _environments() -> str:
+    parts = ["## The four ids\n\nOne class, `sos_gym.SosEnv`; an id is a set of defaults."]
+    rows = [(f"`{preset.id}`", preset.summary, preset.decides_on, preset.workload) for preset in PRESETS.values()]
+    parts.append(table(("id", "what", "decides on", "default workload"), rows))
+    return "\n\n".join(parts)
+
+
+# -- observation
+
+
+def _observation() -> str:
+    return "\n\n".join(
+        (
+            "## Observation",
+            "A dict. `candidates`: float32 (K, F), one row per contender that is shown. `context`: float32 (G,). "
+            "`action_mask`: int8 (K,), 1 where a row may be chosen; never all zero.",
+            SCALES,
+            f"### Columns of a candidate (F = {observation.F})",
+            _columns("COLUMNS"),
+            f"### Context (G = {observation.G})",
+            _columns("CONTEXT"),
+        )
+    )
+
+
+def _columns(tuple_name: str) -> str:
+    found = comments(tuple_name)
+    return table(("#", "column", "meaning"), [(i, f"`{name}`", said) for i, (name, said) in enumerate(found)])
+
+
+def comments(tuple_name: str) -> list[tuple[str, str]]:
+    """The names in a tuple of `observation`, each with what the comment on its line says.
+
+    A comment that begins with a scale is led by the name in words; without a comment the name stands alone:
+    comments("CONTEXT")[5] is ("slots", "slots: clog"), comments("CONTEXT")[8] is ("psi_some", "psi some").
+    """
+    source = inspect.getsource(observation)
+    body = source.split(f"\n{tuple_name} = (\n")[1].split("\n)\n")[0]
+    found = re.findall(r'^ {4}"(\w+)",(?:  # (.*))?$', body, re.MULTILINE)
+    assert tuple(name for name, _ in found) == getattr(observation, tuple_name), tuple_name
+    return [(name, _in_words(name, said)) for name, said in found]
+
+
+def _in_words(name: str, said: str) -> str:
+    words = name.replace("_", " ")
+    if said and not said.startswith(("rlog", "clog", "log2", "ln(")):
+        return said
+    return f"{words}: {said}" if said else words
+
+
+# -- what happens in an episode
+
+
+def _episode() -> str:
+    said = sections(env.SosEnv)
+    parts = ["## Action, reward, info", said["Action"], said["Reward"], said["Episodes"], "Info: " + said["Info"]]
+    parts += ["### Keywords of `gym.make`", bullets(said["Args"])]
+    parts.append(f"`reset(seed, options)`: {inspect.getdoc(env.SosEnv.reset)}")
+    return "\n\n".join(parts)
+
+
+def sections(documented: object) -> dict[str, str]:
+    """The paragraphs of a docstring by how they begin: {"Reward": "Reward: ...", "Args": "preset: ...", ...}."""
+    found = {}
+    for paragraph in (inspect.getdoc(documented) or "").split("\n\n"):
+        for part in re.split(r"(?<=\.) (?=Action: )|\n(?=[A-Z]\w*: )", paragraph):
+            name = re.match(r"\w+", part)
+            found[name.group() if name else ""] = re.sub(r"^(Args|Info):\s*", "", part)
+    return found
+
+
+def bullets(arguments: str) -> str:
+    """An Args section as a list."""
+    lines = inspect.cleandoc(" " * 4 + arguments.lstrip()).splitlines()
+    return "\n".join(re.sub(r"^(\w+):", r"- `\1`:", line) for line in lines)
+
+
+# -- settings
+
+
+def _settings() -> str:
+    overridden = ", ".join(f"`{short(preset)}`" for preset in PRESETS.values())
+    parts = [
+        "## Settings",
+        "Each is a keyword of `gym.make` and `sos_gym.evaluate`. `frames` and `cores` are totals, split evenly over "
+        "the nodes, or one number per node. $ marks a cost that `cost_scale` randomises. The last column says where "
+        f"{overridden} differ from the default.",
+    ]
+    for title, settings in (("Cores", CpuSettings), ("Frames", MemorySettings), ("Episode", EpisodeSettings)):
+        rows = [_setting_row(field) for field in dataclasses.fields(settings)]
+        parts += [f"### {title}", table(("setting", "default", "unit", "range", "meaning", "elsewhere"), rows)]
+    return "\n\n".join(parts)
+
+
+def _setting_row(field: dataclasses.Field) -> tuple[str, ...]:
+    said = field.metadata
+    name = f"`{field.name}`" + (" $" if said["cost"] else "")
+    elsewhere = [
+        f"{short(preset)} {number(preset.settings[field.name])}"
+        for preset in PRESETS.values()
+        if preset.settings.get(field.name, field.default) != field.default
+    ]
+    return name, number(field.default), said["unit"], _range(said), said["help"], ", ".join(elsewhere)
+
+
+def _range(said: Mapping[str, Any]) -> str:
+    if said["choices"]:
+        return ", ".join(said["choices"])
+    if said["low"] is None:
+        return ""
+    return f"≥ {number(said['low'])}" if said["high"] >= 1 << 30 else f"{number(said['low'])} to {number(said['high'])}"
+
+
+def number(value: object) -> str:
+    """Digits in threes: number(60000) is 60 000."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(number, value)) + ")"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{value:,.15g}".replace(",", " ")
+    return str(value)
+
+
+def short(preset: Preset) -> str:
+    """sos/Memory-v0 is Memory."""
+    return preset.id.removeprefix("sos/").removesuffix("-v0")
+
+
+# -- metrics
+
+
+def _metrics() -> str:
+    said = (inspect.getdoc(metrics.metrics) or "").split("\n\n", 1)[1]
+    counts = ", ".join(f"`{name}`" for name in metrics.COUNTS)
+    times = ", ".join(f"`{name}_ns`" for name in ("service", "sleep", *metrics.STALLS))
+    return "\n\n".join(
+        (
+            "## Metrics",
+            "What `info['metrics']` holds after the last step. `sos_gym.evaluate` returns it per episode, with `env`, "
+            "`policy`, `seed` and `tape` (a hash).",
+            said,
+            f"Counts: {counts}, `bursts` (finished ones).",
+            f"Times: `elapsed_ns` until the last thread exits; {times} are sums over threads; `wait_p50_ns` as "
+            "`wait_p99_ns`.",
+        )
+    )
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [list(heads), ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+    else:
+        print(page(), end="")

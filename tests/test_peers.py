@@ -1,0 +1,82 @@
+"""Miss counts against libCacheSim, to the last miss: one thread, one node, no scan."""
+
+import numpy as np
+import pytest
+from test_theory import run
+
+from sos_gym import Tape, workload, workloads
+from sos_gym.resource import Op
+
+lc = pytest.importorskip("libcachesim")
+
+RECORD = np.dtype([("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next", "<i8")])  # oracleGeneral
+PEERS = {
+    "recency": lc.LRU,
+    "turns": lc.FIFO,
+    "second_chance": lc.Clock,  # one bit, 0 at load
+    "frequency": lc.LFU,  # counts start anew at each miss; ties by recency
+    "clairvoyant": lc.Belady,
+}
+
+
+def zipf(alpha: float) -> np.ndarray:
+    """200 000 independent references to 4 000 pages."""
+    rng = np.random.default_rng(int(10 * alpha))
+    mass = np.cumsum(1 / np.arange(1, 4_001) ** alpha)
+    return rng.permutation(4_001)[np.searchsorted(mass, rng.random(200_000) * mass[-1])]
+
+
+def loop() -> np.ndarray:
+    """500 pages round and round, now and then another one."""
+    references = np.arange(60_000) % 500
+    strays = np.random.default_rng(0).integers(0, len(references), 3_000)
+    references[strays] = 500 + np.arange(3_000) % 700
+    return references
+
+
+RECORDINGS = [name for name, card in workloads().items() if card.recorded and card.side == "memory"]
+TRACES = {
+    **{f"zipf {alpha}": (lambda alpha=alpha: zipf(alpha)) for alpha in (0.6, 1.0, 1.2)},
+    "loop": loop,
+    **{name: (lambda name=name: workload(name)) for name in RECORDINGS},
+}
+
+
+@pytest.fixture(scope="module", params=TRACES)
+def trace(request, tmp_path_factory):
+    """A tape, and the file of the same references that the peer reads."""
+    tape = TRACES[request.param]()
+    if not isinstance(tape, Tape):
+        tape = Tape.from_references(tape)
+    assert len(tape.threads) == 1
+    pages = tape.ops["arg"][np.isin(tape.ops["op"], (Op.READ, Op.WRITE))]
+    path = tmp_path_factory.mktemp("peers") / "trace.oracleGeneral"
+    records = np.zeros(len(pages), RECORD)
+    records["id"], records["size"], records["next"] = pages + 1, 1, -1  # -1: never again
+    order = np.argsort(pages, kind="stable")
+    again = pages[order][1:] == pages[order][:-1]
+    records["next"][order[:-1][again]] = order[1:][again]
+    records.tofile(path)
+    return tape, str(path)
+
+
+def test_recordings_of_pages_are_among_the_traces():
+    assert len(RECORDINGS) >= 2
+
+
+@pytest.mark.parametrize("policy", PEERS)
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.7])
+def test_misses_equal_libcachesims(trace, policy, share):
+    tape, path = trace
+    frames = max(2, int(len(tape.pages) * share))
+    reader = lc.TraceReader(
+        trace=path,
+        trace_type=lc.TraceType.ORACLE_GENERAL_TRACE,
+        reader_init_params=lc.ReaderInitParam(ignore_obj_size=True),
+    )
+    theirs, _ = PEERS[policy](cache_size=frames, hashpower=16).process_trace(reader)
+    simulation = run(tape, policy, frames=frames)
+    ours = int(simulation.record["faults"][0])
+    assert ours == round(theirs * simulation.record["references"][0])
+    assert len(tape.pages) <= ours < simulation.record["references"][0]
+    assert simulation.record["evictions"][0] == ours - min(frames, len(tape.pages))
