@@ -94,7 +94,9 @@ def main() -> None:
     rows = [describe(env_id, arguments.episodes) for env_id in track(PRESETS, "environments")]
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     made = f"`python {' '.join(sys.argv)}`, sos-gym {version('sos-gym')}, Python {platform.python_version()}."
-    text = "\n".join(["# The defaults, measured", "", made, "", *("| " + " | ".join(line) + " |" for line in lines), ""])
+    text = "\n".join(
+        ["# The defaults, measured", "", made, "", *("| " + " | ".join(line) + " |" for line in lines), ""]
+    )
     print(text)
     if arguments.out:
         arguments.out.write_text(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
+from .columns import COLUMNS, CONTEXT
 from .presets import PRESETS
 from .ranges import SettingError
 from .workload import Tape, TapeError, workload, workloads
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .policy import claim, policies
 
 __all__ = [
+    "COLUMNS",
+    "CONTEXT",
     "ActionError",
     "SettingError",
     "SosEnv",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import env, metrics, observation
+from . import columns, env, metrics
 from .cpu import CpuSettings
 from .memory import MemorySettings
 from .presets import PRESETS, Preset
@@ -51,37 +51,18 @@ def _observation() -> str:
             "A dict. `candidates`: float32 (K, F), one row per contender that is shown. `context`: float32 (G,). "
             "`action_mask`: int8 (K,), 1 where a row may be chosen; never all zero.",
             SCALES,
-            f"### Columns of a candidate (F = {observation.F})",
-            _columns("COLUMNS"),
-            f"### Context (G = {observation.G})",
-            _columns("CONTEXT"),
+            f"### Columns of a candidate (F = {len(columns.COLUMNS)})",
+            _columns(columns.COLUMNS),
+            f"### Context (G = {len(columns.CONTEXT)})",
+            _columns(columns.CONTEXT),
         )
     )
 
 
-def _columns(tuple_name: str) -> str:
-    found = comments(tuple_name)
-    return table(("#", "column", "meaning"), [(i, f"`{name}`", said) for i, (name, said) in enumerate(found)])
-
-
-def comments(tuple_name: str) -> list[tuple[str, str]]:
-    """The names in a tuple of `observation`, each with what the comment on its line says.
-
-    A comment that begins with a scale is led by the name in words; without a comment the name stands alone:
-    comments("CONTEXT")[5] is ("slots", "slots: clog"), comments("CONTEXT")[8] is ("psi_some", "psi some").
-    """
-    source = inspect.getsource(observation)
-    body = source.split(f"\n{tuple_name} = (\n")[1].split("\n)\n")[0]
-    found = re.findall(r'^ {4}"(\w+)",(?:  # (.*))?$', body, re.MULTILINE)
-    assert tuple(name for name, _ in found) == getattr(observation, tuple_name), tuple_name
-    return [(name, _in_words(name, said)) for name, said in found]
-
-
-def _in_words(name: str, said: str) -> str:
-    words = name.replace("_", " ")
-    if said and not said.startswith(("rlog", "clog", "log2", "ln(")):
-        return said
-    return f"{words}: {said}" if said else words
+def _columns(meanings: dict[str, str]) -> str:
+    return table(
+        ("#", "column", "meaning"), [(i, f"`{name}`", said) for i, (name, said) in enumerate(meanings.items())]
+    )
 
 
 # -- what happens in an episode

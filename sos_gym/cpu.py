@@ -15,7 +15,9 @@ class CpuSettings:
     cores: int | tuple | None = setting(
         None, "cores", 1, 4096, "in all, or one number per node; None: one per thread, nobody waits", many=True
     )
-    tick_ns: int | None = setting(1_000_000, "ns", 1, LONGEST_NS, "slice, CONFIG_HZ=1000; None: no ticks", optional=True)
+    tick_ns: int | None = setting(
+        1_000_000, "ns", 1, LONGEST_NS, "slice, CONFIG_HZ=1000; None: no ticks", optional=True
+    )
     switch_ns: int = setting(
         1_000, "ns", 0, LONGEST_NS, "context switch; 1-2 us direct cost in Li, Ding, Shen, ExpCS 2007", cost=True
     )

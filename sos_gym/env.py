@@ -34,7 +34,7 @@ class SosEnv(gym.Env):
     """Decide who gets a slot and who goes without.
 
     Observation: a dict of `candidates` (K, 26) float32, the contenders shown; `context` (14,) float32; `action_mask`
-    (K,) int8. The columns are named in `observation.COLUMNS` and `observation.CONTEXT` and mean the same for threads and
+    (K,) int8. The columns are named in `sos_gym.COLUMNS` and `sos_gym.CONTEXT` and mean the same for threads and
     pages. Action: the row to choose: in EVICT the one that goes without, in ADMIT the one that gets the slot.
 
     Reward: `progress` (default) pays stall_per_service * service - weighted stall since the last decision, `stall` the
@@ -87,7 +87,7 @@ class SosEnv(gym.Env):
             action_mask=spaces.Box(0, 1, (rows,), np.int8),
         )
         self.action_space = spaces.Discrete(rows)
-        self.simulation: Simulation | None = None
+        self._simulation: Simulation | None = None
         self._shown = np.full(rows, PADDING, np.int32)
         self._mask = np.zeros(rows, np.int8)
         self._outcome = np.zeros(1, OUTCOME)
@@ -103,7 +103,7 @@ class SosEnv(gym.Env):
         super().reset(seed=seed)
         self.episode_seed = int(seed) if seed is not None else int(self.np_random.integers(1 << 31))
         self.draw_tape(self.episode_seed, options)
-        self.simulation = Simulation(
+        self._simulation = Simulation(
             self.tape,
             self.settings,
             self.hosts,
@@ -127,7 +127,7 @@ class SosEnv(gym.Env):
             ActionError: no such row; or, when strict, a masked-out one.
             StuckError: the tape can go no further.
         """
-        if self.simulation is None or self._closing:
+        if self._closing:
             raise gym.error.ResetNeeded("step() needs an episode in progress: call reset() first")
         row, fallback = self._legal_row(action)
         if self.history and self.simulation.undecided:
@@ -149,11 +149,22 @@ class SosEnv(gym.Env):
 
     def render(self):
         """The present instant as text ("ansi"), or the timeline of slots as a picture ("rgb_array")."""
-        if self.render_mode is None or self.simulation is None:
+        if self.render_mode is None or self._simulation is None:
             return None
         return ansi(self) if self.render_mode == "ansi" else timeline(self)
 
     # -- beyond Gymnasium
+
+    @property
+    def simulation(self) -> Simulation:
+        """The episode in the engine.
+
+        Raises:
+            gym.error.ResetNeeded: before the first reset.
+        """
+        if self._simulation is None:
+            raise gym.error.ResetNeeded("there is no episode yet: call reset() first")
+        return self._simulation
 
     @property
     def candidates(self) -> list[int]:
@@ -162,8 +173,6 @@ class SosEnv(gym.Env):
 
     def state(self) -> dict[str, Any]:
         """A copy of the episode, for `restore`: counterfactuals and search."""
-        if self.simulation is None:
-            raise gym.error.ResetNeeded("state() needs an episode in progress: call reset() first")
         return {
             "simulation": self.simulation.state(),
             "shown": self._shown.copy(),
@@ -174,8 +183,6 @@ class SosEnv(gym.Env):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Put a `state()` of the same episode back, exactly."""
-        if self.simulation is None:
-            raise gym.error.ResetNeeded("restore() needs the episode's own environment: call reset() first")
         self.simulation.restore(state["simulation"])
         self._shown, self._mask = state["shown"].copy(), state["mask"].copy()
         self._closing = state["closing"]
@@ -213,9 +220,13 @@ class SosEnv(gym.Env):
         return {"candidates": candidates, "context": context, "action_mask": mask}
 
     def _legal_row(self, action) -> tuple[int, bool]:
-        row = int(action)
+        try:
+            row = int(action)
+        except (TypeError, ValueError, OverflowError):
+            row = -1
         if row != action or not 0 <= row < len(self._mask):
-            raise ActionError(f"action={action!r} is not allowed: it must be a row in [0, {len(self._mask) - 1}]")
+            allowed = f"it must be a row in [0, {len(self._mask) - 1}]"
+            raise ActionError(f"action={action!r} is not allowed: {allowed}; choose one where action_mask is 1")
         if self._mask[row]:
             return row, False
         if self.strict:

@@ -1,8 +1,8 @@
 """Score one policy on one environment: a list of metrics, one per episode."""
 
+import difflib
 from collections.abc import Callable
 from typing import Any
-
 
 from .engine.simulation import Simulation
 from .env import SosEnv
@@ -40,7 +40,9 @@ def evaluate(
         StuckError: a tape on which nothing can go on.
     """
     if env_id not in PRESETS:
-        raise SettingError("env_id", env_id, "one of " + ", ".join(PRESETS), "use a registered id")
+        near = difflib.get_close_matches(env_id, PRESETS, 1, 0.3)
+        remedy = f"did you mean {near[0]!r}?" if near else "use a registered id"
+        raise SettingError("env_id", env_id, "one of " + ", ".join(PRESETS), remedy)
     if episodes < 1:
         raise SettingError("episodes", episodes, "an integer >= 1", "run at least one")
     if through not in ("engine", "gym"):
@@ -67,6 +69,8 @@ def _step_by_step(env: SosEnv, policy: str | Plain, seed: int) -> dict[str, Any]
     decide: Plain = policy if callable(policy) else lambda observation, info: info["advice"].get(policy, 0)
     observation, info = env.reset(seed=seed)
     while True:
-        observation, _, terminated, truncated, info = env.step(decide(observation, info))
+        # a tape without a decision has one legal row, and nobody to ask
+        action = decide(observation, info) if info["decision"] else 0
+        observation, _, terminated, truncated, info = env.step(action)
         if terminated or truncated:
             return info["metrics"]

@@ -212,7 +212,7 @@ def function_at(signature: nb.core.typing.templates.Signature) -> Callable:
     return at
 
 
-def address_of(function: Callable, signature: nb.core.typing.templates.Signature) -> int:
+def address_of(function: Callable | None, signature: nb.core.typing.templates.Signature) -> int:
     """Compile `function` for `signature` (or load it from the disk cache); 0 for None."""
     if function is None:
         return 0

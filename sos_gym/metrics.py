@@ -52,7 +52,7 @@ def metrics(simulation: Simulation) -> dict[str, int | float]:
     values["elapsed_ns"] = int(record["now"])
     for name in ("service", "sleep", *STALLS):
         values[f"{name}_ns"] = int(threads[name].sum())
-    stalls = sum(threads[name] for name in STALLS)
+    stalls = np.sum([threads[name] for name in STALLS], axis=0)
     weights = simulation.arrays["entities"]["weight"][: len(threads)]
     values["stall_ns"] = int(stalls.sum())
     values["weighted_stall_ns"] = float((stalls.astype(float) * weights).sum() / weights.mean())

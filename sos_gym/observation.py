@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .columns import COLUMNS, CONTEXT
 from .engine.account import charge, count_pressure
 from .engine.decisions import apply
 from .engine.layout import RECENT
@@ -18,50 +19,6 @@ from .kernel import kernel
 from .policy.claims import uniform
 from .resource import NONE, Kind, Resource, State, Status
 
-COLUMNS = (
-    "valid",  # 0 in padding
-    "holder",  # holds a slot
-    "wanting",  # wants one
-    "vacant",  # is a free slot
-    "raised_this",  # EVICT: it wants; ADMIT: it holds the offered slot
-    "weight",  # log2(w / mean) / 8
-    "since_use",  # rlog
-    "held",  # rlog, in this node
-    "waited",  # rlog
-    "last_gap",  # rlog; a thread: its last burst
-    "prev_gap",  # rlog
-    "gap_known",  # 0, 1/2, 1
-    "payoff",  # rlog; page: max(last gap, age), thread: max(estimated burst - attained, attained / 2)
-    "uses",  # clog, since it got its slot
-    "uses_total",  # clog
-    "attained",  # rlog, service of this burst
-    "owner_share",  # log2(share / entitled share) / 4
-    "owner_stall",  # share of its owner's time that was stall
-    "leave_cost",  # ln(1 + us) / 14: write-back of a dirty page, switch from a warm thread
-    "bind_cost",  # pair: ln(1 + us) / 14: what it costs to join this entity and this slot
-    "distance",  # pair: 1 when another node
-    "resident_share",  # thread: of the pages it used lately
-    "expected_refaults",  # thread: clog of those that are out
-    "users_running",  # page: clog of its users that run
-    "users_waiting",  # page: clog of its users that wait
-    "returned",  # wanted again within tau
-)
-CONTEXT = (
-    "evict",
-    "admit",
-    "cpu",
-    "memory",
-    "log_tau",  # ln(tau / 1 ms) / 8
-    "slots",  # clog
-    "contenders",  # clog
-    "shown",  # share of the contenders that are rows
-    "psi_some",
-    "psi_full",
-    "free",  # share of vacant slots
-    "utilisation",  # share of cores that run a thread
-    "device_queue",  # clog of page-ins' worth of backlog
-    "return_rate",
-)
 F, G = len(COLUMNS), len(CONTEXT)
 PADDING = np.iinfo(np.int32).min  # in `shown`: a row without a candidate
 SAMPLE = 64  # above so many contenders, extremes and quantiles come from a seeded sample

@@ -49,10 +49,9 @@ def _number(name: str, value: Any, low: float, high: float | None, real: bool) -
     allowed = f"{'a number' if real else 'an integer'} in [{low}, {high}]"
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise SettingError(name, value, allowed, "pass a finite number")
-    if not real and value != int(value):
+    number = float(value)
+    if not real and number != int(number):
         raise SettingError(name, value, allowed, "pass a whole number")
-    if value < low or (high is not None and value > high):
+    if number < low or (high is not None and number > high):
         raise SettingError(name, value, allowed, "choose a value in that range")
-    return float(value) if real else int(value)
-
-
+    return number if real else int(number)

@@ -58,6 +58,16 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
         self._refuse_livelock()
 
     @property
+    def cores_by_node(self) -> tuple[int, ...]:
+        """Cores of each node; zeros when they are plenty."""
+        return self.cores or (0,) * self.nodes  # type: ignore[return-value]  # a tuple since __post_init__
+
+    @property
+    def frames_by_node(self) -> tuple[int, ...]:
+        """Frames of each node; zeros when they are plenty."""
+        return self.frames or (0,) * self.nodes  # type: ignore[return-value]
+
+    @property
     def move_near_ns(self) -> int:
         return self.move_ns[0]  # type: ignore[index]
 
@@ -75,8 +85,8 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
     def _refuse_livelock(self) -> None:
         """Overhead that fills every slice, or every scan, would leave no time for service."""
         if self.cores is not None and self.tick_ns is not None:
-            nodes = sum(count > 0 for count in self.cores)
-            move = self.move_far_ns if nodes > 1 else self.move_near_ns if sum(self.cores) > 1 else 0
+            nodes = sum(count > 0 for count in self.cores_by_node)
+            move = self.move_far_ns if nodes > 1 else self.move_near_ns if sum(self.cores_by_node) > 1 else 0
             if self.tick_ns <= self.switch_ns + move:
                 raise SettingError(
                     "tick_ns",

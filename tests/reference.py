@@ -565,9 +565,9 @@ class ReferenceEngine:
     def remind(self, t: Thread) -> None:
         """It waits on: every vacant core that it may have is offered again at the next tick."""
         for core in self.cores:
-            if core.holder == NONE and t.allowed(core.node) and ("tick", core.id) not in self.events:
-                if self.rules.tick_ns:
-                    self.due("tick", core.id, self.now + self.rules.tick_ns)
+            idle = core.holder == NONE and ("tick", core.id) not in self.events
+            if idle and t.allowed(core.node) and self.rules.tick_ns:
+                self.due("tick", core.id, self.now + self.rules.tick_ns)
 
     def vacant_at_home(self, e: Entity, slots: list[Slot]) -> Slot | None:
         """Its last core, else the lowest."""

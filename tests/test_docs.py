@@ -75,9 +75,10 @@ def test_the_page_names_every_metric():
     assert set(run) <= named
 
 
-def test_columns_are_told_by_the_comments_on_their_lines():
-    assert dict(cards.comments("CONTEXT"))["free"] == "share of vacant slots"
-    assert dict(cards.comments("COLUMNS"))["since_use"].startswith("since use: rlog")
+def test_the_page_tells_every_column():
+    page = cards.page()
+    for name, meaning in (sos_gym.COLUMNS | sos_gym.CONTEXT).items():
+        assert f"| `{name}` | {meaning} |" in page
 
 
 def test_numbers_are_written_in_threes():

@@ -95,9 +95,7 @@ def plain(tape, made, seed):
     threads = len(tape.threads)
     verbs = [tuple(map(lambda x: x if isinstance(x, str) else int(x), verb)) for verb in engine.verbs]
     logs = [[v for v in verbs if v[1] >= threads], [v for v in verbs if v[1] < threads]]
-    decisions = [
-        (*map(int, row[:7]), [int(c) for c in row[7]], int(row[8])) for row in engine.decisions
-    ]
+    decisions = [(*map(int, row[:7]), [int(c) for c in row[7]], int(row[8])) for row in engine.decisions]
     return decisions, logs, engine, stuck
 
 

@@ -357,16 +357,16 @@ def test_a_state_fits_another_environment_of_the_same_episode():
 
 @pytest.mark.parametrize("env_id", IDS)
 def test_a_hundred_thousand_random_steps_break_nothing(env_id):
-    rng, env, steps, seed = np.random.default_rng(1), SosEnv(env_id), 0, 0
+    rng, env, steps, seed, over = np.random.default_rng(1), SosEnv(env_id), 0, 0, True
     low, high = (-4.0, 4.0)
     while steps < 100_000:
-        if env.simulation is None or env._closing:
+        if over:
             observation, _ = env.reset(seed=seed)
             seed += 1
         mask = observation["action_mask"]
         observation, reward, terminated, truncated, _ = env.step(int(rng.choice(np.flatnonzero(mask))))
-        steps += 1
-        if terminated or truncated or steps % 500 == 0:
+        steps, over = steps + 1, terminated or truncated
+        if over or steps % 500 == 0:
             invariants(env.simulation)
             assert math.isfinite(reward) and observation["action_mask"].any()
             assert observation in env.observation_space

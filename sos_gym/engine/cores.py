@@ -4,8 +4,8 @@ from ..kernel import kernel
 from ..resource import NONE, Status, Why
 from .account import CPU_WAIT, RUNNING, become, charge, left
 from .events import COMPLETION, TICK, core_source, due, offer_slot, void, withdraw
-from .legality import allowed
 from .holding import CPU, leave_waiting, node_of, occupy, record_use, vacate, wait_silently
+from .legality import allowed
 
 BLOCK, PREEMPT, YIELD = int(Why.BLOCK), int(Why.PREEMPT), int(Why.YIELD)
 FAULT, EXIT = int(Why.FAULT), int(Why.EXIT)

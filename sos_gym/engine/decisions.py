@@ -12,8 +12,8 @@ from .events import COMPLETION, HINT_ITEM, OFFER, TICK, core_source, due
 from .frames import bind_page, move_page, queue_for_frame
 from .futures import foresee
 from .holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
-from .legality import allowed, legal_holder, legal_waiter
 from .layout import PICK, STEPS, pick_at
+from .legality import allowed, legal_holder, legal_waiter
 
 EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
 HINT, FAULT, TICK_WHY, IDLE = int(Why.HINT), int(Why.FAULT), int(Why.TICK), int(Why.IDLE)

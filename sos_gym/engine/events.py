@@ -79,7 +79,7 @@ def offer_slot(sim, resource, slot):
 
 @kernel
 def ask_for(sim, resource, t, seq, item):
-    """Put `EVICT` on the agenda: of thread `t`, or of the page that it was first to wait for (a WANT or a HINT_ITEM)."""
+    """Put `EVICT` on the agenda: of thread `t`, or of the page it was first to wait for (WANT or HINT_ITEM)."""
     enter(sim.agenda, sim.agenda_places, t, 2 * resource + 1, seq, item)
 
 

@@ -1,8 +1,10 @@
 """The records that make up one simulation, and the verbs' signatures.
 
-`SIM` is all that a kernel is given: its settings and clocks are scalar fields, everything of variable size an array that
-the record points at. A simulation is thus copied, restored or stacked into a vector by copying records.
+`SIM` is all that a kernel is given: its settings and clocks are scalar fields, everything of variable size an array
+that the record points at. A simulation is thus copied, restored or stacked into a vector by copying records.
 """
+
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -13,14 +15,12 @@ from ..resource import DECISION, ENTITY, OWNER, SLOT
 from ..workload import OPS
 
 
-
 def _aligned(fields: list[tuple[str, str]]) -> np.dtype:
     """Every field at a multiple of its size: one that straddles two cache lines costs a stall at each use."""
-    laid = np.dtype(fields, align=True)
-    names = list(laid.names or ())
-    parts = {"formats": [laid[name] for name in names], "offsets": [laid.fields[name][1] for name in names]}  # type: ignore[index]
+    laid: Any = np.dtype(fields, align=True)
+    formats, offsets = [laid[name] for name in laid.names], [laid.fields[name][1] for name in laid.names]
     # without NumPy's flag for aligned records, which Numba takes for another type
-    return np.dtype({"names": names, **parts, "itemsize": laid.itemsize})
+    return np.dtype({"names": laid.names, "formats": formats, "offsets": offsets, "itemsize": laid.itemsize})
 
 
 THREAD = _aligned(
@@ -201,7 +201,7 @@ SIM = _aligned(
     ]
 )
 
-EXPOSED = {
+EXPOSED: dict[str, np.dtype | str] = {
     "entities": ENTITY,
     "slots": SLOT,
     "owners": OWNER,

@@ -4,9 +4,9 @@ from ..kernel import kernel
 from ..resource import NONE
 from .account import charge
 from .calendar import size_of
+from .cores import tick
 from .decisions import apply, prepare, raise_decision
 from .events import COMPLETION, PAGE_IN, SCAN, TICK, WAKE, due, offer_slot, void
-from .cores import tick
 from .frames import scan
 from .holding import CPU
 from .program import complete, page_in, wake

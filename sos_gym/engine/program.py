@@ -1,7 +1,7 @@
 """A thread carries out its tape, op by op, until time must pass or it leaves its core."""
 
 from ..kernel import kernel, prefetch
-from ..resource import NONE, Op, State
+from ..resource import NONE, Op, State, Status, Why
 from .account import (
     BLOCKED,
     CPU_WAIT,
@@ -19,7 +19,6 @@ from .decisions import settle_fault
 from .events import COMPLETION, HINT_ITEM, PAGE_IN, WAKE, WANT, ask_for, comes_first, due, nothing_until
 from .frames import PAGEOUT, cool_page, land_page, note_user, release_page, serve_frame_queue, use_page
 from .holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, WAITING, want
-from ..resource import Status, Why
 
 NEW, WAKE_WHY, FAULT_DONE = int(Why.NEW), int(Why.WAKE), int(Why.FAULT_DONE)
 HINT, DONTNEED_WHY = int(Why.HINT), int(Why.DONTNEED)

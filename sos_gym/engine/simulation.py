@@ -1,6 +1,7 @@
 """One episode: a tape, settings and policies laid out as the records of `layout.py`."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -171,7 +172,7 @@ class Simulation:
     def _lay_slots(self, threads: int) -> None:
         """Frames first, node by node, then cores."""
         settings = self.settings
-        counts = [settings.frames or (0,) * settings.nodes, settings.cores or (0,) * settings.nodes]
+        counts = [settings.frames_by_node, settings.cores_by_node]
         total = sum(map(sum, counts))
         slots, nodes = aligned_zeros(total, SLOT), np.zeros(2 * settings.nodes, NODE)
         instances = np.zeros(2, INSTANCE)
@@ -277,7 +278,7 @@ class Simulation:
 
     def _attach(self) -> None:
         """Write the arrays' addresses into the records."""
-        attach(self.record, {name: array for name, array in self.arrays.items() if name + "_at" in SIM.names})
+        attach(self.record, {name: array for name, array in self.arrays.items() if name + "_at" in (SIM.names or ())})
         shared = ("entities", "slots", "nodes", "vacant_slots", "contenders", "waiting")
         for i in range(len(self.arrays["policies"])):
             half = len(self.arrays["owners"]) // 2
@@ -298,7 +299,7 @@ class Simulation:
             record[name] = getattr(settings, name) or 0
         record["hint_ns"] = settings.hint_ns or 0 if settings.tiers else 0
         threads = len(self.tape.threads)
-        cores = sum(settings.cores) if settings.cores else threads
+        cores = sum(settings.cores_by_node) or threads
         record["shootdown_ns"] = costs["shootdown_ns"] + costs["shootdown_core_ns"] * cores
         record["remote_excess_ns"] = max(0, costs["remote_line_ns"] - costs["local_line_ns"])
         record["plenty_cores"], record["plenty_frames"] = settings.cores is None, settings.frames is None
@@ -326,7 +327,8 @@ def drawn_costs(settings: Settings, seed: int) -> dict[str, Any]:
     """The costs of an episode, each scaled by its own log-uniform draw when `cost_scale` is given."""
     scale = np.ones(len(settings.costs))
     if settings.cost_scale is not None:
-        scale = np.exp(stream(seed, "costs").uniform(*np.log(settings.cost_scale), len(scale)))
+        low, high = map(math.log, settings.cost_scale)
+        scale = np.exp(stream(seed, "costs").uniform(low, high, len(scale)))
     costs: dict[str, Any] = {}
     for name, factor in zip(settings.costs, scale.tolist(), strict=True):
         cost = getattr(settings, name)
@@ -340,9 +342,11 @@ def first_homes(tape: Tape, settings: Settings) -> np.ndarray:  # int (threads,)
     Raises:
         SettingError: a thread or page may be on no node at all.
     """
-    cores = settings.cores or tuple(int(node == 0 or not settings.tiers) for node in range(settings.nodes))
+    cores = settings.cores_by_node
+    if settings.cores is None:
+        cores = tuple(int(node == 0 or not settings.tiers) for node in range(settings.nodes))
     homes = []
-    masks = {}
+    masks: dict[int, list[int]] = {}
     for t, mask in enumerate(tape.threads["affinity"].tolist()):
         nodes = masks.get(mask)
         if nodes is None:
@@ -365,15 +369,23 @@ def refuse_pinned(tape: Tape, settings: Settings) -> None:
     masks, of_page = np.unique(tape.pages["affinity"], return_inverse=True)
     pinned = np.bincount(of_page, tape.pages["pinned"], len(masks)).astype(int)
     for mask in masks.tolist():
-        frames = sum(count for node, count in enumerate(settings.frames) if mask >> node & 1)
+        frames = sum(count for node, count in enumerate(settings.frames_by_node) if mask >> node & 1)
         # pages that may be elsewhere can still be pinned here, so they count: the safe side
         crowd = sum(int(n) for other, n in zip(masks.tolist(), pinned, strict=True) if other & mask)
         if frames == 0:
-            raise SettingError("affinity of a page", bin(mask), f"a mask over nodes with frames {settings.frames}",
-                               "allow it one of them")
+            raise SettingError(
+                "affinity of a page",
+                bin(mask),
+                f"a mask over nodes with frames {settings.frames}",
+                "allow it one of them",
+            )
         if crowd >= frames:
-            raise SettingError("frames", settings.frames, f"more than the {crowd} pinned pages that may lie on nodes "
-                               f"{bin(mask & ((1 << settings.nodes) - 1))}", "add frames or pin fewer pages")
+            raise SettingError(
+                "frames",
+                settings.frames,
+                f"more than the {crowd} pinned pages that may lie on nodes {bin(mask & ((1 << settings.nodes) - 1))}",
+                "add frames or pin fewer pages",
+            )
 
 
 @cache

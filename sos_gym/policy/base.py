@@ -17,10 +17,10 @@ the least recently used. A vacancy is weaker than every entity; of several the n
 import dataclasses
 from collections.abc import Callable
 
-from ..engine.layout import CLAIM_SIGNATURE, PICK_SIGNATURE, VERB_SIGNATURE, VERBS, claim_at
+from ..engine.layout import CLAIM_SIGNATURE, PICK_SIGNATURE, VERB_SIGNATURE, claim_at
 from ..engine.simulation import Host
 from ..kernel import address_of, kernel
-from ..resource import Kind, NONE
+from ..resource import NONE, Kind
 
 EVICT = int(Kind.EVICT)
 
@@ -59,9 +59,7 @@ class Policy:
 
     def host(self) -> Host:
         """The policy as the engine takes it; compiles its kernels when the disk cache has none."""
-        kernels = [getattr(self, verb) for verb in VERBS]
-        if self.pick is None:
-            kernels[-1] = pick_by_claim
+        kernels = [self.want, self.hold, self.use, self.release, self.pick or pick_by_claim]
         signatures = [VERB_SIGNATURE] * 4 + [PICK_SIGNATURE]
         return Host(
             name=self.name,

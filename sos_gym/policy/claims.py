@@ -1,10 +1,12 @@
 """Policies that are only a claim: one kernel and one card each."""
 
 import math
+from typing import Any
 
 from ..kernel import kernel
 from . import heap
 from .base import Policy
+
 
 @kernel
 def age(my, entity, now):
@@ -57,9 +59,9 @@ def lottery_claim(my, entity, now, number):
     return math.log(uniform(my.seed, number, entity.id)) / entity.weight, 0.0
 
 
-def _by_heap(**card) -> Policy:  # type: ignore[no-untyped-def]
+def _by_heap(**card: Any) -> Policy:
     """A claim that a heap serves: time alone never changes the order of two holders."""
-    verbs = {"hold": heap.hold, "use": heap.use, "release": heap.release, "pick": heap.pick}
+    verbs: dict[str, Any] = {"hold": heap.hold, "use": heap.use, "release": heap.release, "pick": heap.pick}
     return Policy(**card, **verbs, ints=heap.INTS, floats=heap.FLOATS, needs_list=False)
 
 

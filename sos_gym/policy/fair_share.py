@@ -1,7 +1,6 @@
 """Fair share: who had least service for its weight comes first (CFS; fair-share eviction)."""
 
 from ..kernel import kernel
-from ..resource import NONE
 from .base import Policy
 
 

@@ -4,7 +4,8 @@ import difflib
 import inspect
 from collections.abc import Callable
 
-from ..kernel import kernel
+import numba
+
 from ..ranges import SettingError
 from . import claims
 from .base import Policy
@@ -13,7 +14,8 @@ from .recency import RECENCY
 from .second_chance import SECOND_CHANCE
 from .turns import TURNS
 
-_POLICIES: dict[str, Policy] = {policy.name: policy for policy in (TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE)}
+_BUILT_IN = (TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE)
+_POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
 
 
 def policies() -> dict[str, Policy]:
@@ -55,8 +57,9 @@ def claim(name: str, summary: str, needs_future: bool = False) -> Callable[[Call
             raise SettingError("name", name, "a name that is not taken", "choose another one")
         if list(inspect.signature(function).parameters) != ["entity", "now"]:
             raise SettingError("claim", function.__name__, "a function of (entity, now)", "name its arguments so")
-        inner = kernel(function)
+        inner = numba.njit(function)  # no disk cache: a function typed at the prompt has no file
 
+        @numba.njit
         def full(my, entity, now, number):  # type: ignore[no-untyped-def]
             return float(inner(entity, now)), 0.0
 
@@ -67,7 +70,7 @@ def claim(name: str, summary: str, needs_future: bool = False) -> Callable[[Call
             on_frames="as it says",
             reads="entity, now",
             source=_where(function),
-            claim=_in_memory(full),
+            claim=full,
             needs_future=needs_future,
         )
         return function
@@ -77,10 +80,3 @@ def claim(name: str, summary: str, needs_future: bool = False) -> Callable[[Call
 
 def _where(function: Callable) -> str:
     return f"{function.__module__}.{function.__qualname__}"
-
-
-def _in_memory(function: Callable) -> Callable:
-    """A kernel without disk cache: it closes over the user's function, which the cache would not see change."""
-    import numba
-
-    return numba.njit(function)

@@ -2,7 +2,7 @@
 
 from ..engine.legality import legal_holder, vacancy_for
 from ..kernel import kernel
-from ..resource import Kind, NONE, Why
+from ..resource import NONE, Kind, Why
 from .base import Policy
 from .queue import append, head_of, next_of, remove
 
