@@ -30,7 +30,7 @@ COLUMNS = {
     "resident_share": "share of the pages that the thread used lately which are in",
     "expected_refaults": "clog of those that are out",
     "users_running": "clog of the page's users that run",
-    "users_waiting": "clog of the page's users that wait for a core",
+    "users_waiting": "clog of the page's users that wait, for a core or a page",
     "returned": "1: it wanted a slot again within tau of losing one",
 }
 CONTEXT = {

@@ -1,6 +1,7 @@
 """The Gymnasium skin: one environment class, four registered ids."""
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from .engine.simulation import Simulation
 from .metrics import metrics
 from .observation import COLUMNS, CONTEXT, OUTCOME, PADDING, observe
 from .policy import policy_named
-from .presets import PRESETS
+from .presets import preset_named
 from .ranges import SettingError
 from .render import History, ansi, timeline
 from .resource import Kind, Resource, Why
@@ -70,7 +71,7 @@ class SosEnv(gym.Env):
         render_mode: str | None = None,
         **settings: Any,
     ):
-        self.preset = PRESETS[preset]
+        self.preset = preset_named(preset)
         self.settings: Settings = build_settings({**self.preset.settings, **settings})
         self.workload = self.preset.workload if workload is None else workload
         self.split, self.strict = split, strict
@@ -221,10 +222,10 @@ class SosEnv(gym.Env):
 
     def _legal_row(self, action) -> tuple[int, bool]:
         try:
-            row = int(action)
-        except (TypeError, ValueError, OverflowError):
+            row = operator.index(action)
+        except TypeError:
             row = -1
-        if row != action or not 0 <= row < len(self._mask):
+        if not 0 <= row < len(self._mask):
             allowed = f"it must be a row in [0, {len(self._mask) - 1}]"
             raise ActionError(f"action={action!r} is not allowed: {allowed}; choose one where action_mask is 1")
         if self._mask[row]:

@@ -1,6 +1,6 @@
 """Score one policy on one environment: a list of metrics, one per episode."""
 
-import difflib
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +8,6 @@ from .engine.simulation import Simulation
 from .env import SosEnv
 from .metrics import metrics
 from .policy import policy_named
-from .presets import PRESETS
 from .ranges import SettingError
 from .workload import Tape
 
@@ -39,12 +38,13 @@ def evaluate(
         SettingError: a name or value that makes no sense.
         StuckError: a tape on which nothing can go on.
     """
-    if env_id not in PRESETS:
-        near = difflib.get_close_matches(env_id, PRESETS, 1, 0.3)
-        remedy = f"did you mean {near[0]!r}?" if near else "use a registered id"
-        raise SettingError("env_id", env_id, "one of " + ", ".join(PRESETS), remedy)
-    if episodes < 1:
-        raise SettingError("episodes", episodes, "an integer >= 1", "run at least one")
+    for name, value, low in (("episodes", episodes, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
+            raise SettingError(name, value, f"an integer >= {low}", "pass a whole number")
+    if not isinstance(policy, str) and not callable(policy):
+        raise SettingError(
+            "policy", policy, "a name or a callable (observation, info) -> row", "see `sos-gym policies`"
+        )
     if through not in ("engine", "gym"):
         raise SettingError("through", through, "'engine' or 'gym'", "choose one of these")
     inside = isinstance(policy, str) and through == "engine"

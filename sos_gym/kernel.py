@@ -29,6 +29,7 @@ from numba.extending import intrinsic, make_attribute_wrapper, models, overload_
 PACKAGE = Path(__file__).parent
 KERNEL_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py", "policy/*.py", "observation.py")
 CACHE_LINE = 64  # bytes
+CHECKED = bool(os.environ.get("SOS_GYM_BOUNDSCHECK"))  # an index out of a table stops the process
 KEPT_CACHES = 4  # folders of earlier sources that stay, so that two checkouts do not fight
 
 # First-class functions are what Numba calls experimental; policies rest on them, and the contract tests on policies.
@@ -36,7 +37,7 @@ warnings.filterwarnings("ignore", category=NumbaExperimentalFeatureWarning)
 
 
 def _sources_hash() -> str:
-    digest = hashlib.sha256(nb.__version__.encode())
+    digest = hashlib.sha256(f"{nb.__version__} {CHECKED}".encode())
     for path in sorted(path for pattern in KERNEL_SOURCES for path in PACKAGE.glob(pattern)):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
@@ -114,10 +115,18 @@ def _address(context, builder, table_type, table, index):  # type: ignore[no-unt
     return builder.gep(data, [builder.mul(index, index.type(size))])
 
 
+def _checked_address(context, builder, table_type, table, index):  # type: ignore[no-untyped-def]
+    if CHECKED:
+        length = cgutils.create_struct_proxy(table_type)(context, builder, table).size
+        with builder.if_then(builder.icmp_unsigned(">=", index, length), likely=False):
+            builder.call(builder.module.declare_intrinsic("llvm.trap"), [])
+    return _address(context, builder, table_type, table, index)
+
+
 @lower_builtin(operator.getitem, Table, types.Integer)
 def _get_item(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
     table_type = signature.args[0]
-    address = _address(context, builder, table_type, *arguments)
+    address = _checked_address(context, builder, table_type, *arguments)
     if isinstance(table_type.dtype, types.Record):
         return builder.bitcast(address, context.get_value_type(table_type.dtype))
     pointer = builder.bitcast(address, context.get_data_type(table_type.dtype).as_pointer())
@@ -128,7 +137,7 @@ def _get_item(context, builder, signature, arguments):  # type: ignore[no-untype
 def _set_item(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
     table_type = signature.args[0]
     table, index, value = arguments
-    address = _address(context, builder, table_type, table, index)
+    address = _checked_address(context, builder, table_type, table, index)
     pointer = builder.bitcast(address, context.get_data_type(table_type.dtype).as_pointer())
     context.pack_value(builder, table_type.dtype, value, pointer)
     return context.get_dummy_value()

@@ -21,14 +21,15 @@ from .resource import NONE, Kind, Resource, State, Status
 
 F, G = len(COLUMNS), len(CONTEXT)
 PADDING = np.iinfo(np.int32).min  # in `shown`: a row without a candidate
-SAMPLE = 64  # above so many contenders, extremes and quantiles come from a seeded sample
+SAMPLE = 64  # or K if that is more: above so many contenders, extremes and quantiles come from a seeded sample
 PSI_WINDOW_NS = 10_000_000  # the kernel's avg10 in an episode's scale: tens of ms instead of 10 s
 LONGEST_LOG = 8.0
 FORESIGHT_TURNOVERS = 12  # H of the foresight reward, in mean hold times
 PROGRESS, STALL, FORESIGHT = range(3)
 EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
 CPU, MEMORY = int(Resource.CPU), int(Resource.MEMORY)
-WAITING, RUNNING, CPU_WAIT = int(State.WAITING), int(Status.RUNNING), int(Status.CPU_WAIT)
+WAITING, RUNNING = int(State.WAITING), int(Status.RUNNING)
+CPU_WAIT, FAULTING = int(Status.CPU_WAIT), int(Status.FAULTING)
 
 OUTCOME = np.dtype(
     [
@@ -181,7 +182,7 @@ def _draw_sample(sim, decision, sample):
 @kernel
 def select(sim, decision, shown):
     """Fill `shown` with the candidates of the decision, in the order of rows; returns how many."""
-    sample = np.empty(SAMPLE, np.int32)
+    sample = np.empty(max(SAMPLE, shown.size), np.int32)
     rows, room = 0, shown.size
     shown[:] = PADDING
     if decision.count <= room:
@@ -393,7 +394,8 @@ def describe(sim, decision, shown, rows, candidates, context, mask):
     candidates[:] = 0.0
     context[:] = 0.0
     mask[:] = 0
-    running, waiting = _threads_with(sim, RUNNING), _threads_with(sim, CPU_WAIT)
+    running = _threads_with(sim, RUNNING)
+    waiting = _threads_with(sim, CPU_WAIT) | _threads_with(sim, FAULTING)
     for i in range(rows):
         e, row = shown[i], candidates[i]
         mask[i] = 1
@@ -433,11 +435,12 @@ def _settle(sim, outcome):
         outcome.reward = -outcome.stall_weighted_ns / sim.reward_scale_ns
     else:
         outcome.reward = outcome.foresight
-    if elapsed > 0:
-        sim.psi_some = _running_share(sim.psi_some, (sim.some_ns - sim.seen_some_ns) / elapsed, elapsed)
-        sim.psi_full = _running_share(sim.psi_full, (sim.full_ns - sim.seen_full_ns) / elapsed, elapsed)
+    window = sim.now - sim.seen_psi_ns
+    if window > 0:
+        sim.psi_some = _running_share(sim.psi_some, (sim.some_ns - sim.seen_some_ns) / window, window)
+        sim.psi_full = _running_share(sim.psi_full, (sim.full_ns - sim.seen_full_ns) / window, window)
     sim.seen_ns, sim.seen_service_ns, sim.seen_stall_weighted = sim.now, sim.service_ns, sim.stall_weighted
-    sim.seen_some_ns, sim.seen_full_ns = sim.some_ns, sim.full_ns
+    sim.seen_psi_ns, sim.seen_some_ns, sim.seen_full_ns = sim.now, sim.some_ns, sim.full_ns
 
 
 @kernel

@@ -1,7 +1,10 @@
 """The four environments: one class, different settings."""
 
 import dataclasses
+import difflib
 from typing import Any
+
+from .ranges import SettingError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +26,7 @@ PRESETS = {
             "scarce page frames on two NUMA nodes; every thread has its core",
             "EVICT at page faults, ADMIT at scans",
             "phases",
-            {"frames": 64, "nodes": 2, "scan_ns": 100_000, "stall_per_service": 5.2},
+            {"frames": 56, "nodes": 2, "scan_ns": 100_000, "stall_per_service": 5.7},
         ),
         Preset(
             "sos/CPU-v0",
@@ -62,3 +65,16 @@ PRESETS = {
         ),
     )
 }
+
+
+def preset_named(env_id: str) -> Preset:
+    """The preset of an id.
+
+    Raises:
+        SettingError: unknown; with did-you-mean.
+    """
+    if env_id in PRESETS:
+        return PRESETS[env_id]
+    near = difflib.get_close_matches(str(env_id), PRESETS, 1, 0.3)
+    remedy = f"did you mean {near[0]!r}?" if near else "use a registered id"
+    raise SettingError("env_id", env_id, "one of " + ", ".join(PRESETS), remedy)

@@ -37,6 +37,8 @@ def setting(
             if value not in choices:
                 raise SettingError(name, value, "one of " + ", ".join(choices), "choose one of these")
             return value
+        if isinstance(default, bool) and not isinstance(value, bool):
+            raise SettingError(name, value, "True or False", "pass a bool")
         if low is None or (many and isinstance(value, Sequence) and not isinstance(value, str)):
             return value
         return _number(name, value, low, high, isinstance(default, float))

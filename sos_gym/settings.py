@@ -7,6 +7,7 @@ keyword of `gym.make`.
 import dataclasses
 import difflib
 import math
+import numbers
 from collections.abc import Iterable
 from typing import Any
 
@@ -38,10 +39,14 @@ class EpisodeSettings:
     def __post_init__(self) -> None:
         if self.cost_scale is None:
             return
-        pair = tuple(self.cost_scale)
-        if len(pair) != 2 or not all(math.isfinite(x) and x > 0 for x in pair) or pair[0] > pair[1]:
-            raise SettingError("cost_scale", self.cost_scale, "two numbers 0 < low <= high", "pass e.g. (0.5, 2.0)")
-        object.__setattr__(self, "cost_scale", pair)
+        allowed = "two numbers 0 < low <= high"
+        try:
+            low, high = map(float, self.cost_scale)
+        except (TypeError, ValueError):
+            raise SettingError("cost_scale", self.cost_scale, allowed, "pass e.g. (0.5, 2.0)") from None
+        if not (math.isfinite(low) and math.isfinite(high) and 0 < low <= high):
+            raise SettingError("cost_scale", self.cost_scale, allowed, "pass e.g. (0.5, 2.0)")
+        object.__setattr__(self, "cost_scale", (low, high))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,9 +83,9 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
     def _near_and_far(self) -> tuple[int, int]:
         given = self.move_ns
         pair = tuple(given) if isinstance(given, Iterable) else (given, given)
-        if len(pair) != 2 or any(isinstance(ns, bool) or not isinstance(ns, int) or ns < 0 for ns in pair):
+        if len(pair) != 2 or not all(map(_is_count, pair)):
             raise SettingError("move_ns", given, "ns >= 0, or two of them", "pass (same node, another node)")
-        return pair
+        return int(pair[0]), int(pair[1])
 
     def _refuse_livelock(self) -> None:
         """Overhead that fills every slice, or every scan, would leave no time for service."""
@@ -109,16 +114,20 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
         if given is None:
             return None
         counts = tuple(given) if isinstance(given, Iterable) else _split(given, self.nodes)
-        if len(counts) != self.nodes or any(not isinstance(n, int) or n < 0 for n in counts) or sum(counts) < 1:
+        if len(counts) != self.nodes or not all(map(_is_count, counts)) or sum(counts) < 1:
             raise SettingError(
                 name, given, f"a total >= 1, or {self.nodes} numbers >= 0 with a sum >= 1", "one number per node"
             )
-        return counts
+        return tuple(map(int, counts))
 
     @property
     def costs(self) -> tuple[str, ...]:
         """Names of the settings that `cost_scale` randomises."""
         return tuple(f.name for f in dataclasses.fields(self) if f.metadata["cost"])
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0
 
 
 def _split(total: int, nodes: int) -> tuple[int, ...]:

@@ -90,7 +90,7 @@ def test_streams_never_change():
         "request_reply": "9bc2988ea1ded3a4",
         "scan": "1f9e57dd68927706",
         "tiered": "65e5060488dde77b",
-        "working_sets": "8eacbca7f490ddc0",
+        "working_sets": "183cbb6c687ab701",
         "zipf": "e02692ab7a3e1c85",
     }
 

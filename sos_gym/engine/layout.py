@@ -189,6 +189,7 @@ SIM = _aligned(
         ("seen_ns", "i8"),
         ("seen_service_ns", "i8"),
         ("seen_stall_weighted", "i8"),
+        ("seen_psi_ns", "i8"),  # `seen_ns` is put back to 0 after reset, this is not
         ("seen_some_ns", "i8"),
         ("seen_full_ns", "i8"),
         ("psi_some", "f8"),  # running shares
