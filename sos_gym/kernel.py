@@ -119,7 +119,8 @@ def _checked_address(context, builder, table_type, table, index):  # type: ignor
     if CHECKED:
         length = cgutils.create_struct_proxy(table_type)(context, builder, table).size
         with builder.if_then(builder.icmp_unsigned(">=", index, length), likely=False):
-            builder.call(builder.module.declare_intrinsic("llvm.trap"), [])
+            trap = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, trap, "llvm.trap"), [])
     return _address(context, builder, table_type, table, index)
 
 

@@ -110,7 +110,7 @@ class Seen:
         return {
             "leave_cost": cost_log(self.record["shootdown_ns"] + write_back),
             "users_running": clog(np.count_nonzero(status == Status.RUNNING)),
-            "users_waiting": clog(np.count_nonzero(status == Status.CPU_WAIT)),
+            "users_waiting": clog(np.count_nonzero(np.isin(status, (Status.CPU_WAIT, Status.FAULTING)))),
         }
 
     def pair(self, e) -> dict[str, float]:
@@ -206,7 +206,7 @@ def test_columns_computed_again(env_id):
     of_threads = {"attained", "resident_share", "expected_refaults"}
     of_pages = {"users_running", "users_waiting"}
     still = {list(COLUMNS)[i] for i in np.flatnonzero(spread == 0)} - {"valid", "vacant", "returned"}
-    never_wait = of_threads | {"users_waiting", "waited"}  # pages that want are in flight, or no contenders
+    never_wait = of_threads | {"waited"}  # pages that want are in flight, or no contenders
     expected = {
         "sos/CPU-v0": of_pages | {"resident_share", "expected_refaults"},
         "sos/System-v0": set(),

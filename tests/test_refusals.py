@@ -173,7 +173,7 @@ def test_affinity_that_allows_no_node():
     refused(lambda: reset("sos/CPU-v0", second, cores=(4, 0)), "affinity of thread 0", "0b10", "(4, 0)")
     refused(lambda: reset("sos/Tier-v0", second), "affinity of thread 0")  # only the fast tier has cores
     page = Tape.build(TOUCHES, pages={1: {"affinity": 4}})
-    refused(lambda: reset("sos/Memory-v0", page), "affinity of a page", "0b100", "nodes with frames (32, 32)", "allow")
+    refused(lambda: reset("sos/Memory-v0", page), "affinity of a page", "0b100", "nodes with frames (28, 28)", "allow")
     refused(lambda: reset("sos/Memory-v0", Tape.build(TOUCHES, pages={1: {"affinity": 2}}), frames=(4, 0)), "0b10")
     with pytest.raises(TapeError, match="affinity"):
         Tape.build([[(Op.COMPUTE, 5)]], affinity=0)
