@@ -12,7 +12,7 @@ from numba import types
 
 from ..kernel import array_fields, expose, function_at
 from ..resource import DECISION, ENTITY, OWNER, SLOT
-from ..workload import OPS
+from ..workload import OPS, PAGES
 
 
 def _aligned(fields: list[tuple[str, str]]) -> np.dtype:
@@ -121,7 +121,7 @@ SIM = _aligned(
         *array_fields("calendar", "places", "agenda", "agenda_places"),
         *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
         *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent"),
-        *array_fields("ops", "work", "next_use", "burst_end", "page_users", "first_user"),
+        *array_fields("ops", "page_table", "work", "next_use", "burst_end", "page_users", "first_user"),
         # -- settings
         ("plenty_cores", "i4"),
         ("plenty_frames", "i4"),
@@ -227,6 +227,7 @@ EXPOSED: dict[str, np.dtype | str] = {
     "waits": "i8",
     "recent": "i4",
     "ops": OPS,
+    "page_table": PAGES,
     "work": "i8",
     "next_use": "i8",
     "burst_end": "i8",

@@ -41,6 +41,21 @@ class StuckError(RuntimeError):
 
 
 @kernel
+def _lay_pages(sims):
+    """Write the records of all pages, in one pass over the memory."""
+    sim = sims[0]
+    for p in range(sim.page_table.size):
+        e = sim.threads_count + p
+        page, given = sim.entities[e], sim.page_table[p]
+        page.slot = page.node = page.last_user = page.queue_head = page.queue_tail = NONE
+        page.owner, page.weight = given.owner, sim.owners[given.owner].weight
+        page.affinity = given.affinity & ALL_NODES
+        page.file, page.private, page.pinned = given.file, given.private, given.pinned
+        page.turn_over = 1  # frames have no turn: it is always over
+        page.id, page.last_slot, page.hint_ns = e, NONE, NONE
+
+
+@kernel
 def _start(sims):
     """Make the arrivals, the first scan and the horizon due."""
     sim = sims[0]
@@ -104,8 +119,9 @@ class Simulation:
         else:
             self._add(work=_EMPTY, next_use=_EMPTY, burst_end=_EMPTY, page_users=np.zeros(0, USER), first_user=_EMPTY)
         self._attach()
+        _lay_pages(self.record)
         _start(self.record)
-        self._constant = {"ops", "work", "next_use", "burst_end", "first_user"}
+        self._constant = {"ops", "page_table", "work", "next_use", "burst_end", "first_user"}
 
     # -- running
 
@@ -195,26 +211,15 @@ class Simulation:
     def _lay_entities(self) -> None:
         tape, settings = self.tape, self.settings
         threads, count = len(tape.threads), len(tape.threads) + len(tape.pages)
-        blank = np.zeros((), ENTITY)
-        for name in ("slot", "node", "last_user", "last_slot", "hint_ns", "queue_head", "queue_tail", "affinity"):
-            blank[name] = NONE
-        blank["weight"], blank["turn_over"] = tape.owners["weight"][0], 1  # frames have no turn: it is always over
         entities = aligned_zeros(count, ENTITY)
-        entities[:] = blank
-        entities["id"] = np.arange(count)
-        of_threads, of_pages = entities[:threads], entities[threads:]
+        of_threads = entities[:threads]  # the pages are laid by `_lay_pages`
+        for name in ("slot", "node", "last_user", "last_slot", "hint_ns", "queue_head", "queue_tail"):
+            of_threads[name] = NONE
+        of_threads["id"] = np.arange(threads)
         for name in ("owner", "weight"):
             of_threads[name] = tape.threads[name]
         of_threads["affinity"] = tape.threads["affinity"] & ALL_NODES
         of_threads["home"] = first_homes(tape, settings)
-        of_threads["turn_over"] = 0
-        for name in ("owner", "file", "pinned", "private"):
-            if tape.pages[name].any():
-                of_pages[name] = tape.pages[name]
-        if (tape.pages["affinity"] != NONE).any():
-            of_pages["affinity"] = tape.pages["affinity"] & ALL_NODES
-        if (tape.owners["weight"] != tape.owners["weight"][0]).any():
-            of_pages["weight"] = tape.owners["weight"][tape.pages["owner"]]
         owners = np.zeros((2, len(tape.owners)), OWNER)
         owners["weight"] = tape.owners["weight"]
         owners["live"] = np.bincount(tape.threads["owner"], minlength=len(tape.owners))
@@ -224,8 +229,8 @@ class Simulation:
         records["pc"] = tape.threads["first"]
         records["exit_ns"] = records["page"] = records["next"] = NONE
         records["node"] = of_threads["home"]
-        for instance, part in zip(self.arrays["instances"], (of_pages, of_threads), strict=True):
-            instance["mean_weight"] = part["weight"].mean() if len(part) else 1.0
+        weights = tape.owners["weight"][tape.pages["owner"]] if len(tape.owners) > 1 else tape.owners["weight"]
+        self.arrays["instances"]["mean_weight"] = weights.mean() if len(weights) else 1.0, of_threads["weight"].mean()
         self._add(entities=entities, owners=owners.reshape(-1), threads=records)
 
     def _lay_queues(self, threads: int, pages: int) -> None:
@@ -253,6 +258,7 @@ class Simulation:
             waits=np.zeros(2 * WAIT_BUCKETS, np.int64),
             recent=np.full(threads * RECENT, NONE, np.int32),
             ops=tape.ops,
+            page_table=tape.pages,
         )
 
     def _lay_policies(self, seed: int) -> None:
