@@ -52,9 +52,9 @@ def _observation() -> str:
             "`action_mask`: int8 (K,), 1 where a row may be chosen; never all zero.",
             SCALES,
             f"### Columns of a candidate (F = {len(columns.COLUMNS)})",
-            _columns(columns.COLUMNS),
+            _columns(columns.MEANING_OF_COLUMNS),
             f"### Context (G = {len(columns.CONTEXT)})",
-            _columns(columns.CONTEXT),
+            _columns(columns.MEANING_OF_CONTEXT),
         )
     )
 

@@ -5,7 +5,7 @@ clog(n) = log2(1 + n) / 16, at most 1. One worked number: rlog(tau - 1 us) = 0, 
 and so is every pair column of who keeps its place. A vacancy has `valid`, `vacant` and the pair columns only.
 """
 
-COLUMNS = {
+MEANING_OF_COLUMNS = {
     "valid": "1; 0 in padding",
     "holder": "1: holds a slot",
     "wanting": "1: wants one",
@@ -33,7 +33,7 @@ COLUMNS = {
     "users_waiting": "clog of the page's users that wait, for a core or a page",
     "returned": "1: it wanted a slot again within tau of losing one",
 }
-CONTEXT = {
+MEANING_OF_CONTEXT = {
     "evict": "1 in EVICT",
     "admit": "1 in ADMIT",
     "cpu": "1 when the slot is a core",
@@ -49,3 +49,4 @@ CONTEXT = {
     "device_queue": "clog of the swap device's backlog, in page-ins",
     "return_rate": "running share of wants that came within tau of losing a slot",
 }
+COLUMNS, CONTEXT = tuple(MEANING_OF_COLUMNS), tuple(MEANING_OF_CONTEXT)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import sos_gym
-from sos_gym import cards
+from sos_gym import cards, columns
 from sos_gym.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
@@ -77,7 +77,7 @@ def test_the_page_names_every_metric():
 
 def test_the_page_tells_every_column():
     page = cards.page()
-    for name, meaning in (sos_gym.COLUMNS | sos_gym.CONTEXT).items():
+    for name, meaning in (columns.MEANING_OF_COLUMNS | columns.MEANING_OF_CONTEXT).items():
         assert f"| `{name}` | {meaning} |" in page
 
 
