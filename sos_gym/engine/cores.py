@@ -1,7 +1,7 @@
 """What holding a core entails: switches, migration, ticks, preemption."""
 
 from ..kernel import kernel
-from ..resource import NONE, Status, Why
+from ..resource import NONE, Why
 from .account import CPU_WAIT, RUNNING, become, charge, left
 from .events import COMPLETION, TICK, core_source, due, offer_slot, void, withdraw
 from .holding import CPU, leave_waiting, node_of, occupy, record_use, vacate, wait_silently
@@ -9,7 +9,6 @@ from .legality import allowed
 
 BLOCK, PREEMPT, YIELD = int(Why.BLOCK), int(Why.PREEMPT), int(Why.YIELD)
 FAULT, EXIT = int(Why.FAULT), int(Why.EXIT)
-NEVER_RAN = int(Status.NEW)
 
 
 @kernel

@@ -24,11 +24,6 @@ def tell(sim, resource, verb, e, argument, why):
 
 
 @kernel
-def resource_of(sim, e):
-    return CPU if e < sim.threads_count else MEMORY
-
-
-@kernel
 def owner_of(sim, resource, e):
     return sim.owners[resource * (sim.owners.size // 2) + sim.entities[e].owner]
 

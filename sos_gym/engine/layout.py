@@ -47,7 +47,6 @@ THREAD = _aligned(
         ("remote", "i8"),
         ("reported", "i8"),  # service told to policies so far
         ("burst_start", "i8"),
-        ("burst_end_pc", "i8"),  # hint for futures: next blocking op at or after pc
         ("wait_since", "i8"),  # start of this stretch of waiting (core or page)
         ("status", "i4"),  # Status
         ("started", "i4"),  # an op is in progress
@@ -105,12 +104,9 @@ POLICY = _aligned(
         ("claim_at", "i8"),  # address of its claim, 0 for none
         ("seed", "i8"),  # of its own random stream
         ("first_slot", "i4"),  # of its resource
-        ("slots_count", "i4"),
         ("first_entity", "i4"),
         ("entities_count", "i4"),
         ("use_is_credit", "i4"),  # +1 frames, -1 cores
-        ("needs_list", "i4"),  # contenders must be listed before it picks
-        ("needs_future", "i4"),
         ("spare", "i4"),
     ]
 )

@@ -272,8 +272,7 @@ class Simulation:
                 policy = policies[i]
                 policy["claim_at"] = host.claim
                 policy["seed"] = stream(seed, f"policy {host.name}").integers(1 << 62)
-                policy["needs_list"], policy["needs_future"] = host.needs_list, host.needs_future
-                policy["first_slot"], policy["slots_count"] = instance["first_slot"], instance["size"]
+                policy["first_slot"] = instance["first_slot"]
                 policy["first_entity"], policy["entities_count"] = instance["first_entity"], instance["population"]
                 policy["use_is_credit"] = instance["use_is_credit"]
                 sizes = 1, int(instance["population"]) + int(instance["first_entity"]), len(self.arrays["slots"])
