@@ -6,6 +6,7 @@ What needs compiled kernels is imported inside the commands, so that help and er
 import ast
 import difflib
 import itertools
+import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .leaderboard.grid import Row
     from .leaderboard.standing import Standing
     from .policy.base import Policy
+    from .ranges import Parameter
     from .workload import Card
 
 COMPILING = "compiling kernels (first time only, about a minute)"
@@ -124,7 +126,8 @@ def leaderboard(
 
 def _split(values: Sequence[str] | None) -> list[str]:
     """Repeated and comma-separated values alike."""
-    return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
+    outside = re.compile(r",(?![^(]*\))")  # commas that are not within the parentheses of a policy's parameters
+    return [part.strip() for value in values or () for part in outside.split(value) if part.strip()]
 
 
 def _command(chosen: dict[str, list[str]], episodes: int, seed: int, quick: bool) -> str:
@@ -323,14 +326,18 @@ def workloads(name: Annotated[str | None, typer.Argument(help="Show its card.")]
 
 def _workload_card(card: "Card") -> Group:
     facts = {"what": card.summary, "side": card.side, "source": card.source}
-    parts: list[Any] = [_facts(card.name, facts)]
-    if card.parameters:
-        table = _grid("parameter", "default", "unit", "from", "to", "more of it")
-        for name, parameter in card.parameters.items():
-            numbers = (f"{value:,}" for value in (parameter.low, parameter.high))
-            table.add_row(name, f"{parameter.default:,}", parameter.unit, *numbers, parameter.effect)
-        parts.append(table)
-    return Group(*parts)
+    return _with_parameters(_facts(card.name, facts), card.parameters)
+
+
+def _with_parameters(facts: Table, parameters: "Mapping[str, Parameter]") -> Group:
+    """A card, and a table of what can be changed."""
+    if not parameters:
+        return Group(facts)
+    table = _grid("parameter", "default", "unit", "from", "to", "more of it")
+    for name, parameter in parameters.items():
+        numbers = (f"{value:,}" for value in (parameter.low, parameter.high))
+        table.add_row(name, f"{parameter.default:,}", parameter.unit, *numbers, parameter.effect)
+    return Group(facts, table)
 
 
 @app.command()
@@ -348,7 +355,7 @@ def policies(name: Annotated[str | None, typer.Argument(help="Show its card; an 
     Console().print(table, "† knows the future")
 
 
-def _policy_card(policy: "Policy") -> Table:
+def _policy_card(policy: "Policy") -> Group:
     facts = {
         "what": policy.summary,
         "also known as": ", ".join(policy.aliases),
@@ -359,7 +366,7 @@ def _policy_card(policy: "Policy") -> Table:
         "ties": policy.ties,
         "source": policy.source,
     }
-    return _facts(policy.name + (" †" if policy.privileged else ""), facts)
+    return _with_parameters(_facts(policy.name + (" †" if policy.privileged else ""), facts), policy.parameters)
 
 
 def _facts(title: str, facts: dict[str, str]) -> Table:

@@ -50,7 +50,7 @@ def evaluate(
     inside = isinstance(policy, str) and through == "engine"
     advisors = (policy,) if isinstance(policy, str) else tuple(settings.pop("advisors", ()))
     env = SosEnv(env_id, workload=workload, split=split, advisors=advisors, **settings)
-    name = policy_named(policy).name if isinstance(policy, str) else getattr(policy, "__name__", "callable")
+    name = policy_named(policy).spec if isinstance(policy, str) else getattr(policy, "__name__", "callable")
     runs = []
     for episode in range(episodes):
         found = _inside(env, policy, seed + episode) if inside else _step_by_step(env, policy, seed + episode)

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numba as nb
@@ -27,27 +28,29 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, make_attribute_wrapper, models, overload_attribute, register_model
 
 PACKAGE = Path(__file__).parent
-KERNEL_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py", "policy/*.py", "observation.py")
+ENGINE_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py", "observation.py")
+POLICY_SOURCES = (*ENGINE_SOURCES, "policy/*.py")  # the engine calls policies by address and does not depend on them
 CACHE_LINE = 64  # bytes
 CHECKED = bool(os.environ.get("SOS_GYM_BOUNDSCHECK"))  # an index out of a table stops the process
-KEPT_CACHES = 4  # folders of earlier sources that stay, so that two checkouts do not fight
+KEPT_CACHES = 8  # folders of earlier sources that stay, so that two checkouts do not fight
 
 # First-class functions are what Numba calls experimental; policies rest on them, and the contract tests on policies.
 warnings.filterwarnings("ignore", category=NumbaExperimentalFeatureWarning)
 
 
-def _sources_hash() -> str:
+def _sources_hash(sources: tuple[str, ...]) -> str:
     digest = hashlib.sha256(f"{nb.__version__} {CHECKED}".encode())
-    for path in sorted(path for pattern in KERNEL_SOURCES for path in PACKAGE.glob(pattern)):
+    for path in sorted(path for pattern in sources for path in PACKAGE.glob(pattern)):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _cache_folder() -> str:
+@cache
+def _cache_folder(sources: tuple[str, ...]) -> str:
     """A folder named by the sources: Numba's cache does not see edits in kernels imported from other files."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "sos_gym" / "kernels"
     try:
-        folder = root / _sources_hash()
+        folder = root / _sources_hash(sources)
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)
         ours = [path for path in root.iterdir() if re.fullmatch("[0-9a-f]{16}", path.name)]
@@ -55,12 +58,14 @@ def _cache_folder() -> str:
             shutil.rmtree(path, ignore_errors=True)
         return str(folder)
     except OSError:  # a read-only home: compile once per machine start
-        return str(Path(tempfile.gettempdir()) / f"sos_gym-{os.getuid()}-{_sources_hash()}")
+        return str(Path(tempfile.gettempdir()) / f"sos_gym-{os.getuid()}-{_sources_hash(sources)}")
 
 
-nb.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
-
-kernel = nb.njit(cache=True)
+def kernel(function: Callable) -> Callable:
+    """Compile `function` when it is first called, or load it from the disk cache."""
+    of_policy = function.__module__.startswith(f"{__package__}.policy.")
+    nb.config.CACHE_DIR = _cache_folder(POLICY_SOURCES if of_policy else ENGINE_SOURCES)  # type: ignore[attr-defined]
+    return nb.njit(cache=True)(function)
 
 
 def _without_padding(dtype: np.dtype) -> np.dtype:

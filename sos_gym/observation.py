@@ -12,11 +12,11 @@ import numpy as np
 
 from .columns import COLUMNS, CONTEXT
 from .engine.account import charge, count_pressure
+from .engine.chance import uniform
 from .engine.decisions import apply
 from .engine.layout import RECENT
 from .engine.loop import run
 from .kernel import kernel
-from .policy.claims import uniform
 from .resource import NONE, Kind, Resource, State, Status
 
 F, G = len(COLUMNS), len(CONTEXT)
@@ -344,10 +344,10 @@ def _describe_thread(sim, t, row):
 
 @kernel
 def _describe_page(sim, e, running, waiting, row):
-    page = sim.entities[e]
+    page, users = sim.entities[e], sim.users[e]
     row[18] = _cost_log(sim.shootdown_ns + (sim.write_back_ns if page.dirty else 0))
-    row[23] = clog(_bits(page.users & running))
-    row[24] = clog(_bits(page.users & waiting))
+    row[23] = clog(_bits(users & running))
+    row[24] = clog(_bits(users & waiting))
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Declare a setting on one line: default, unit, range, meaning."""
+"""Declare a number on one line: default, unit, range, meaning."""
 
 import dataclasses
 import math
@@ -6,12 +6,39 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 
 class SettingError(ValueError):
     """A setting that makes no sense; the text names it, its value, what is allowed and the remedy."""
 
     def __init__(self, name: str, value: object, allowed: str, remedy: str):
         super().__init__(f"{name}={value!r} is not allowed: it must be {allowed}; {remedy}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """A number that a workload family or a policy takes; it is an integer if its default is one."""
+
+    default: int | float
+    unit: str  # "" = a pure number
+    low: int | float
+    high: int | float
+    effect: str  # of more of it
+
+    def accept(self, name: str, value: Any) -> int | float:
+        """`value` as this parameter's type.
+
+        Raises:
+            SettingError: not a number, or out of range.
+        """
+        kind = type(self.default)
+        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        if not number or not self.low <= value <= self.high or value != kind(value):
+            numbers_from = "a whole number" if kind is int else "a number"
+            allowed = f"{numbers_from} from {self.low} to {self.high}{f' {self.unit}' if self.unit else ''}"
+            raise SettingError(name, value, allowed, f"the default is {self.default}")
+        return kind(value)
 
 
 def setting(

@@ -114,6 +114,7 @@ class Resource(IntEnum):
 
 
 NONE = -1
+NEVER = 1 << 60  # ns, beyond every tape
 COLD_OFFSET = 1 << 52  # exact in a float64, above every sequence number
 DEFAULT_WEIGHT = 1024  # nice 0, kernel/sched/core.c: sched_prio_to_weight[20]
 
@@ -161,7 +162,7 @@ ENTITY = np.dtype(
         ("future", "i8"),  # ns of own-thread work to burst end or next use; privileged
         ("hint_ns", "i8"),  # last hint fault
         ("move_ns", "i8"),  # last move
-        ("users", "u8"),  # bit t mod 64: thread t used the page since it got its frame
+        ("deadline", "i8"),  # thread: ns at which its burst is due, or NEVER
         ("last_slot", "i4"),  # thread: or NONE
         ("waiting_at", "i4"),  # index in its resource's waiting set
     ]

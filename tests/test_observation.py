@@ -103,8 +103,8 @@ class Seen:
         }
 
     def page(self, e) -> dict[str, float]:
-        entity = self.entities[e]
-        users = [t for t in range(self.count) if int(entity["users"]) >> t & 1]
+        entity, used = self.entities[e], int(self.simulation.arrays["users"][e])
+        users = [t for t in range(self.count) if used >> t & 1]
         status = self.threads["status"][users]
         write_back = self.record["write_back_ns"] if entity["dirty"] else 0
         return {

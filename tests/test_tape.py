@@ -29,7 +29,7 @@ def joint(**settings) -> Tape:
 
 
 def test_layout_is_as_promised():
-    assert (OPS.itemsize, THREADS.itemsize, PAGES.itemsize, OWNERS.itemsize) == (12, 48, 12, 4)
+    assert (OPS.itemsize, THREADS.itemsize, PAGES.itemsize, OWNERS.itemsize) == (12, 56, 12, 4)
 
 
 def test_importing_workload_needs_no_numba():
@@ -62,7 +62,7 @@ def test_references_carry_writes_think_time_and_lines():
     tape = Tape.from_references([4, 4, 9], writes=[0, 1, 0], ns_per_reference=250, lines=[1, 2, 65535])
     assert tape.ops["op"].tolist() == [Op.READ, Op.WRITE, Op.READ]
     assert tape.ops["lines"].tolist() == [1, 2, 65535]
-    assert tape.threads[0].tolist()[:7] == (0, 3, 0, 250, 0, 1024, -1)
+    assert tape.threads[0].tolist()[:8] == (0, 3, 0, 250, -1, 0, 1024, -1)
     assert tape.pages["private"].tolist() == [1, 1]
     assert len(tape) == 3
 
@@ -151,7 +151,7 @@ def test_a_frozen_tape_does_not_freeze_its_callers_array():
 
 
 def test_hash_is_golden():
-    assert joint().hash() == "5a8a09fc535f9afe"
+    assert joint().hash() == "452788a6b34a9bad"
 
 
 def test_hash_sees_everything_the_engine_sees_and_no_more():

@@ -1,7 +1,7 @@
 """Where every nanosecond of a thread goes, and how many threads stall."""
 
 from ..kernel import kernel
-from ..resource import Status
+from ..resource import NEVER, NONE, Status
 
 RUNNING, CPU_WAIT, SLEEPING = int(Status.RUNNING), int(Status.CPU_WAIT), int(Status.SLEEPING)
 BLOCKED, FAULTING = int(Status.BLOCKED), int(Status.FAULTING)
@@ -110,8 +110,10 @@ def become(sim, t, status):
 
 @kernel
 def begin_burst(sim, t, start):
-    sim.threads[t].burst_start = start
-    sim.entities[t].attained = 0
+    thread, entity = sim.threads[t], sim.entities[t]
+    thread.burst_start = start
+    entity.attained = 0
+    entity.deadline = start + thread.deadline_ns if thread.deadline_ns != NONE else NEVER
 
 
 @kernel

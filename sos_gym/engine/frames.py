@@ -38,7 +38,7 @@ def note_user(sim, e, t):
         join_waiting(sim, MEMORY, e)
     if sim.observed:
         thread = sim.threads[t]
-        page.users |= 1 << (t & 63)
+        sim.users[e] |= 1 << (t & 63)
         sim.recent[t * RECENT + thread.recent_at] = e
         thread.recent_at = (thread.recent_at + 1) % RECENT
 
@@ -129,7 +129,7 @@ def release_page(sim, e, why):
         page.touched = 0
     page.dirty = 0
     if sim.observed:
-        page.users = 0
+        sim.users[e] = 0
     if why != EVICTED:
         serve_frame_queue(sim, node)
 

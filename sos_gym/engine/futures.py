@@ -4,8 +4,7 @@ Nothing is kept up while the tape runs: a page's pointers move forward along its
 """
 
 from ..kernel import kernel
-
-NEVER = 1 << 60  # ns, beyond every tape
+from ..resource import NEVER
 
 
 @kernel

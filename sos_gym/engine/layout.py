@@ -32,6 +32,7 @@ THREAD = _aligned(
         ("arrival_ns", "i8"),
         ("exit_ns", "i8"),  # or NONE
         ("think_ns", "i8"),  # extra service per READ or WRITE
+        ("deadline_ns", "i8"),  # from the start of a burst, or NONE
         # -- left to consume on a core, in this order
         ("switch_left", "i8"),
         ("move_left", "i8"),
@@ -96,18 +97,23 @@ BURST = np.dtype([("thread", "i8"), ("start", "i8"), ("end", "i8"), ("attained",
 
 USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or WRITE by one thread, found lazily
 
-# What a policy sees: `my`. The engine owns entities, owners, slots, nodes and contenders; ints and floats are its own.
+# A policy's own record of an entity: where it stands in one of the policy's queues (policy/queue.py).
+LINK = np.dtype([("next", "i4"), ("previous", "i4"), ("queue", "i4"), ("mark", "i4")])
+
+# What a policy sees: `my`. The engine owns entities, owners, slots, nodes, contenders and waiting, read only; links,
+# ints and floats are its own on one resource, shared its own on both.
 POLICY = _aligned(
     [
         *array_fields("entities", "owners", "slots", "nodes", "vacant_slots", "contenders", "waiting"),
-        *array_fields("ints", "floats"),
+        *array_fields("links", "ints", "floats", "shared", "parameters"),
         ("claim_at", "i8"),  # address of its claim, 0 for none
         ("seed", "i8"),  # of its own random stream
         ("first_slot", "i4"),  # of its resource
-        ("first_entity", "i4"),
-        ("entities_count", "i4"),
+        ("slots_count", "i4"),  # of its resource; 0: plenty
+        ("first_entity", "i4"),  # of its resource
+        ("entities_count", "i4"),  # of its resource
         ("use_is_credit", "i4"),  # +1 frames, -1 cores
-        ("spare", "i4"),
+        ("queues", "i4"),  # in links
     ]
 )
 
@@ -116,7 +122,7 @@ SIM = _aligned(
         *array_fields("entities", "slots", "owners", "threads", "channels", "nodes", "instances"),
         *array_fields("calendar", "places", "agenda", "agenda_places"),
         *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
-        *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent"),
+        *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent", "users"),
         *array_fields("ops", "page_table", "work", "next_use", "burst_end", "page_users", "first_user"),
         # -- settings
         ("plenty_cores", "i4"),
@@ -222,6 +228,7 @@ EXPOSED: dict[str, np.dtype | str] = {
     "bursts": BURST,
     "waits": "i8",
     "recent": "i4",
+    "users": "u8",
     "ops": OPS,
     "page_table": PAGES,
     "work": "i8",
@@ -229,8 +236,11 @@ EXPOSED: dict[str, np.dtype | str] = {
     "burst_end": "i8",
     "page_users": USER,
     "first_user": "i8",
+    "links": LINK,
     "ints": "i8",
     "floats": "f8",
+    "shared": "i8",
+    "parameters": "f8",
 }
 for _name, _dtype in EXPOSED.items():
     expose(_name, _dtype)
@@ -249,6 +259,6 @@ STEPS = len(VERBS)
 WAIT_BUCKETS = 2048  # per resource; see metrics.bucket_ns
 RECENT = 16  # pages in a thread's ring of what it used lately
 
-for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, CHANNEL, NODE, INSTANCE, ENTRY, BURST, USER, POLICY, SIM):
+for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, CHANNEL, NODE, INSTANCE, ENTRY, BURST, USER, LINK, POLICY, SIM):
     # an array's name would hide the field
     assert not set(_record.names or ()) & set(EXPOSED), set(_record.names or ()) & set(EXPOSED)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import cpu, memory
-from ..kernel import aligned_zeros, attach
-from ..resource import DECISION, ENTITY, NONE, OWNER, SLOT, Op, Resource, Status
+from ..kernel import aligned_zeros, attach, kernel
+from ..resource import DECISION, ENTITY, NEVER, NONE, OWNER, SLOT, Op, Resource, Status
 from ..settings import MOST_NODES, REWARDS, SettingError, Settings
 from ..streams import stream
 from ..workload import Tape
@@ -20,6 +20,7 @@ from .layout import (
     CHANNEL,
     ENTRY,
     INSTANCE,
+    LINK,
     NODE,
     POLICY,
     RECENT,
@@ -29,7 +30,7 @@ from .layout import (
     VERBS,
     WAIT_BUCKETS,
 )
-from .loop import advance, kernel
+from .loop import advance
 
 FIRST_TAU_NS = 1_000_000  # mean hold time before anything was held: one tick
 ALL_NODES = (1 << MOST_NODES) - 1
@@ -69,13 +70,16 @@ def _start(sims):
 
 @dataclasses.dataclass(frozen=True)
 class Host:
-    """A compiled policy as the engine hosts it: addresses of its verbs, sizes of its scratch arrays."""
+    """A compiled policy as the engine hosts it: addresses of its verbs, sizes of its own arrays, its parameters."""
 
     name: str
     verbs: tuple[int, ...]  # addresses in the order of layout.VERBS, 0 = none
     claim: int = 0
     ints: tuple[int, int, int] = (0, 0, 0)  # fixed, per entity, per slot
     floats: tuple[int, int, int] = (0, 0, 0)
+    shared: tuple[int, int, int] = (0, 0, 0)
+    queues: int = 0
+    parameters: tuple[float, ...] = ()
     needs_list: bool = False
     needs_future: bool = False
 
@@ -111,7 +115,7 @@ class Simulation:
         threads, pages = len(tape.threads), len(tape.pages)
         self._lay_slots(threads)
         self._lay_entities()
-        self._lay_queues(threads, pages)
+        self._lay_queues(threads, pages, observed)
         self._lay_policies(seed)
         self._set_scalars(driver, listing, observed, foresight, seed)
         if self.record["prophets"][0]:
@@ -219,12 +223,13 @@ class Simulation:
         for name in ("owner", "weight"):
             of_threads[name] = tape.threads[name]
         of_threads["affinity"] = tape.threads["affinity"] & ALL_NODES
+        of_threads["deadline"] = NEVER
         of_threads["home"] = first_homes(tape, settings)
         owners = np.zeros((2, len(tape.owners)), OWNER)
         owners["weight"] = tape.owners["weight"]
         owners["live"] = np.bincount(tape.threads["owner"], minlength=len(tape.owners))
         records = aligned_zeros(threads, THREAD)
-        for name in ("first", "last", "arrival_ns", "think_ns"):
+        for name in ("first", "last", "arrival_ns", "think_ns", "deadline_ns"):
             records[name] = tape.threads[name]
         records["pc"] = tape.threads["first"]
         records["exit_ns"] = records["page"] = records["next"] = NONE
@@ -233,7 +238,7 @@ class Simulation:
         self.arrays["instances"]["mean_weight"] = weights.mean() if len(weights) else 1.0, of_threads["weight"].mean()
         self._add(entities=entities, owners=owners.reshape(-1), threads=records)
 
-    def _lay_queues(self, threads: int, pages: int) -> None:
+    def _lay_queues(self, threads: int, pages: int, observed: bool) -> None:
         tape = self.tape
         slots = len(self.arrays["slots"])
         channels = np.full(len(tape.channels), np.array((NONE, NONE, 0), CHANNEL))
@@ -257,6 +262,7 @@ class Simulation:
             bursts=np.zeros(bursts, BURST),
             waits=np.zeros(2 * WAIT_BUCKETS, np.int64),
             recent=np.full(threads * RECENT, NONE, np.int32),
+            users=np.zeros(threads + pages if observed else 0, np.uint64),  # bit t mod 64: thread t used the page
             ops=tape.ops,
             page_table=tape.pages,
         )
@@ -265,20 +271,24 @@ class Simulation:
         instances = self.arrays["instances"]
         policies = np.zeros(2 * len(self.hosts), POLICY)
         verbs = np.zeros(2 * len(self.hosts) * len(VERBS), np.int64)
+        entities, slots = len(self.arrays["entities"]), len(self.arrays["slots"])
         for k, host in enumerate(self.hosts):
+            self.arrays[f"shared {k}"] = np.zeros(int(np.dot(host.shared, (1, entities, slots))), np.int64)
+            self.arrays[f"parameters {k}"] = np.array(host.parameters, np.float64)
             for resource in Resource:
                 i, instance = 2 * k + resource, instances[resource]
                 verbs[i * len(VERBS) : (i + 1) * len(VERBS)] = host.verbs
                 policy = policies[i]
                 policy["claim_at"] = host.claim
                 policy["seed"] = stream(seed, f"policy {host.name}").integers(1 << 62)
-                policy["first_slot"] = instance["first_slot"]
+                policy["first_slot"], policy["slots_count"] = instance["first_slot"], instance["size"]
                 policy["first_entity"], policy["entities_count"] = instance["first_entity"], instance["population"]
-                policy["use_is_credit"] = instance["use_is_credit"]
-                sizes = 1, int(instance["population"]) + int(instance["first_entity"]), len(self.arrays["slots"])
-                ints = np.zeros(int(np.dot(host.ints, sizes)), np.int64)
-                floats = np.zeros(int(np.dot(host.floats, sizes)), np.float64)
-                self.arrays[f"ints {i}"], self.arrays[f"floats {i}"] = ints, floats
+                policy["use_is_credit"], policy["queues"] = instance["use_is_credit"], host.queues
+                last_entity = int(instance["population"]) + int(instance["first_entity"])
+                sizes = 1, last_entity, slots
+                self.arrays[f"ints {i}"] = np.zeros(int(np.dot(host.ints, sizes)), np.int64)
+                self.arrays[f"floats {i}"] = np.zeros(int(np.dot(host.floats, sizes)), np.float64)
+                self.arrays[f"links {i}"] = _empty_queues(last_entity, host.queues)
         self._add(policies=policies, verbs=verbs)
 
     def _attach(self) -> None:
@@ -289,7 +299,8 @@ class Simulation:
             half = len(self.arrays["owners"]) // 2
             arrays = {name: self.arrays[name] for name in shared}
             arrays["owners"] = self.arrays["owners"][(i % 2) * half : (i % 2 + 1) * half]
-            arrays["ints"], arrays["floats"] = self.arrays[f"ints {i}"], self.arrays[f"floats {i}"]
+            arrays |= {name: self.arrays[f"{name} {i}"] for name in ("links", "ints", "floats")}
+            arrays |= {name: self.arrays[f"{name} {i // 2}"] for name in ("shared", "parameters")}
             attach(self.arrays["policies"][i : i + 1], arrays)
 
     def _set_scalars(self, driver: int, listing: bool, observed: bool, foresight: bool, seed: int) -> None:
@@ -326,6 +337,14 @@ class Simulation:
 
 
 _EMPTY = np.zeros(0, np.int64)
+
+
+def _empty_queues(entities: int, queues: int) -> np.ndarray:  # LINK (entities + queues,), or none
+    """A link per entity, then the sentinel of each queue, which is its own neighbour: a ring."""
+    links = aligned_zeros(entities + queues if queues else 0, LINK)
+    if queues:
+        links["next"][entities:] = links["previous"][entities:] = np.arange(entities, entities + queues)
+    return links
 
 
 def drawn_costs(settings: Settings, seed: int) -> dict[str, Any]:

@@ -8,18 +8,21 @@ A compiled policy is a set of kernels over the five verbs, blind to which resour
     release(my, entity, slot, why, now)     it lost or left it
     pick(my, decision) -> contender         a choice is due
 
-`my` is a POLICY record: entities, owners, slots, contenders (the engine's, read only) and ints, floats (its own,
-zero at the start). A policy that is only a claim gives `claim(my, entity, now, number) -> (claim, tie breaker)`:
+`my` is a POLICY record. Entities, owners, slots, contenders, waiting are the engine's, read only. Its own, zero at the
+start, one set per resource: ints, floats, and links, one per entity, that stand in its queues (`queue.py`). Its own on
+both resources together: shared, through which the two managers see each other, and parameters, in the card's order. A policy that is only a claim gives `claim(my, entity, now, number) -> (claim, tie breaker)`:
 ADMIT takes the strongest, EVICT the weakest. Ties: ADMIT the holder, then the earliest want; EVICT the wanter, then
 the least recently used. A vacancy is weaker than every entity; of several the nearest, then the lowest slot.
 """
 
 import dataclasses
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping
 
 from ..engine.layout import CLAIM_SIGNATURE, PICK_SIGNATURE, VERB_SIGNATURE, claim_at
 from ..engine.simulation import Host
 from ..kernel import address_of, kernel
+from ..ranges import Parameter, SettingError
 from ..resource import NONE, Kind
 
 EVICT = int(Kind.EVICT)
@@ -29,7 +32,8 @@ EVICT = int(Kind.EVICT)
 class Policy:
     """A policy: its card and its kernels.
 
-    `ints` and `floats` size the scratch arrays: fixed, per entity, per slot.
+    `ints`, `floats` and `shared` size the scratch arrays: fixed, per entity, per slot. `queues`: how many queues the
+    links make. `values`: parameters that differ from their default.
     """
 
     name: str
@@ -49,8 +53,37 @@ class Policy:
     claim: Callable | None = None
     ints: tuple[int, int, int] = (0, 0, 0)
     floats: tuple[int, int, int] = (0, 0, 0)
+    shared: tuple[int, int, int] = (0, 0, 0)
+    queues: int = 0
+    parameters: Mapping[str, Parameter] = dataclasses.field(default_factory=dict)
+    values: Mapping[str, int | float] = dataclasses.field(default_factory=dict)
     needs_list: bool = True
     needs_future: bool = False
+
+    @property
+    def spec(self) -> str:
+        """Its name, with the parameters that differ from their default: s3fifo(small=0.2)."""
+        given = ", ".join(f"{name}={value:g}" for name, value in self.values.items())
+        return f"{self.name}({given})" if given else self.name
+
+    def with_values(self, given: Mapping[str, int | float]) -> "Policy":
+        """The same policy with some parameters changed.
+
+        Raises:
+            SettingError: it has no such parameter, or the value is out of range.
+        """
+        accepted = {}
+        for name, value in given.items():
+            place = f"{name} of policy {self.name!r}"
+            if name not in self.parameters:
+                near = difflib.get_close_matches(name, self.parameters, 1)
+                known = ", ".join(self.parameters) or "none"
+                remedy = f"did you mean {near[0]!r}?" if near else "leave it out"
+                raise SettingError(place, value, f"a value of one of its parameters ({known})", remedy)
+            accepted[name] = self.parameters[name].accept(place, value)
+        changed = {**self.values, **accepted}
+        kept = {name: value for name, value in changed.items() if value != self.parameters[name].default}
+        return dataclasses.replace(self, values=kept)
 
     @property
     def privileged(self) -> bool:
@@ -67,6 +100,9 @@ class Policy:
             claim=address_of(self.claim, CLAIM_SIGNATURE),
             ints=self.ints,
             floats=self.floats,
+            shared=self.shared,
+            queues=self.queues,
+            parameters=tuple(float(self.values.get(name, p.default)) for name, p in self.parameters.items()),
             needs_list=self.needs_list,
             needs_future=self.needs_future,
         )

@@ -1,55 +1,89 @@
-"""A doubly linked queue of entities in the first `2 + 2 * entities` ints; ids are stored plus one, so zero is none."""
+"""Queues of entities, doubly linked through `my.links`; an entity stands in one of them at most.
+
+Queues are numbered from 1; 0 is none. A queue is a ring through its sentinel, a link behind those of the entities whose
+`mark` is the queue's length. An entity's `mark` is the policy's own: a bit, a count, a class. By convention the front
+leaves first and newcomers join at the back.
+"""
 
 from ..kernel import kernel
-
-HEAD, TAIL, FIRST_LINK = 0, 1, 2  # then next and previous of every entity
-
-
-@kernel
-def _next(e):
-    return FIRST_LINK + 2 * e
+from ..resource import NONE
 
 
 @kernel
-def _previous(e):
-    return FIRST_LINK + 2 * e + 1
+def sentinel(my, q):
+    return my.links.size - my.queues + q - 1
 
 
 @kernel
-def head_of(my):
-    """The entity at the head, or NONE."""
-    return my.ints[HEAD] - 1
+def length(my, q):
+    return my.links[sentinel(my, q)].mark
 
 
 @kernel
-def next_of(my, e):
-    """The entity behind `e`, or NONE."""
-    return my.ints[_next(e)] - 1
+def front(my, q):
+    """Who leaves first, or NONE."""
+    e, end = my.links[sentinel(my, q)].next, sentinel(my, q)
+    return e if e != end else NONE
 
 
 @kernel
-def append(my, e):
-    """Put `e` at the tail."""
-    ints = my.ints
-    tail = ints[TAIL]
-    ints[_next(e)], ints[_previous(e)] = 0, tail
-    if tail:
-        ints[_next(tail - 1)] = e + 1
-    else:
-        ints[HEAD] = e + 1
-    ints[TAIL] = e + 1
+def back(my, q):
+    """Who joined last, or NONE."""
+    e, end = my.links[sentinel(my, q)].previous, sentinel(my, q)
+    return e if e != end else NONE
+
+
+@kernel
+def behind(my, e):
+    """Who stands behind `e` in its queue, or NONE."""
+    link = my.links[e]
+    return link.next if link.next != sentinel(my, link.queue) else NONE
+
+
+@kernel
+def before(my, e):
+    """Who stands before `e` in its queue, or NONE."""
+    link = my.links[e]
+    return link.previous if link.previous != sentinel(my, link.queue) else NONE
+
+
+@kernel
+def _join(my, q, e, ahead, after):
+    link = my.links[e]
+    link.next, link.previous, link.queue = after, ahead, q
+    my.links[ahead].next = e
+    my.links[after].previous = e
+    my.links[sentinel(my, q)].mark += 1
+
+
+@kernel
+def push_back(my, q, e):
+    """Put `e`, which stands in no queue, at the back."""
+    end = sentinel(my, q)
+    _join(my, q, e, my.links[end].previous, end)
+
+
+@kernel
+def push_front(my, q, e):
+    """Put `e`, which stands in no queue, at the front: it leaves first."""
+    end = sentinel(my, q)
+    _join(my, q, e, end, my.links[end].next)
 
 
 @kernel
 def remove(my, e):
-    """Take `e` out, wherever it is."""
-    ints = my.ints
-    behind, before = ints[_next(e)], ints[_previous(e)]
-    if before:
-        ints[_next(before - 1)] = behind
-    else:
-        ints[HEAD] = behind
-    if behind:
-        ints[_previous(behind - 1)] = before
-    else:
-        ints[TAIL] = before
+    """Take `e` out of its queue, if it stands in one."""
+    link = my.links[e]
+    if link.queue == 0:
+        return
+    my.links[link.previous].next = link.next
+    my.links[link.next].previous = link.previous
+    my.links[sentinel(my, link.queue)].mark -= 1
+    link.queue = 0
+
+
+@kernel
+def to_back(my, q, e):
+    """Move `e`, wherever it stands, to the back of queue `q`."""
+    remove(my, e)
+    push_back(my, q, e)

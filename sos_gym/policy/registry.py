@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable
 
 import numba
@@ -29,17 +30,34 @@ def _names() -> dict[str, str]:
 
 
 def policy_named(name: str) -> Policy:
-    """The policy of a name or alias.
+    """The policy of a name or alias, with parameters if they follow: "s3fifo(small=0.2)".
 
     Raises:
         SettingError: unknown; with did-you-mean.
     """
     names = _names()
-    if not isinstance(name, str) or name.lower() not in names:
-        near = difflib.get_close_matches(str(name), names, 1)
+    plain, parameters = _parts(name)
+    if plain.lower() not in names:
+        near = difflib.get_close_matches(plain, names, 1)
         remedy = f"did you mean {near[0]!r}?" if near else "see `sos-gym policies`"
         raise SettingError("policy", name, "a registered policy or alias", remedy)
-    return _POLICIES[names[name.lower()]]
+    return _POLICIES[names[plain.lower()]].with_values(parameters)
+
+
+def _parts(spec: str) -> tuple[str, dict[str, int | float]]:
+    """s3fifo(small=0.2) is ("s3fifo", {"small": 0.2})."""
+    written = re.fullmatch(r"\s*([^()]*?)\s*(?:\((.*)\))?\s*", str(spec))
+    allowed, remedy = "a name, or name(parameter=number, ...)", "write for example s3fifo(small=0.2)"
+    if not isinstance(spec, str) or not written:
+        raise SettingError("policy", spec, allowed, remedy)
+    parameters: dict[str, int | float] = {}
+    for part in filter(None, (part.strip() for part in (written[2] or "").split(","))):
+        name, _, value = (word.strip() for word in part.partition("="))
+        try:
+            parameters[name] = int(value) if re.fullmatch(r"[-+]?\d+", value) else float(value)
+        except ValueError:
+            raise SettingError("policy", spec, allowed, remedy) from None
+    return written[1], parameters
 
 
 def claim(name: str, summary: str, needs_future: bool = False) -> Callable[[Callable], Callable]:

@@ -4,31 +4,27 @@ from ..engine.legality import legal_holder, vacancy_for
 from ..kernel import kernel
 from ..resource import NONE, Kind, Why
 from .base import Policy
-from .queue import append, head_of, next_of, remove
+from .queue import behind, front, push_back, remove, to_back
 
 ADMIT = int(Kind.ADMIT)
+RING = 1
 USED, SPENT = 1, 2  # values of the bit that is set; spent: it was kept once in this stay
 MOVE, COLD, HINT = int(Why.MOVE), int(Why.COLD), int(Why.HINT)
 
 
 @kernel
-def _bit(my, e):
-    return my.ints.size - my.first_entity - my.entities_count + e
-
-
-@kernel
 def hold(my, entity, slot, why, now):
     if why != MOVE:
-        append(my, entity)
-        my.ints[_bit(my, entity)] = 0
+        push_back(my, RING, entity)
+        my.links[entity].mark = 0
 
 
 @kernel
 def use(my, entity, amount, why, now):
     if why == COLD:
-        my.ints[_bit(my, entity)] = 0
-    elif my.ints[_bit(my, entity)] == 0:
-        my.ints[_bit(my, entity)] = USED
+        my.links[entity].mark = 0
+    elif my.links[entity].mark == 0:
+        my.links[entity].mark = USED
 
 
 @kernel
@@ -39,16 +35,15 @@ def release(my, entity, slot, why, now):
 @kernel
 def _victim(my, decision):
     """The hand goes round: a set bit is cleared and its page goes to the back; the illegal are stepped over."""
-    e = head_of(my)
+    e = front(my, RING)
     while True:
-        behind = next_of(my, e)
+        after = behind(my, e)
         if legal_holder(my, decision, e):
-            if not my.ints[_bit(my, e)]:
+            if not my.links[e].mark:
                 return e
-            my.ints[_bit(my, e)] = 0
-            remove(my, e)
-            append(my, e)
-        e = behind if behind != NONE else head_of(my)
+            my.links[e].mark = 0
+            to_back(my, RING, e)
+        e = after if after != NONE else front(my, RING)
 
 
 @kernel
@@ -67,8 +62,8 @@ def pick(my, decision):
     """EVICT: the hand's victim, unless a newcomer may wait. ADMIT: a holder that used its slot gets one more turn."""
     if decision.kind == ADMIT:
         holder = decision.entity
-        if holder != NONE and my.ints[_bit(my, holder)] == USED:
-            my.ints[_bit(my, holder)] = SPENT
+        if holder != NONE and my.links[holder].mark == USED:
+            my.links[holder].mark = SPENT
             return holder
         return _earliest_waiter(my, decision)
     if decision.cause != HINT:
@@ -93,6 +88,6 @@ SECOND_CHANCE = Policy(
     use=use,
     release=release,
     pick=pick,
-    ints=(2, 3, 0),
+    queues=1,
     needs_list=False,
 )

@@ -13,13 +13,18 @@ BY_HOLD = 0
 
 
 @kernel
-def claim(my, entity, now, number):
+def turn(entity, now):
     """Waiting: the longer the stronger. Holding: unassailable until its turn is over, then the longer the weaker."""
     if entity.slot == NONE:
         return float(now - entity.want_ns), -float(entity.want_seq)
     if not entity.turn_over:
         return math.inf, 0.0
     return -float(now - entity.hold_ns), float(entity.hold_seq)
+
+
+@kernel
+def claim(my, entity, now, number):
+    return turn(entity, now)
 
 
 @kernel

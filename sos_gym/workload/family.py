@@ -10,33 +10,12 @@ from zlib import crc32
 
 import numpy as np
 
+from sos_gym.ranges import Parameter, SettingError
 from sos_gym.workload import recordings
 from sos_gym.workload.tape import Tape, TapeError
 
 SIDES = ("memory", "cpu", "joint", "tier")
 SPLITS = ("train", "val", "test")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A number that a family takes; it is an integer if its default is one."""
-
-    default: int | float
-    unit: str  # "" = a pure number
-    low: int | float
-    high: int | float
-    effect: str  # of more of it
-
-    def accept(self, name: str, value: Any) -> int | float:
-        """`value` as this parameter's type, or an error that says what would do."""
-        kind = type(self.default)
-        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-        if not number or not self.low <= value <= self.high or value != kind(value):
-            raise TapeError(
-                f"{name} is {value!r}; allowed: {'whole ' if kind is int else ''}numbers from {self.low} to "
-                f"{self.high}{f' {self.unit}' if self.unit else ''}; the default is {self.default}"
-            )
-        return kind(value)
 
 
 @dataclass(frozen=True)
@@ -118,10 +97,13 @@ def _settings(card: Card, given: dict[str, Any]) -> dict[str, int | float]:
     for name in given:
         if name not in card.parameters:
             raise TapeError(f"workload {card.name!r} has no parameter {name!r}; {_meant(name, card.parameters)}")
-    return {
-        name: parameter.accept(f"{name} of workload {card.name!r}", given.get(name, parameter.default))
-        for name, parameter in card.parameters.items()
-    }
+    try:
+        return {
+            name: parameter.accept(f"{name} of workload {card.name!r}", given.get(name, parameter.default))
+            for name, parameter in card.parameters.items()
+        }
+    except SettingError as error:
+        raise TapeError(str(error)) from error
 
 
 def _stream(name: str, seed: int, split: str | None) -> np.random.SeedSequence:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sos_gym.resource import DEFAULT_WEIGHT, Op
+from sos_gym.resource import DEFAULT_WEIGHT, NONE, Op
 from sos_gym.workload import archive, validity
 from sos_gym.workload.layout import (
     CHANNEL_OPS,
@@ -91,6 +91,7 @@ class Tape:
         *,
         arrival_ns=0,
         think_ns=0,
+        deadline_ns=NONE,
         owner=None,
         weight=DEFAULT_WEIGHT,
         affinity=-1,
@@ -103,13 +104,13 @@ class Tape:
         """A tape from one program per thread.
 
         A program is a list of (op, arg[, lines]) or an array of `op_array`. Thread settings are one number, or
-        one per thread. `owner`: by default each thread is its own. `owner_weight`: by default that of the
+        one per thread. `deadline_ns`: of each burst, from its start; -1 for none. `owner`: by default each thread is its own. `owner_weight`: by default that of the
         owner's first thread. `pages`: page -> {file, pinned, affinity, owner, private}, pages as the programs
         call them; by default a page is its first user's, and private if only one owner uses it. `channels`:
         initial counts, 0 by default.
         """
         ops, ends = _joined(programs)
-        threads = _threads(ends, arrival_ns, think_ns, owner, weight, affinity)
+        threads = _threads(ends, arrival_ns, think_ns, deadline_ns, owner, weight, affinity)
         owners = _owners(threads, owner_weight)
         ops, names = _renumber(ops)
         table = _pages(ops, threads, names, pages or {})
@@ -276,13 +277,16 @@ def _per_thread(name: str, values, count: int, low: int, high: int, remedy: str)
     return np.broadcast_to(array, (count,))
 
 
-def _threads(ends: np.ndarray, arrival_ns, think_ns, owner, weight, affinity) -> np.ndarray:  # THREADS (threads,)
+def _threads(
+    ends: np.ndarray, arrival_ns, think_ns, deadline_ns, owner, weight, affinity
+) -> np.ndarray:  # THREADS (threads,)
     n = len(ends)
     threads = np.zeros(n, THREADS)
     threads["first"] = np.append(0, ends[:-1])[:n]
     threads["last"] = ends
     threads["arrival_ns"] = _per_thread("arrival_ns", arrival_ns, n, 0, LONGEST_NS, "shift the first to 0")
     threads["think_ns"] = _per_thread("think_ns", think_ns, n, 0, LONGEST_NS, "give service in ns")
+    threads["deadline_ns"] = _per_thread("deadline_ns", deadline_ns, n, NONE, LONGEST_NS, validity.DEADLINES)
     owners = np.arange(n) if owner is None else owner
     threads["owner"] = _per_thread("owner", owners, n, 0, max(n - 1, 0), "number the owners 0, 1, …")
     threads["weight"] = _per_thread("weight", weight, n, 1, INT32_MAX, "use 1024 for nice 0")

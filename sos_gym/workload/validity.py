@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sos_gym.resource import Op
+from sos_gym.resource import NONE, Op
 from sos_gym.workload.layout import (
     BARE_OPS,
     CHANNEL_OPS,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sos_gym.workload.tape import Tape
 
 INT32_MAX = (1 << 31) - 1
+DEADLINES = "give ns from the start of a burst, -1 for no deadline"
 
 
 def integers(name: str, values, low: int | None, high: int | None, remedy: str) -> np.ndarray:
@@ -88,6 +89,7 @@ def _check_numbers(tape: "Tape") -> None:
     weigh = "use 1024 for nice 0"
     within("threads.arrival_ns", threads["arrival_ns"], 0, LONGEST_NS, "shift the times so that the first is 0")
     within("threads.think_ns", threads["think_ns"], 0, LONGEST_NS, "give service in ns")
+    within("threads.deadline_ns", threads["deadline_ns"], NONE, LONGEST_NS, DEADLINES)
     within("threads.weight", threads["weight"], 1, None, weigh)
     within("owners.weight", owners["weight"], 1, None, weigh)
     within("threads.owner", threads["owner"], 0, len(owners) - 1, "number the owners from 0")
