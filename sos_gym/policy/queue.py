@@ -5,6 +5,7 @@ Queues are numbered from 1; 0 is none. A queue is a ring through its sentinel, a
 leaves first and newcomers join at the back.
 """
 
+from ..engine.legality import legal_holder
 from ..kernel import kernel
 from ..resource import NONE
 
@@ -87,3 +88,12 @@ def to_back(my, q, e):
     """Move `e`, wherever it stands, to the back of queue `q`."""
     remove(my, e)
     push_back(my, q, e)
+
+
+@kernel
+def first_legal(my, decision, q):
+    """The first of queue `q`, from its front, that may go without in this EVICT, or NONE; nobody is unlinked."""
+    e = front(my, q)
+    while e != NONE and not legal_holder(my, decision, e):
+        e = behind(my, e)
+    return e

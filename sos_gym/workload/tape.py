@@ -104,10 +104,10 @@ class Tape:
         """A tape from one program per thread.
 
         A program is a list of (op, arg[, lines]) or an array of `op_array`. Thread settings are one number, or
-        one per thread. `deadline_ns`: of each burst, from its start; -1 for none. `owner`: by default each thread is its own. `owner_weight`: by default that of the
-        owner's first thread. `pages`: page -> {file, pinned, affinity, owner, private}, pages as the programs
-        call them; by default a page is its first user's, and private if only one owner uses it. `channels`:
-        initial counts, 0 by default.
+        one per thread. `deadline_ns`: of each burst, from its start; -1 for none. `owner`: by default each thread
+        is its own. `owner_weight`: by default that of the owner's first thread. `pages`: page -> {file, pinned,
+        affinity, owner, private}, pages as the programs call them; by default a page is its first user's, and
+        private if only one owner uses it. `channels`: initial counts, 0 by default.
         """
         ops, ends = _joined(programs)
         threads = _threads(ends, arrival_ns, think_ns, deadline_ns, owner, weight, affinity)
