@@ -61,11 +61,16 @@ def _cache_folder(sources: tuple[str, ...]) -> str:
         return str(Path(tempfile.gettempdir()) / f"sos_gym-{os.getuid()}-{_sources_hash(sources)}")
 
 
-def kernel(function: Callable) -> Callable:
+def kernel(function: Callable, **options: bool) -> Callable:
     """Compile `function` when it is first called, or load it from the disk cache."""
     of_policy = function.__module__.startswith(f"{__package__}.policy.")
     nb.config.CACHE_DIR = _cache_folder(POLICY_SOURCES if of_policy else ENGINE_SOURCES)  # type: ignore[attr-defined]
-    return nb.njit(cache=True)(function)
+    return nb.njit(cache=True, **options)(function)
+
+
+def inlined(function: Callable) -> Callable:
+    """A kernel that becomes part of its callers: a call costs some 30 instructions, which is too much per reference."""
+    return kernel(function, forceinline=True)
 
 
 def _without_padding(dtype: np.dtype) -> np.dtype:
@@ -175,19 +180,31 @@ def expose(name: str, dtype: np.dtype | str) -> None:
 
 @intrinsic
 def prefetch(typing_context, table, index):  # type: ignore[no-untyped-def]
-    """Ask the processor to fetch the first two cache lines of `table[index]`; any index is harmless."""
+    """Ask the processor to fetch the first cache lines of `table[index]`, at most two; any index is harmless."""
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        size = context.get_abi_sizeof(context.get_data_type(table.dtype))
         address = _address(context, builder, table, *arguments)
         flag = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
         fetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
-        for line in range(2):
+        for line in range(1 if size <= CACHE_LINE else 2):
             next_line = builder.gep(address, [ir.IntType(64)(CACHE_LINE * line)])
             builder.call(fetch, [next_line, flag(1), flag(3), flag(1)])  # to write, to keep, data
         return context.get_dummy_value()
 
     return types.none(table, types.int64), codegen
+
+
+@intrinsic
+def bit_length(typing_context, number):  # type: ignore[no-untyped-def]
+    """Of a non-negative int64: bit_length(5) = 3."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        zeros = builder.ctlz(arguments[0], ir.IntType(1)(0))
+        return builder.sub(ir.IntType(64)(64), zeros)
+
+    return types.int64(types.int64), codegen
 
 
 def array_fields(*names: str) -> list[tuple[str, str]]:

@@ -210,6 +210,8 @@ DECISION = np.dtype(
         ("local", "i4"),  # EVICT: 1 when only holders of `node` are offered
         ("listed", "i4"),  # 1: the contenders are in the list; 0: a policy finds them itself
         ("count", "i4"),  # of its contenders
+        ("vacancy", "i4"),  # EVICT: the nearest, then lowest vacant slot that the entity may take, or NONE
+        ("spare", "i4"),
     ]
 )
 

@@ -1,6 +1,6 @@
 """Where every nanosecond of a thread goes, and how many threads stall."""
 
-from ..kernel import kernel
+from ..kernel import bit_length, inlined, kernel
 from ..resource import NEVER, NONE, Status
 
 RUNNING, CPU_WAIT, SLEEPING = int(Status.RUNNING), int(Status.CPU_WAIT), int(Status.SLEEPING)
@@ -8,65 +8,82 @@ BLOCKED, FAULTING = int(Status.BLOCKED), int(Status.FAULTING)
 EXACT_BELOW, STEPS_BIT = 64, 5  # waits under 64 ns are counted exactly, longer ones in 32 steps per octave
 
 
-@kernel
+@inlined
 def left(thread):
     """What it has left to consume before the op in progress is complete, ns."""
     return thread.switch_left + thread.move_left + thread.remote_left + thread.service_left
 
 
+@inlined
+def account_of(sim, t):
+    """Where service and stall of thread `t`'s owner are kept."""
+    return sim.owners[sim.owners.size // 2 + sim.entities[t].owner]
+
+
 @kernel
-def _consume(sim, t, elapsed):
-    """A holder's overhead is consumed first: switch, move, remote, service."""
-    thread = sim.threads[t]
-    part = min(elapsed, thread.switch_left)
-    thread.switch_left -= part
-    thread.switch += part
-    stall, rest = part, elapsed - part
-    part = min(rest, thread.move_left)
-    thread.move_left -= part
-    thread.move += part
-    stall, rest = stall + part, rest - part
-    part = min(rest, thread.remote_left)
-    thread.remote_left -= part
-    thread.remote += part
-    stall, rest = stall + part, rest - part
-    thread.service_left -= rest
-    thread.service += rest
-    sim.service_ns += rest
-    entity = sim.entities[t]
-    sim.owners[sim.owners.size // 2 + entity.owner].work_ns += rest
-    entity.attained += rest
+def _consume_overhead(thread, elapsed):
+    """A holder's overhead is consumed before service: switch, move, remote; how much of `elapsed` it takes."""
+    switch = min(elapsed, thread.switch_left)
+    thread.switch_left -= switch
+    thread.switch += switch
+    move = min(elapsed - switch, thread.move_left)
+    thread.move_left -= move
+    thread.move += move
+    remote = min(elapsed - switch - move, thread.remote_left)
+    thread.remote_left -= remote
+    thread.remote += remote
+    return switch + move + remote
+
+
+@inlined
+def _serve(sim, t, served):
+    thread, entity = sim.threads[t], sim.entities[t]
+    thread.service_left -= served
+    thread.service += served
     entity.service = thread.service
-    return stall
+    entity.attained += served
+    sim.service_ns += served
+    account_of(sim, t).work_ns += served
 
 
-@kernel
-def charge(sim, t):
-    """Charge thread `t` up to now."""
-    thread = sim.threads[t]
-    elapsed = sim.now - thread.since
-    if elapsed == 0:
-        return
-    thread.since = sim.now
-    status = thread.status
-    stall = elapsed
-    if status == RUNNING:
-        stall = _consume(sim, t, elapsed)
-    elif status == CPU_WAIT:
-        thread.cpu_wait += elapsed
-    elif status == FAULTING:
-        thread.fault_wait += elapsed
-    else:
-        stall = 0
-        if status == SLEEPING or status == BLOCKED:  # not NEW, not EXITED
-            thread.sleep += elapsed
-    owner = sim.owners[sim.owners.size // 2 + sim.entities[t].owner]
-    owner.stall_ns += stall
+@inlined
+def charge_stall(sim, t, stall):
+    """Charge `stall` ns to the sums of thread `t`'s owner and of all."""
+    account_of(sim, t).stall_ns += stall
     sim.stall_ns += stall
     sim.stall_weighted += stall * sim.entities[t].weight
 
 
 @kernel
+def _charge(sim, t, elapsed):
+    thread = sim.threads[t]
+    status = thread.status
+    if status == RUNNING:
+        stall = 0
+        if thread.switch_left + thread.move_left + thread.remote_left > 0:
+            stall = _consume_overhead(thread, elapsed)
+            charge_stall(sim, t, stall)
+        _serve(sim, t, elapsed - stall)
+    elif status == CPU_WAIT:
+        thread.cpu_wait += elapsed
+        charge_stall(sim, t, elapsed)
+    elif status == FAULTING:
+        thread.fault_wait += elapsed
+        charge_stall(sim, t, elapsed)
+    elif status == SLEEPING or status == BLOCKED:  # not NEW, not EXITED
+        thread.sleep += elapsed
+
+
+@inlined
+def charge(sim, t):
+    """Charge thread `t` up to now."""
+    elapsed = sim.now - sim.threads[t].since
+    if elapsed > 0:
+        sim.threads[t].since = sim.now
+        _charge(sim, t, elapsed)
+
+
+@inlined
 def count_pressure(sim):
     """Integrate up to now in how much time some, or all, threads that are awake stalled."""
     elapsed = sim.now - sim.psi_since
@@ -77,17 +94,32 @@ def count_pressure(sim):
             sim.full_ns += elapsed
 
 
-@kernel
+@inlined
 def log_wait(sim, resource, waited):
     """Count a stretch of waiting in its bucket, see `metrics.bucket_ns`."""
     bucket = waited
     if waited >= EXACT_BELOW:
-        octave = STEPS_BIT + 1
-        while waited >> (octave + 1):
-            octave += 1
+        octave = bit_length(waited) - 1
         step = (waited >> (octave - STEPS_BIT)) - (1 << STEPS_BIT)
         bucket = EXACT_BELOW + ((octave - STEPS_BIT - 1) << STEPS_BIT) + step
     sim.waits[resource * (sim.waits.size // 2) + bucket] += 1
+
+
+@kernel
+def stall_in_place(sim, t, stall):
+    """Thread `t`, charged up to now, waits `stall` ns for a page, and nothing else happens meanwhile."""
+    thread = sim.threads[t]
+    sim.running -= 1
+    sim.stalled += 1
+    count_pressure(sim)
+    sim.now += stall
+    count_pressure(sim)
+    sim.running += 1
+    sim.stalled -= 1
+    thread.since = sim.now
+    thread.fault_wait += stall
+    charge_stall(sim, t, stall)
+    log_wait(sim, 0, stall)
 
 
 @kernel

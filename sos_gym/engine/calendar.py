@@ -4,10 +4,10 @@
 stands, 0 for nowhere. The events are a calendar, and so is the agenda of decisions.
 """
 
-from ..kernel import kernel
+from ..kernel import inlined, kernel
 
 
-@kernel
+@inlined
 def size_of(heap):
     return heap[0].source
 

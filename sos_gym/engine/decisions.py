@@ -3,13 +3,13 @@
 A contender is an entity, or a vacancy (-1 - slot). The same text decides on cores and on frames.
 """
 
-from ..kernel import kernel
+from ..kernel import inlined, kernel
 from ..resource import NONE, Kind, Status, Why
 from .account import charge
 from .calendar import size_of, take
 from .cores import PREEMPT, dispatch, leave_core, remind_cores
 from .events import COMPLETION, HINT_ITEM, OFFER, TICK, core_source, due
-from .frames import bind_page, move_page, queue_for_frame
+from .frames import bind_page, move_page, page_in_due, queue_for_frame
 from .futures import foresee
 from .holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
 from .layout import PICK, STEPS, pick_at
@@ -22,6 +22,16 @@ RUNNING = int(Status.RUNNING)
 
 
 # -- who contends
+
+
+@kernel
+def _find_vacancy(sim, decision):
+    """The nearest is a home that is not allowed, or none: a vacancy at home is taken without asking."""
+    for node in range(sim.nodes_count):
+        slot = lowest_vacant(sim, decision.resource, node)
+        if slot != NONE and allowed(sim, decision.entity, node):
+            return slot
+    return NONE
 
 
 @kernel
@@ -68,14 +78,13 @@ def _list_admit(sim, decision):
     return found
 
 
-@kernel
+@inlined
 def _legal_on(sim, decision, node):
     return node_of(sim, decision.resource, node).legal if allowed(sim, decision.entity, node) else 0
 
 
 @kernel
-def _count_evict(sim, decision):
-    """How many contend for a frame, without listing them."""
+def _count_on_all_nodes(sim, decision):
     found = 0
     for node in range(sim.nodes_count):
         if not decision.local or node == decision.node:
@@ -85,7 +94,35 @@ def _count_evict(sim, decision):
     return found
 
 
+@inlined
+def _gather(sim, decision):
+    """Find out who contends, and list them where somebody needs a list."""
+    listed = sim.listing or decision.resource == CPU or decision.cause == HINT
+    decision.listed, decision.vacancy = listed, NONE
+    if sim.nodes_count > 1 and decision.cause != HINT:
+        decision.vacancy = _find_vacancy(sim, decision)
+    if listed:
+        decision.count = _list_evict(sim, decision)
+    elif sim.nodes_count > 1:
+        decision.count = _count_on_all_nodes(sim, decision)
+    else:
+        decision.count = _legal_on(sim, decision, 0)
+
+
+@kernel
+def _only_contender(sim, decision):
+    if not decision.listed:
+        _list_evict(sim, decision)
+    return sim.contenders[0]
+
+
 # -- what a choice does
+
+
+@inlined
+def slot_of(sim, contender):
+    """The slot that a contender of an EVICT stands for."""
+    return -1 - contender if contender < 0 else sim.entities[contender].slot
 
 
 @kernel
@@ -102,6 +139,7 @@ def _give(sim, resource, e, slot, why):
     """Entity `e` gets `slot`, whose holder (if any) goes without."""
     if resource == MEMORY:
         bind_page(sim, e, slot)
+        page_in_due(sim, e)
         return
     holder = sim.slots[slot].holder
     if holder != NONE:
@@ -118,8 +156,7 @@ def _apply_evict(sim, resource, e, cause, choice):
     elif choice == e:
         remind_cores(sim, e)
     else:
-        slot = -1 - choice if choice < 0 else sim.entities[choice].slot
-        _give(sim, resource, e, slot, cause)
+        _give(sim, resource, e, slot_of(sim, choice), cause)
 
 
 @kernel
@@ -150,7 +187,7 @@ def apply(sim, choice):
 # -- what is due on the agenda
 
 
-@kernel
+@inlined
 def _describe_evict(sim, resource, e, cause):
     decision, entity = sim.decision[0], sim.entities[e]
     decision.kind, decision.cause, decision.resource = EVICT, cause, resource
@@ -175,7 +212,7 @@ def _any_legal_at_home(sim, decision):
     return False
 
 
-@kernel
+@inlined
 def _vacancy_at_home(sim, resource, e):
     """Kernels do the same: local first; the last core if it is vacant, else the lowest slot."""
     entity = sim.entities[e]
@@ -206,17 +243,13 @@ def _prepare_evict(sim, resource, e, hint):
             _give(sim, resource, e, slot, cause)
         return False
     decision = _describe_evict(sim, resource, e, cause)
-    listed = sim.listing or resource == CPU or hint
-    decision.listed = listed
-    decision.count = _list_evict(sim, decision) if listed else _count_evict(sim, decision)
+    _gather(sim, decision)
     if decision.count > 1:
         return True
     if decision.count == 0:
         queue_for_frame(sim, e)
-        return False
-    if not listed:
-        _list_evict(sim, decision)
-    apply(sim, sim.contenders[0])
+    else:
+        apply(sim, _only_contender(sim, decision))
     return False
 
 
@@ -264,20 +297,25 @@ def prepare(sim):
 
 
 @kernel
-def charge_running(sim):
-    """Charge every running thread up to now."""
-    if sim.plenty_cores:
-        for t in range(sim.threads_count):
-            if sim.threads[t].status == RUNNING:
-                charge(sim, t)
-        return
+def _charge_cores(sim):
     cores = sim.instances[CPU]
     for core in range(cores.first_slot, cores.first_slot + cores.size):
         if sim.slots[core].holder != NONE:
             charge(sim, sim.slots[core].holder)
 
 
-@kernel
+@inlined
+def charge_running(sim):
+    """Charge every running thread up to now."""
+    if not sim.plenty_cores:
+        _charge_cores(sim)
+        return
+    for t in range(sim.threads_count):
+        if sim.threads[t].status == RUNNING:
+            charge(sim, t)
+
+
+@inlined
 def raise_decision(sim):
     """Charge all holders up to now, then ask every hosted policy."""
     decision = sim.decision[0]
@@ -295,7 +333,19 @@ def raise_decision(sim):
 
 @kernel
 def settle_fault(sim, e):
-    """Settle `EVICT(e)` of a fault at once: nothing else is due at this instant."""
-    if _prepare_evict(sim, MEMORY, e, False):
-        raise_decision(sim)
-        apply(sim, sim.advice[sim.driver])
+    """Settle `EVICT` of a fault at once, nothing else being due at this instant; False when the page must queue."""
+    slot = _vacancy_at_home(sim, MEMORY, e)
+    if slot == NONE:
+        decision = _describe_evict(sim, MEMORY, e, FAULT)
+        _gather(sim, decision)
+        if decision.count == 0:
+            queue_for_frame(sim, e)
+            return False
+        if decision.count == 1:
+            slot = slot_of(sim, _only_contender(sim, decision))
+        else:
+            raise_decision(sim)
+            sim.undecided = 0
+            slot = slot_of(sim, sim.advice[sim.driver])
+    bind_page(sim, e, slot)
+    return True

@@ -4,7 +4,7 @@ Sources of events: thread t is t (its completion, wake, or the page-in that it w
 threads + c (its tick), then the scan, then the horizon. Each has one date at most.
 """
 
-from ..kernel import kernel
+from ..kernel import inlined, kernel
 from ..resource import Resource
 from .calendar import enter, size_of, take
 
@@ -46,7 +46,7 @@ def void(sim, source):
         take(sim.calendar, sim.places, sim.places[source])
 
 
-@kernel
+@inlined
 def comes_first(sim, time):
     """Whether a completion at `time` would precede all that is due, with no decision open before it."""
     if size_of(sim.agenda) > 0:
@@ -57,7 +57,7 @@ def comes_first(sim, time):
     return time < first.time or (time == first.time and first.what > COMPLETION)
 
 
-@kernel
+@inlined
 def nothing_until(sim, time):
     """Whether nothing at all is due up to and at `time`, and no decision open."""
     return size_of(sim.agenda) == 0 and (size_of(sim.calendar) == 0 or sim.calendar[1].time > time)

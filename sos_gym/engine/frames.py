@@ -1,6 +1,6 @@
 """What holding a frame entails: page-ins, the swap device, uses, moves between nodes."""
 
-from ..kernel import kernel
+from ..kernel import inlined, kernel
 from ..resource import COLD_OFFSET, NONE, Why
 from .account import RUNNING, charge, left
 from .events import COMPLETION, PAGE_IN, WANT, ask_for, due, offer_slot
@@ -8,16 +8,18 @@ from .holding import (
     HOLDING,
     IN_FLIGHT,
     MEMORY,
-    _give_vacant,
-    _take_vacant,
+    fill,
     join_waiting,
+    leave,
     leave_waiting,
     node_of,
     occupy,
     record_use,
     relocate,
+    take_over,
     tell,
     vacate,
+    vacate_silently,
 )
 from .layout import RECENT, USE
 from .legality import allowed, may_move
@@ -26,7 +28,7 @@ EVICTED, PAGEOUT, COLD = int(Why.EVICT), int(Why.PAGEOUT), int(Why.COLD)
 FAULT = int(Why.FAULT)
 
 
-@kernel
+@inlined
 def note_user(sim, e, t):
     """Thread `t` touches page `e`: its home follows, and so does its place in the waiting set."""
     page, node = sim.entities[e], sim.threads[t].node
@@ -43,13 +45,13 @@ def note_user(sim, e, t):
         thread.recent_at = (thread.recent_at + 1) % RECENT
 
 
-@kernel
+@inlined
 def _note_gap(sim, page):
     page.prev_gap, page.last_gap = page.last_gap, sim.now - page.last_use
     page.gaps = min(page.gaps + 1, 2)
 
 
-@kernel
+@inlined
 def use_page(sim, e, t, lines, writes):
     page = sim.entities[e]
     _note_gap(sim, page)
@@ -68,18 +70,20 @@ def cool_page(sim, e):
     tell(sim, MEMORY, USE, e, 0, COLD)
 
 
-@kernel
+@inlined
 def _device(sim, duration):
-    """The lane that is free first takes the request; when it ends."""
-    lane = 0
-    for i in range(1, sim.lanes.size):
-        if sim.lanes[i] < sim.lanes[lane]:
-            lane = i
-    sim.lanes[lane] = max(sim.now, sim.lanes[lane]) + duration
-    return sim.lanes[lane]
+    """The lane that is free first takes the request; when it ends. Lanes stand in the order in which they are free."""
+    lanes = sim.lanes
+    end = max(sim.now, lanes[0]) + duration
+    at = 1
+    while at < lanes.size and lanes[at] < end:
+        lanes[at - 1] = lanes[at]
+        at += 1
+    lanes[at - 1] = end
+    return end
 
 
-@kernel
+@inlined
 def _count_legal(sim, page, change):
     if not page.pinned:
         node_of(sim, MEMORY, page.node).legal += change
@@ -113,41 +117,54 @@ def queue_for_frame(sim, e):
     sim.frame_queue_used += 1
 
 
-@kernel
-def release_page(sim, e, why):
-    """Evicted or paged out (contents kept, written back when dirty), or dropped."""
+@inlined
+def _write_back(sim, page):
+    """Asynchronous: nobody waits for it, but it takes its time of the device."""
+    if page.dirty:
+        _device(sim, sim.write_back_ns)
+        sim.write_backs += 1
+        page.dirty = 0
+
+
+@inlined
+def _unmap(sim, e):
     page = sim.entities[e]
-    node = page.node
     _count_legal(sim, page, -1)
     leave_waiting(sim, MEMORY, e)
-    vacate(sim, MEMORY, e, why)
-    if why == EVICTED or why == PAGEOUT:
-        if page.dirty:
-            _device(sim, sim.write_back_ns)
-            sim.write_backs += 1
-    else:
-        page.touched = 0
-    page.dirty = 0
     if sim.observed:
         sim.users[e] = 0
-    if why != EVICTED:
-        serve_frame_queue(sim, node)
 
 
 @kernel
-def bind_page(sim, e, slot):
-    """Page `e` gets `slot`, evicting who holds it; it is in flight until its page-in."""
+def release_page(sim, e, why):
+    """Paged out (contents kept, written back when dirty), or dropped; its frame is vacant."""
     page = sim.entities[e]
-    delay = 0
-    victim = sim.slots[slot].holder
-    if victim != NONE:
-        release_page(sim, victim, EVICTED)
-        sim.evictions += 1
-        delay = sim.shootdown_ns
+    node = page.node
+    _unmap(sim, e)
+    vacate(sim, MEMORY, e, why)
+    if why == PAGEOUT:
+        _write_back(sim, page)
+    else:
+        page.touched = page.dirty = 0
+    serve_frame_queue(sim, node)
+
+
+@inlined
+def bind_page(sim, e, slot):
+    """Page `e` gets `slot`, evicting who holds it; it is in flight until its page-in, which the caller makes due."""
+    page, victim = sim.entities[e], sim.slots[slot].holder
     if page.uses_total > 0:
         _note_gap(sim, page)
-    occupy(sim, MEMORY, e, slot, FAULT)
+    if victim == NONE:
+        occupy(sim, MEMORY, e, slot, FAULT)
+    else:
+        _unmap(sim, victim)
+        leave(sim, MEMORY, victim, EVICTED)
+        _write_back(sim, sim.entities[victim])
+        sim.evictions += 1
+        take_over(sim, MEMORY, e, slot, FAULT)
     page.state = IN_FLIGHT
+    sim.in_flight += 1
     if page.node != page.home:
         join_waiting(sim, MEMORY, e)
     if page.touched or page.file:
@@ -155,13 +172,16 @@ def bind_page(sim, e, slot):
     else:
         ready = sim.now + sim.first_touch_ns
     page.touched = 1
-    sim.in_flight += 1
-    sim.ready_ns = ready + delay
-    if not sim.in_place:
-        due(sim, page.queue_head, sim.ready_ns, PAGE_IN)
+    sim.ready_ns = ready + sim.shootdown_ns if victim != NONE else ready
 
 
 @kernel
+def page_in_due(sim, e):
+    """Put the page-in of `e` on the calendar."""
+    due(sim, sim.entities[e].queue_head, sim.ready_ns, PAGE_IN)
+
+
+@inlined
 def land_page(sim, e):
     """The page is in: legal from now on."""
     page = sim.entities[e]
@@ -190,8 +210,8 @@ def move_page(sim, e, slot):
     old, other = page.slot, sim.slots[slot].holder
     moved = 1
     if other == NONE:
-        _vacate_silently(sim, old)
-        _fill_silently(sim, slot)
+        vacate_silently(sim, old)
+        fill(sim, MEMORY, slot)
         _count_legal(sim, page, -1)
         relocate(sim, e, slot)
         _count_legal(sim, page, 1)
@@ -203,23 +223,6 @@ def move_page(sim, e, slot):
         _settle_place(sim, other)
     _settle_place(sim, e)
     _charge_move(sim, page.last_user, moved * sim.page_move_ns + sim.shootdown_ns)
-
-
-@kernel
-def _vacate_silently(sim, slot):
-    place = sim.slots[slot]
-    place.busy += sim.now - place.since
-    place.since = sim.now
-    place.last, place.holder = place.holder, NONE
-    _give_vacant(sim, node_of(sim, MEMORY, place.node), slot)
-
-
-@kernel
-def _fill_silently(sim, slot):
-    place = sim.slots[slot]
-    place.idle += sim.now - place.since
-    place.since = sim.now
-    _take_vacant(sim, node_of(sim, MEMORY, place.node), slot)
 
 
 @kernel

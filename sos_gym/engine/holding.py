@@ -3,7 +3,7 @@
 One text for threads on cores and pages in frames; what differs is in `frames.py` and `cores.py`.
 """
 
-from ..kernel import kernel
+from ..kernel import inlined, kernel
 from ..resource import NONE, Resource, State, Why
 from .layout import HOLD, RELEASE, STEPS, USE, WANT, verb_at
 
@@ -14,7 +14,7 @@ PREEMPT, YIELD, MOVE, USED = int(Why.PREEMPT), int(Why.YIELD), int(Why.MOVE), in
 TAU_GAIN = 1 / 64  # of the running means
 
 
-@kernel
+@inlined
 def tell(sim, resource, verb, e, argument, why):
     """Call one verb of every hosted policy."""
     for k in range(sim.hosted):
@@ -23,17 +23,17 @@ def tell(sim, resource, verb, e, argument, why):
             verb_at(address)(sim.policies[2 * k + resource], e, argument, why, sim.now)
 
 
-@kernel
+@inlined
 def owner_of(sim, resource, e):
     return sim.owners[resource * (sim.owners.size // 2) + sim.entities[e].owner]
 
 
-@kernel
+@inlined
 def node_of(sim, resource, node):
     return sim.nodes[resource * sim.nodes_count + node]
 
 
-@kernel
+@inlined
 def _settle_owner(sim, owner, holding):
     """Its service is an integral of slots held; settle it up to now before the number changes."""
     owner.service += owner.holding * (sim.now - owner.since)
@@ -76,7 +76,7 @@ def leave_waiting(sim, resource, e):
 # -- vacant slots of a node: a binary heap of slot numbers, the lowest first
 
 
-@kernel
+@inlined
 def lowest_vacant(sim, resource, node):
     place = node_of(sim, resource, node)
     return sim.vacant_slots[place.first_slot] if place.vacant > 0 else NONE
@@ -157,14 +157,12 @@ def want(sim, resource, e, why):
     tell(sim, resource, WANT, e, entity.home, why)
 
 
-@kernel
-def occupy(sim, resource, e, slot, why):
-    """Entity `e` gets the vacant `slot`."""
+@inlined
+def take_over(sim, resource, e, slot, why):
+    """Entity `e` gets `slot`, which its holder has just left, or which was taken from the vacant ones."""
     entity, place, instance = sim.entities[e], sim.slots[slot], sim.instances[resource]
-    _take_vacant(sim, node_of(sim, resource, place.node), slot)
-    place.idle += sim.now - place.since
-    place.since = sim.now
     place.holder = e
+    place.since = sim.now
     sim.seq += 1
     entity.hold_seq = entity.use_seq = sim.seq
     entity.hold_ns = entity.last_use = sim.now
@@ -179,9 +177,9 @@ def occupy(sim, resource, e, slot, why):
     tell(sim, resource, HOLD, e, slot, why)
 
 
-@kernel
-def vacate(sim, resource, e, why):
-    """Entity `e` loses or leaves its slot."""
+@inlined
+def leave(sim, resource, e, why):
+    """Entity `e` loses or leaves its slot, which the caller gives to somebody at once or to the vacant ones."""
     entity, instance = sim.entities[e], sim.instances[resource]
     slot = entity.slot
     place = sim.slots[slot]
@@ -189,13 +187,12 @@ def vacate(sim, resource, e, why):
     place.since = sim.now
     place.holder = NONE
     place.last = e
-    _give_vacant(sim, node_of(sim, resource, place.node), slot)
     instance.holding -= 1
     instance.tau_ns += TAU_GAIN * (sim.now - entity.hold_ns - instance.tau_ns)
-    if resource == CPU:
-        entity.last_slot = slot
     owner = owner_of(sim, resource, e)
     _settle_owner(sim, owner, -1)
+    if resource == CPU:
+        entity.last_slot = slot
     entity.slot = entity.node = NONE
     entity.release_ns = sim.now
     entity.state = ABSENT
@@ -207,6 +204,40 @@ def vacate(sim, resource, e, why):
 
 
 @kernel
+def occupy(sim, resource, e, slot, why):
+    """Entity `e` gets the vacant `slot`."""
+    fill(sim, resource, slot)
+    take_over(sim, resource, e, slot, why)
+
+
+@kernel
+def vacate(sim, resource, e, why):
+    """Entity `e` loses or leaves its slot, which is vacant then."""
+    slot = sim.entities[e].slot
+    _give_vacant(sim, node_of(sim, resource, sim.slots[slot].node), slot)
+    leave(sim, resource, e, why)
+
+
+@kernel
+def vacate_silently(sim, slot):
+    """A move left the frame `slot` vacant."""
+    place = sim.slots[slot]
+    place.busy += sim.now - place.since
+    place.since = sim.now
+    place.last, place.holder = place.holder, NONE
+    _give_vacant(sim, node_of(sim, MEMORY, place.node), slot)
+
+
+@kernel
+def fill(sim, resource, slot):
+    """The vacant `slot` is vacant no more; the caller gives it a holder."""
+    place = sim.slots[slot]
+    place.idle += sim.now - place.since
+    place.since = sim.now
+    _take_vacant(sim, node_of(sim, resource, place.node), slot)
+
+
+@inlined
 def record_use(sim, resource, e, amount):
     """Entity `e` uses its slot: `amount` lines of a page, ns of a core."""
     entity = sim.entities[e]

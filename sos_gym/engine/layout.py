@@ -149,6 +149,7 @@ SIM = _aligned(
         ("first_core", "i4"),  # slot
         ("spare2", "i4"),
         ("hosted", "i4"),  # policies whose verbs are called
+        ("linked", "i4"),  # of these, the first ones up to the last that keeps links
         ("driver", "i4"),  # index of the hosted policy that decides, or NONE: the agent
         ("listing", "i4"),  # contenders are always listed
         ("prophets", "i4"),  # `future` is kept up to date for contenders
@@ -167,7 +168,6 @@ SIM = _aligned(
         ("finished", "i4"),
         ("truncated", "i4"),
         ("stuck", "i4"),
-        ("in_place", "i4"),  # a fault is settled in place: its page-in is not put on the calendar
         ("undecided", "i4"),  # a decision is raised and not yet answered
         ("decisions", "i8"),
         ("faults", "i8"),

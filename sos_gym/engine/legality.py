@@ -1,17 +1,17 @@
 """Who may be chosen. `view` is the simulation, or what a policy sees of it."""
 
-from ..kernel import kernel
+from ..kernel import inlined, kernel
 from ..resource import NONE, Resource, State, Why
 
 CPU, HOLDING, HINT = int(Resource.CPU), int(State.HOLDING), int(Why.HINT)
 
 
-@kernel
+@inlined
 def allowed(view, e, node):
     return (view.entities[e].affinity >> node & 1) == 1
 
 
-@kernel
+@inlined
 def legal_holder(view, decision, e):
     """Whether holder `e` may go without in this EVICT."""
     entity = view.entities[e]
@@ -44,12 +44,7 @@ def legal_waiter(view, decision, e):
     )
 
 
-@kernel
-def vacancy_for(view, decision):
+@inlined
+def vacancy_for(my, decision):
     """The nearest, then lowest vacant slot that the wanting entity may take, or NONE."""
-    nodes = view.nodes.size // 2
-    for node in range(nodes):
-        place = view.nodes[decision.resource * nodes + node]
-        if place.vacant > 0 and allowed(view, decision.entity, node):
-            return view.vacant_slots[place.first_slot]
-    return NONE
+    return decision.vacancy

@@ -1,6 +1,6 @@
 """A thread carries out its tape, op by op, until time must pass or it leaves its core."""
 
-from ..kernel import kernel, prefetch
+from ..kernel import inlined, kernel, prefetch
 from ..resource import NONE, Op, State, Status, Why
 from .account import (
     BLOCKED,
@@ -13,11 +13,21 @@ from .account import (
     charge,
     end_burst,
     left,
+    stall_in_place,
 )
 from .cores import BLOCK, EXIT, FAULT, YIELD, leave_core
 from .decisions import settle_fault
-from .events import COMPLETION, HINT_ITEM, PAGE_IN, WAKE, WANT, ask_for, comes_first, due, nothing_until
-from .frames import PAGEOUT, cool_page, land_page, note_user, release_page, serve_frame_queue, use_page
+from .events import COMPLETION, HINT_ITEM, WAKE, WANT, ask_for, comes_first, due, nothing_until
+from .frames import (
+    PAGEOUT,
+    cool_page,
+    land_page,
+    note_user,
+    page_in_due,
+    release_page,
+    serve_frame_queue,
+    use_page,
+)
 from .holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, WAITING, want
 
 NEW, WAKE_WHY, FAULT_DONE = int(Why.NEW), int(Why.WAKE), int(Why.FAULT_DONE)
@@ -108,7 +118,7 @@ def _signal(sim, c):
 # -- pages
 
 
-@kernel
+@inlined
 def work_of(sim, t, op):
     """Service of a READ or WRITE, ns: the thread's own work and local accesses."""
     return sim.threads[t].think_ns + op.lines * sim.local_line_ns
@@ -131,41 +141,46 @@ def _fault(sim, t, e, writes):
     sim.faults += 1
     if page.touched or page.file:
         sim.major_faults += 1
-    _wait_for(sim, t, e)
+    charge(sim, t)
+    alone = sim.plenty_cores and sim.driver != NONE and nothing_until(sim, sim.now)
+    if not alone:
+        _wait_for(sim, t, e)
     note_user(sim, e, t)
     page.dirty = writes
     want(sim, MEMORY, e, FAULT)
-    if sim.plenty_cores and sim.driver != NONE and nothing_until(sim, sim.now):
+    if alone:
         return _fault_in_place(sim, t, e)
     ask_for(sim, MEMORY, t, page.want_seq, WANT)
     return False
 
 
-@kernel
+@inlined
 def _fault_in_place(sim, t, e):
     """Settle the fault without agenda and calendar, as far as nothing else happens before its page-in."""
-    page = sim.entities[e]
-    sim.in_place = 1
-    settle_fault(sim, e)
-    sim.in_place = 0
-    if page.state != IN_FLIGHT:
+    settled = settle_fault(sim, e)
+    if not settled or not nothing_until(sim, sim.ready_ns):
+        _wait_for(sim, t, e)
+        if settled:
+            page_in_due(sim, e)
         return False
-    if not nothing_until(sim, sim.ready_ns):
-        due(sim, t, sim.ready_ns, PAGE_IN)
-        return False
-    sim.now = sim.ready_ns
+    stall_in_place(sim, t, sim.ready_ns - sim.now)
     land_page(sim, e)
-    _leave_fault(sim, leave_queue(sim, page))
+    _execute_touch(sim, t)
     return True
+
+
+@inlined
+def _execute_touch(sim, t):
+    """The op that waited for a page is executed; its work is paid when the thread next runs."""
+    thread = sim.threads[t]
+    thread.started = 1
+    thread.service_left = work_of(sim, t, sim.ops[thread.pc])
 
 
 @kernel
 def _leave_fault(sim, t):
-    """The op that waited for a page is executed; its work is paid when the thread next runs."""
-    thread = sim.threads[t]
-    thread.page = NONE
-    thread.started = 1
-    thread.service_left = work_of(sim, t, sim.ops[thread.pc])
+    sim.threads[t].page = NONE
+    _execute_touch(sim, t)
     if sim.plenty_cores:
         become(sim, t, RUNNING)
     else:
@@ -173,7 +188,7 @@ def _leave_fault(sim, t):
         _want_core(sim, t, FAULT_DONE)
 
 
-@kernel
+@inlined
 def _hint_is_due(sim, t, e):
     """Tier: a page used from a node where it does not lie asks for a frame there, once per hint_ns."""
     page, node = sim.entities[e], sim.threads[t].node
@@ -186,7 +201,7 @@ def _hint_is_due(sim, t, e):
     )
 
 
-@kernel
+@inlined
 def _touch(sim, t, op):
     """Carry out a READ or WRITE; False when the thread cannot go on now."""
     thread = sim.threads[t]
@@ -318,17 +333,25 @@ def _act(sim, t, op):
     return True
 
 
+@inlined
+def _expect(sim, pages, e):
+    """Bring page `e` to the processor's cache, and what hosted policies keep of it."""
+    prefetch(pages, e)
+    for k in range(sim.linked):
+        prefetch(sim.policies[2 * k + MEMORY].links, e)
+
+
 @kernel
 def step(sim, t):
     """Run thread `t` from its next op on, in place as long as nothing else is due before its completion.
 
     In place nothing is charged: what is left piles up since the last charge and is charged in one go.
     """
-    thread = sim.threads[t]
+    thread, ops, pages = sim.threads[t], sim.ops, sim.entities
     while thread.pc < thread.last:
-        op = sim.ops[thread.pc]
-        if thread.pc + AHEAD < sim.ops.size:
-            prefetch(sim.entities, sim.threads_count + sim.ops[thread.pc + AHEAD].arg)
+        op = ops[thread.pc]
+        if thread.pc + AHEAD < ops.size:
+            _expect(sim, pages, sim.threads_count + ops[thread.pc + AHEAD].arg)
         if op.op == READ or op.op == WRITE:
             if not _touch(sim, t, op):
                 return

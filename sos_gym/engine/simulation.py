@@ -322,6 +322,7 @@ class Simulation:
         record["tiers"], record["reclaim_local"] = settings.tiers, settings.reclaim == "local"
         record["nodes_count"], record["threads_count"], record["live"] = settings.nodes, threads, threads
         record["hosted"], record["driver"] = len(self.hosts), driver
+        record["linked"] = max((k + 1 for k, host in enumerate(self.hosts) if host.queues), default=0)
         record["listing"] = listing or any(host.needs_list for host in self.hosts)
         record["prophets"] = foresight or any(host.needs_future for host in self.hosts)
         record["observed"] = observed

@@ -6,49 +6,49 @@ leaves first and newcomers join at the back.
 """
 
 from ..engine.legality import legal_holder
-from ..kernel import kernel
+from ..kernel import inlined, prefetch
 from ..resource import NONE
 
 
-@kernel
+@inlined
 def sentinel(my, q):
     return my.links.size - my.queues + q - 1
 
 
-@kernel
+@inlined
 def length(my, q):
     return my.links[sentinel(my, q)].mark
 
 
-@kernel
+@inlined
 def front(my, q):
     """Who leaves first, or NONE."""
     e, end = my.links[sentinel(my, q)].next, sentinel(my, q)
     return e if e != end else NONE
 
 
-@kernel
+@inlined
 def back(my, q):
     """Who joined last, or NONE."""
     e, end = my.links[sentinel(my, q)].previous, sentinel(my, q)
     return e if e != end else NONE
 
 
-@kernel
+@inlined
 def behind(my, e):
     """Who stands behind `e` in its queue, or NONE."""
     link = my.links[e]
     return link.next if link.next != sentinel(my, link.queue) else NONE
 
 
-@kernel
+@inlined
 def before(my, e):
     """Who stands before `e` in its queue, or NONE."""
     link = my.links[e]
     return link.previous if link.previous != sentinel(my, link.queue) else NONE
 
 
-@kernel
+@inlined
 def _join(my, q, e, ahead, after):
     link = my.links[e]
     link.next, link.previous, link.queue = after, ahead, q
@@ -57,21 +57,21 @@ def _join(my, q, e, ahead, after):
     my.links[sentinel(my, q)].mark += 1
 
 
-@kernel
+@inlined
 def push_back(my, q, e):
     """Put `e`, which stands in no queue, at the back."""
     end = sentinel(my, q)
     _join(my, q, e, my.links[end].previous, end)
 
 
-@kernel
+@inlined
 def push_front(my, q, e):
     """Put `e`, which stands in no queue, at the front: it leaves first."""
     end = sentinel(my, q)
     _join(my, q, e, end, my.links[end].next)
 
 
-@kernel
+@inlined
 def remove(my, e):
     """Take `e` out of its queue, if it stands in one."""
     link = my.links[e]
@@ -83,17 +83,26 @@ def remove(my, e):
     link.queue = 0
 
 
-@kernel
+@inlined
 def to_back(my, q, e):
     """Move `e`, wherever it stands, to the back of queue `q`."""
     remove(my, e)
     push_back(my, q, e)
 
 
-@kernel
+@inlined
+def expect(my, e):
+    """Bring `e`, which will leave soon, to the processor's cache; any number is harmless."""
+    prefetch(my.entities, e)
+    prefetch(my.links, my.links[e].next)
+
+
+@inlined
 def first_legal(my, decision, q):
     """The first of queue `q`, from its front, that may go without in this EVICT, or NONE; nobody is unlinked."""
     e = front(my, q)
     while e != NONE and not legal_holder(my, decision, e):
         e = behind(my, e)
+    if e != NONE:
+        expect(my, my.links[e].next)
     return e

@@ -4,7 +4,7 @@ from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..resource import NONE, Why
 from .base import Policy, pick_by_claim
-from .log import COOL_HEAD, HEAD, INTS, append, first_legal
+from .log import COOL_HEAD, HEAD, INTS, append, first_legal, has_entries
 
 COLD, MOVE = int(Why.COLD), int(Why.MOVE)
 BY_USE = 1
@@ -34,8 +34,11 @@ def pick(my, decision):
     slot = vacancy_for(my, decision)
     if slot != NONE:
         return -1 - slot
-    cold = first_legal(my, decision, COOL_HEAD, BY_USE)
-    return cold if cold != NONE else first_legal(my, decision, HEAD, BY_USE)
+    if has_entries(my, COOL_HEAD):
+        cold = first_legal(my, decision, COOL_HEAD, BY_USE)
+        if cold != NONE:
+            return cold
+    return first_legal(my, decision, HEAD, BY_USE)
 
 
 RECENCY = Policy(

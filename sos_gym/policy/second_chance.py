@@ -4,7 +4,7 @@ from ..engine.legality import legal_holder, vacancy_for
 from ..kernel import kernel
 from ..resource import NONE, Kind, Why
 from .base import Policy
-from .queue import behind, front, push_back, remove, to_back
+from .queue import behind, expect, front, push_back, remove, to_back
 
 ADMIT = int(Kind.ADMIT)
 RING = 1
@@ -40,6 +40,7 @@ def _victim(my, decision):
         after = behind(my, e)
         if legal_holder(my, decision, e):
             if not my.links[e].mark:
+                expect(my, my.links[e].next)
                 return e
             my.links[e].mark = 0
             to_back(my, RING, e)

@@ -21,7 +21,7 @@ THREADS = np.dtype(
         ("last", "<i8"),
         ("arrival_ns", "<i8"),  # >= 0
         ("think_ns", "<i8"),  # >= 0, extra service of every READ and WRITE
-        ("deadline_ns", "<i8"),  # > 0, from the start of each burst; -1 = none
+        ("deadline_ns", "<i8"),  # >= 0, from the start of each burst; -1 = none
         ("owner", "<i4"),
         ("weight", "<i4"),  # >= 1
         ("affinity", "<i4"),  # bit mask over nodes, -1 = all
