@@ -61,16 +61,16 @@ def _cache_folder(sources: tuple[str, ...]) -> str:
         return str(Path(tempfile.gettempdir()) / f"sos_gym-{os.getuid()}-{_sources_hash(sources)}")
 
 
-def kernel(function: Callable, **options: bool) -> Callable:
+def kernel(function: Callable, inline: bool = False) -> Callable:
     """Compile `function` when it is first called, or load it from the disk cache."""
     of_policy = function.__module__.startswith(f"{__package__}.policy.")
     nb.config.CACHE_DIR = _cache_folder(POLICY_SOURCES if of_policy else ENGINE_SOURCES)  # type: ignore[attr-defined]
-    return nb.njit(cache=True, **options)(function)
+    return nb.njit(cache=True, error_model="numpy", forceinline=inline)(function)
 
 
 def inlined(function: Callable) -> Callable:
     """A kernel that becomes part of its callers: a call costs some 30 instructions, which is too much per reference."""
-    return kernel(function, forceinline=True)
+    return kernel(function, inline=True)
 
 
 def _without_padding(dtype: np.dtype) -> np.dtype:

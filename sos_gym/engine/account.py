@@ -105,7 +105,7 @@ def log_wait(sim, resource, waited):
     sim.waits[resource * (sim.waits.size // 2) + bucket] += 1
 
 
-@kernel
+@inlined
 def stall_in_place(sim, t, stall):
     """Thread `t`, charged up to now, waits `stall` ns for a page, and nothing else happens meanwhile."""
     thread = sim.threads[t]

@@ -331,7 +331,7 @@ def raise_decision(sim):
         sim.advice[k] = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + PICK])(my, decision)
 
 
-@kernel
+@inlined
 def settle_fault(sim, e):
     """Settle `EVICT` of a fault at once, nothing else being due at this instant; False when the page must queue."""
     slot = _vacancy_at_home(sim, MEMORY, e)

@@ -5,7 +5,7 @@ threads + c (its tick), then the scan, then the horizon. Each has one date at mo
 """
 
 from ..kernel import inlined, kernel
-from ..resource import Resource
+from ..resource import NEVER, Resource
 from .calendar import enter, size_of, take
 
 # At one instant in this order; class and kind of an event
@@ -58,9 +58,17 @@ def comes_first(sim, time):
 
 
 @inlined
+def next_due(sim):
+    """When something else happens: the next event, or now when a decision is open."""
+    if size_of(sim.agenda) > 0:
+        return sim.now
+    return sim.calendar[1].time if size_of(sim.calendar) > 0 else NEVER
+
+
+@inlined
 def nothing_until(sim, time):
     """Whether nothing at all is due up to and at `time`, and no decision open."""
-    return size_of(sim.agenda) == 0 and (size_of(sim.calendar) == 0 or sim.calendar[1].time > time)
+    return next_due(sim) > time
 
 
 # The agenda: memory before cores, ADMIT (by slot) before EVICT (by sequence number). Sources: thread t for the core or

@@ -46,15 +46,15 @@ def note_user(sim, e, t):
 
 
 @inlined
-def _note_gap(sim, page):
-    page.prev_gap, page.last_gap = page.last_gap, sim.now - page.last_use
+def note_gap(page, now):
+    page.prev_gap, page.last_gap = page.last_gap, now - page.last_use
     page.gaps = min(page.gaps + 1, 2)
 
 
 @inlined
 def use_page(sim, e, t, lines, writes):
     page = sim.entities[e]
-    _note_gap(sim, page)
+    note_gap(page, sim.now)
     note_user(sim, e, t)
     if writes:
         page.dirty = 1
@@ -154,7 +154,7 @@ def bind_page(sim, e, slot):
     """Page `e` gets `slot`, evicting who holds it; it is in flight until its page-in, which the caller makes due."""
     page, victim = sim.entities[e], sim.slots[slot].holder
     if page.uses_total > 0:
-        _note_gap(sim, page)
+        note_gap(page, sim.now)
     if victim == NONE:
         occupy(sim, MEMORY, e, slot, FAULT)
     else:

@@ -15,12 +15,17 @@ TAU_GAIN = 1 / 64  # of the running means
 
 
 @inlined
-def tell(sim, resource, verb, e, argument, why):
+def tell_at(sim, now, resource, verb, e, argument, why):
     """Call one verb of every hosted policy."""
     for k in range(sim.hosted):
         address = sim.verbs[(2 * k + resource) * STEPS + verb]
         if address:
-            verb_at(address)(sim.policies[2 * k + resource], e, argument, why, sim.now)
+            verb_at(address)(sim.policies[2 * k + resource], e, argument, why, now)
+
+
+@inlined
+def tell(sim, resource, verb, e, argument, why):
+    tell_at(sim, sim.now, resource, verb, e, argument, why)
 
 
 @inlined
@@ -136,7 +141,7 @@ def wait_silently(sim, resource, e):
     join_waiting(sim, resource, e)
 
 
-@kernel
+@inlined
 def want(sim, resource, e, why):
     """Entity `e` begins to want a slot; the caller asks for it."""
     entity, instance = sim.entities[e], sim.instances[resource]
@@ -238,16 +243,19 @@ def fill(sim, resource, slot):
 
 
 @inlined
-def record_use(sim, resource, e, amount):
-    """Entity `e` uses its slot: `amount` lines of a page, ns of a core."""
-    entity = sim.entities[e]
-    sim.seq += 1
-    entity.use_seq = sim.seq
+def mark_used(entity, seq, now):
+    entity.use_seq = seq
     entity.uses += 1
     entity.uses_total += 1
-    entity.last_use = sim.now
-    if sim.hosted:
-        tell(sim, resource, USE, e, amount, USED)
+    entity.last_use = now
+
+
+@inlined
+def record_use(sim, resource, e, amount):
+    """Entity `e` uses its slot: `amount` lines of a page, ns of a core."""
+    sim.seq += 1
+    mark_used(sim.entities[e], sim.seq, sim.now)
+    tell(sim, resource, USE, e, amount, USED)
 
 
 @kernel

@@ -17,18 +17,31 @@ from .account import (
 )
 from .cores import BLOCK, EXIT, FAULT, YIELD, leave_core
 from .decisions import settle_fault
-from .events import COMPLETION, HINT_ITEM, WAKE, WANT, ask_for, comes_first, due, nothing_until
+from .events import COMPLETION, HINT_ITEM, WAKE, WANT, ask_for, comes_first, due, next_due, nothing_until
 from .frames import (
     PAGEOUT,
     cool_page,
     land_page,
+    note_gap,
     note_user,
     page_in_due,
     release_page,
     serve_frame_queue,
     use_page,
 )
-from .holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, WAITING, want
+from .holding import (
+    ABSENT,
+    CPU,
+    HOLDING,
+    IN_FLIGHT,
+    MEMORY,
+    USED,
+    WAITING,
+    mark_used,
+    tell_at,
+    want,
+)
+from .layout import USE
 
 NEW, WAKE_WHY, FAULT_DONE = int(Why.NEW), int(Why.WAKE), int(Why.FAULT_DONE)
 HINT, DONTNEED_WHY = int(Why.HINT), int(Why.DONTNEED)
@@ -334,6 +347,39 @@ def _act(sim, t, op):
 
 
 @inlined
+def _touch_residents(sim, t):
+    """Carry out touches of local, resident pages, up to another op or page, or until something else happens.
+
+    Nothing changes but these pages, so that clock, sequence and position need not leave the processor's registers.
+    """
+    thread, ops, pages = sim.threads[t], sim.ops, sim.entities
+    if thread.since + left(thread) > sim.now:  # a move is yet to be paid
+        return
+    node, last, until = thread.node, thread.last, next_due(sim)
+    now, seq, pc = sim.now, sim.seq, thread.pc
+    while pc < last:
+        op = ops[pc]
+        if op.op != READ and op.op != WRITE:
+            break
+        e = sim.threads_count + op.arg
+        page, done = pages[e], now + work_of(sim, t, op)
+        if page.state != HOLDING or page.node != node or page.home != node or done >= until:
+            break
+        if pc + AHEAD < ops.size:
+            _expect(sim, pages, sim.threads_count + ops[pc + AHEAD].arg)
+        seq += 1
+        note_gap(page, now)
+        mark_used(page, seq, now)
+        page.last_user = t
+        page.dirty |= op.op == WRITE
+        tell_at(sim, now, MEMORY, USE, e, op.lines, USED)
+        now, pc = done, pc + 1
+    sim.references += pc - thread.pc
+    thread.service_left += now - sim.now
+    sim.now, sim.seq, thread.pc = now, seq, pc
+
+
+@inlined
 def _expect(sim, pages, e):
     """Bring page `e` to the processor's cache, and what hosted policies keep of it."""
     prefetch(pages, e)
@@ -348,7 +394,12 @@ def step(sim, t):
     In place nothing is charged: what is left piles up since the last charge and is charged in one go.
     """
     thread, ops, pages = sim.threads[t], sim.ops, sim.entities
+    quick = not sim.plenty_frames and not sim.observed
     while thread.pc < thread.last:
+        if quick:
+            _touch_residents(sim, t)
+            if thread.pc == thread.last:
+                break
         op = ops[thread.pc]
         if thread.pc + AHEAD < ops.size:
             _expect(sim, pages, sim.threads_count + ops[thread.pc + AHEAD].arg)

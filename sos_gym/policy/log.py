@@ -62,7 +62,7 @@ def has_entries(my, log):
     return my.ints[log] < my.ints[log + 1]
 
 
-@kernel
+@inlined
 def first_legal(my, decision, log, stamp):
     """The oldest fresh entry whose entity may go without, or NONE; stale entries in front of it are dropped."""
     ints, entities, last = my.ints, my.entities, my.ints.size - 1
