@@ -2,51 +2,40 @@
 
 from ..kernel import kernel
 from ..ranges import Parameter
-from ..resource import NEVER, State
+from ..resource import NEVER, State, Why
 from . import placement, recency, working_set
 from .base import Policy
 from .turns import turn
 
 WAITING, HOLDING, GONE = int(State.WAITING), int(State.HOLDING), int(State.GONE)
-COUPLING, WINDOW, WORTH = 0, 1, 2  # parameters
+NEW, WAKE, BLOCK, EXIT = int(Why.NEW), int(Why.WAKE), int(Why.BLOCK), int(Why.EXIT)
+COUPLING, WINDOW, WORTH = 0, 1, 1  # parameters
+LONGER = float(1 << 50)  # ns, than any burst; exact in a float64
 RUNNING_LEVEL = 2.0  # above 1/want_seq
-REFERENCES = Parameter(32, "references", 1, 10**9, "of a thread that make its working set; a slower estimate")
+BLIND = "0: frames are blind, LRU; 1: they look at the threads"
 
 
-# -- the frame-side verbs keep the working sets
+# -- resident_first: a scheduler that looks at the frames; the frame-side verbs keep the working sets
 
 
 @kernel
-def hold(my, entity, slot, why, now):
+def _hold(my, entity, slot, why, now):
+    recency.hold(my, entity, slot, why, now)
     if my.use_is_credit > 0:
         working_set.hold(my, entity, why, my.parameters[WINDOW])
 
 
 @kernel
-def use(my, entity, amount, why, now):
+def _use(my, entity, amount, why, now):
+    recency.use(my, entity, amount, why, now)
     if my.use_is_credit > 0:
         working_set.use(my, entity, why, my.parameters[WINDOW])
 
 
 @kernel
-def release(my, entity, slot, why, now):
+def _release(my, entity, slot, why, now):
     if my.use_is_credit > 0:
         working_set.release(my, entity, why)
-
-
-# -- resident_first: a scheduler that looks at the frames
-
-
-@kernel
-def _hold_and_log(my, entity, slot, why, now):
-    hold(my, entity, slot, why, now)
-    recency.hold(my, entity, slot, why, now)
-
-
-@kernel
-def _use_and_log(my, entity, amount, why, now):
-    use(my, entity, amount, why, now)
-    recency.use(my, entity, amount, why, now)
 
 
 @kernel
@@ -79,22 +68,34 @@ def spare_next_claim(my, entity, now, number):
     return spared, float(entity.use_seq)
 
 
-# -- together: one claim for a thread and its pages
+# -- together: one order of threads, in which cores serve and frames keep
 
 
 @kernel
-def _short_burst(my, thread):
-    """The burst as last time, or as long as it is by now, and what its missing pages will add."""
-    missing = working_set.size(my, thread.id) - working_set.resident(my, thread.id)
-    return -(max(thread.last_gap, thread.attained) + my.parameters[COUPLING] * missing)
+def _begin(my, entity, home, why, now):
+    if my.use_is_credit < 0 and (why == NEW or why == WAKE):
+        my.shared[entity] = 1
+
+
+@kernel
+def _end(my, entity, slot, why, now):
+    """A fault does not end a burst."""
+    if my.use_is_credit < 0 and (why == BLOCK or why == EXIT):
+        my.shared[entity] = 0
+
+
+@kernel
+def _short(thread):
+    """As long as the last burst, or as this one is by now."""
+    return -float(max(thread.last_gap, thread.attained))
 
 
 @kernel
 def together_claim(my, entity, now, number):
     if my.use_is_credit < 0:
-        return _short_burst(my, entity) + my.parameters[WORTH] * placement.nearness(my, entity), 0.0
-    inherited = _short_burst(my, my.entities[entity.last_user]) if my.parameters[COUPLING] > 0 else 0.0
-    return inherited, float(entity.use_seq)
+        return _short(entity) + my.parameters[WORTH] * placement.nearness(my, entity), 0.0
+    inherited = _short(my.entities[entity.last_user]) + LONGER * my.shared[entity.last_user]
+    return inherited if my.parameters[COUPLING] else 0.0, float(entity.use_seq)
 
 
 RESIDENT_FIRST = Policy(
@@ -106,16 +107,16 @@ RESIDENT_FIRST = Policy(
     reads="want_ns, hold_ns, turn_over; shared: working sets and their resident share; use_seq",
     not_to_be_confused="`turns` on cores and `recency` on frames, which it is with coupling=0",
     source="sos_gym; working sets: Denning, CACM 11(5), 1968",
-    hold=_hold_and_log,
-    use=_use_and_log,
-    release=release,
+    hold=_hold,
+    use=_use,
+    release=_release,
     claim=resident_first_claim,
     pick=recency.pick,
     ints=recency.INTS,
     shared=working_set.SHARED,
     parameters={
         "coupling": Parameter(20_000_000, "ns", 0, 10**15, "of waiting that a full residence outweighs; less fair"),
-        "window": REFERENCES,
+        "window": working_set.REFERENCES,
     },
     needs_list=False,
 )
@@ -132,34 +133,26 @@ SPARE_NEXT = Policy(
     not_to_be_confused="`recency` on frames and `turns` on cores, which it is with coupling=0",
     source="sos_gym; swapping whole processes: Ritchie, Thompson, CACM 17(7), 1974",
     claim=spare_next_claim,
-    parameters={"coupling": Parameter(1, "", 0, 1, "0: blind, LRU; 1: looks at the cores")},
+    parameters={"coupling": Parameter(1, "", 0, 1, BLIND)},
 )
 TOGETHER = Policy(
     name="together",
     aliases=("inherit",),
-    summary="the shortest burst with its swap-ins goes first, near its last core, and its pages stay",
-    on_cores=(
-        "shortest burst first, as `gap`, but every missing page of the working set lengthens it by `coupling`, every "
-        "step nearer to the core shortens it by `worth`; long bursts may starve"
+    summary="short bursts first, near their last core; pages of a burst in progress stay, in the same order",
+    on_cores="shortest burst first, as `gap`, and every step nearer to the core shortens it by `worth`; may starve",
+    on_frames=(
+        "pages whose last user is asleep go first, then those of the longest burst; within a thread LRU. Plenty of "
+        "cores: the pages of the longest burst go first"
     ),
-    on_frames="a page has the claim of the thread that used it last; within a thread LRU. Plenty of cores: the same",
-    reads=(
-        "last_gap, attained, home, slot, last_slot of a thread; shared: how many pages of its working set are missing; "
-        "last_user, use_seq of a page"
-    ),
+    reads="last_gap, attained, home, slot, last_slot of a thread; shared: who is in a burst; last_user, use_seq",
     not_to_be_confused="coupling=0 is its blind kin: `gap` with `nearest` on cores, `recency` on frames",
     source="sos_gym; priority inheritance: Sha, Rajkumar, Lehoczky, IEEE TC 39(9), 1990",
-    hold=hold,
-    use=use,
-    release=release,
+    want=_begin,
+    release=_end,
     claim=together_claim,
     pick=placement.pick,
     ints=placement.INTS,
-    shared=working_set.SHARED,
-    parameters={
-        "coupling": Parameter(30_000, "ns", 0, 10**12, "that a missing page adds to a burst; less by burst length"),
-        "window": REFERENCES,
-        "worth": placement.NEARER,
-    },
+    shared=(0, 1, 0),
+    parameters={"coupling": Parameter(1, "", 0, 1, BLIND), "worth": placement.NEARER},
 )
 POLICIES = (RESIDENT_FIRST, SPARE_NEXT, TOGETHER)

@@ -1,14 +1,15 @@
-"""Guard against thrashing: threads whose working sets fit the frames come first."""
+"""Guard against thrashing: only threads whose working sets fit the frames run."""
 
 from ..kernel import kernel
 from ..ranges import Parameter
-from ..resource import NONE, Why
+from ..resource import NONE, Kind, Why
 from . import working_set
-from .base import Policy
+from .base import Policy, pick_by_claim
 from .queue import back, behind, front, length, push_back, push_front, remove
 from .turns import turn
 
 NEW, WAKE, BLOCK, EXIT = int(Why.NEW), int(Why.WAKE), int(Why.BLOCK), int(Why.EXIT)
+EVICT = int(Kind.EVICT)
 INSIDE, OUTSIDE = 1, 2  # queues of the threads that are awake
 IS_IN, SINCE = 0, 1  # shared, behind the working sets: per thread, whether and since when it is inside
 FIELDS = 2
@@ -116,13 +117,25 @@ def claim(my, entity, now, number):
     return float(is_in(my, entity.id)), turn(entity, now)[0]
 
 
+@kernel
+def pick(my, decision):
+    """Who is outside waits, even for a vacant core, unless that may not stay vacant: then no vacancy contends."""
+    chosen, last = pick_by_claim(my, decision), my.contenders[decision.count - 1]
+    if my.use_is_credit > 0:
+        return chosen
+    if decision.kind == EVICT:
+        return chosen if is_in(my, decision.entity) else decision.entity
+    return last if last < 0 and not is_in(my, chosen) else chosen
+
+
 GUARD = Policy(
     name="guard",
     aliases=("load_control",),
-    summary="threads whose working sets fit the frames together come first, in turns",
+    summary="only threads whose working sets fit the frames together run, in turns",
     on_cores=(
-        "the longest prefix of the queue whose working sets fit is inside and runs by turns; the others get only a "
-        "core that would idle. Inside until the burst ends or `stay` is over"
+        "round robin among those inside: the head of the queue, as far as their working sets fit; the others wait, "
+        "also for an idle core, until a burst inside ends or its `stay` is over; a core they are refused asks again at "
+        "its next tick"
     ),
     on_frames="pages of the threads inside stay; then LRU. Plenty of cores: nobody is inside, LRU",
     reads="shared: sizes of the working sets, who is inside; last_user, use_seq; want_ns, hold_ns, turn_over",
@@ -133,11 +146,12 @@ GUARD = Policy(
     use=use,
     release=release,
     claim=claim,
+    pick=pick,
     shared=(0, working_set.FIELDS + FIELDS, 0),
     queues=2,
     parameters={
-        "room": Parameter(1.5, "", 0.0, 1000.0, "share of the frames that working sets may fill; more threads inside"),
-        "stay": Parameter(20_000_000, "ns", 1, 10**15, "inside before the next one's turn; fewer, longer stays"),
-        "window": Parameter(64, "references", 1, 10**9, "of a thread that make its working set; a slower estimate"),
+        "room": Parameter(2.0, "", 0.0, 1000.0, "share of the frames that working sets may fill; more threads inside"),
+        "stay": Parameter(5_000_000, "ns", 1, 10**15, "inside before the next one's turn; fewer, longer stays"),
+        "window": working_set.REFERENCES,
     },
 )

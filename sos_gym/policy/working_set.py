@@ -8,6 +8,7 @@ A set is a ring through its thread, the page used longest ago first. Links are r
 """
 
 from ..kernel import kernel
+from ..ranges import Parameter
 from ..resource import NONE, Why
 
 COLD, MOVE = int(Why.COLD), int(Why.MOVE)
@@ -15,6 +16,7 @@ DONTNEED, EXIT = int(Why.DONTNEED), int(Why.EXIT)
 NEXT, PREVIOUS, CLOCK, USER, SIZE, RESIDENT = 0, 1, 2, 3, 3, 4  # a page's USER lies where a thread's SIZE does
 FIELDS = 5
 SHARED = (0, FIELDS, 0)
+REFERENCES = Parameter(32, "references", 1, 10**9, "of a thread that make its working set; a slower estimate")
 
 
 @kernel
