@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from invariants import invariants
+from strategies import settings_of, tapes
 from test_theory import run
 
-from sos_gym import Tape, evaluate, workload
-from sos_gym.engine.simulation import Simulation
+from sos_gym import SettingError, Tape, evaluate, workload
+from sos_gym.engine.simulation import Simulation, StuckError
 from sos_gym.policy import guard, policy_named, working_set
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status
 from sos_gym.settings import build_settings
@@ -249,8 +251,32 @@ def test_the_guard_ends_thrashing():
     assert faults[2] < 0.2 * faults[0]
 
 
+# -- all of them
+
+
+PER_NODE = st.tuples(st.integers(1, 2), st.integers(1, 3))
+
+
+@pytest.mark.parametrize("name", ["guard(room=1, stay=20)", "together", "resident_first", "spare_next", "nearest"])
+def test_every_tape_ends_that_ends_by_turns(name):
+    """Waits, pins, affinity, no tick: whoever is made to wait is served in the end."""
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(tapes(), settings_of(PER_NODE, PER_NODE))
+    def check(tape, keywords):
+        assume(tape is not None)
+        try:
+            run(tape, "turns", nodes=2, **keywords)
+        except (SettingError, StuckError):
+            assume(False)
+        simulation = run(tape, name, nodes=2, **keywords)
+        assert simulation.record["finished"][0]
+        invariants(simulation)
+
+    check()
+
+
 @pytest.mark.parametrize("name", ["guard", "together", "resident_first", "spare_next", "nearest"])
 def test_without_a_tick_nothing_sticks(name):
     for seed in range(3):
-        simulation = run(joint(6, seed), name, **{**SYSTEM, "tick_ns": None})
-        assert simulation.record["finished"][0] and not simulation.record["stuck"][0]
+        assert run(joint(6, seed), name, **{**SYSTEM, "tick_ns": None}).record["finished"][0]
