@@ -11,7 +11,7 @@ from test_theory import run
 from sos_gym import SettingError, Tape, evaluate, workload
 from sos_gym.engine.simulation import Simulation, StuckError
 from sos_gym.policy import guard, policy_named, working_set
-from sos_gym.resource import NONE, Kind, Op, Resource, State, Status
+from sos_gym.resource import NONE, Kind, Op, Resource, State, Status, Why
 from sos_gym.settings import build_settings
 
 MS = 1_000_000
@@ -213,7 +213,7 @@ def test_nearness_is_outwaited():
 
 def test_the_working_sets_inside_fit():
     fields, frames = working_set.FIELDS, SYSTEM["frames"]
-    crowds = []
+    crowds, refused = [], 0
     for simulation in history(joint(8, seed=1), "guard(room=1)"):
         threads, shared = len(simulation.tape.threads), simulation.arrays["shared 0"]
         whole = fields * len(simulation.arrays["entities"])
@@ -223,8 +223,17 @@ def test_the_working_sets_inside_fit():
         assert not (inside & ~awake).any()
         assert inside.any() or not awake.any()
         crowds.append(int(inside.sum()))
-        if simulation.decision["resource"] == Resource.CPU and simulation.decision["cause"] == 5:  # a tick
+        decision, chosen = simulation.decision, int(simulation.arrays["advice"][0])
+        if decision["resource"] != Resource.CPU:
+            continue
+        if decision["cause"] == Why.TICK:
             assert crowds[-1] == 1 or sizes[inside].sum() <= frames + 1
+        if decision["kind"] == Kind.EVICT and not inside[decision["entity"]]:
+            assert chosen == decision["entity"]
+            refused += 1
+        if decision["kind"] == Kind.ADMIT and chosen >= 0 and not inside[chosen]:
+            assert all(e >= 0 and not inside[e] for e in simulation.contenders)
+    assert refused > 10
     assert 1 < np.median(crowds) < 8  # at first nobody has a set, so all are inside
 
 
