@@ -3,8 +3,8 @@
     python benchmarks/crossing.py [--episodes 40] [--out docs/crossing.md]
 
 `saved`: mean share of the blind kin's stall that is saved on the same tape, with its 95 % interval (Student's t). The
-kin of `guard` is LRU with turns, `spare_next(coupling=0)`; that of the others is themselves with coupling=0. With --out
-what stands below the mark in the page is replaced.
+kin of `guard` is LRU with turns, `spare_next(coupling=0)`, that of `whole_sets` is `resident_first`, whose frames are
+blind; that of the others is themselves with coupling=0. With --out what stands below the mark in the page is replaced.
 """
 
 import argparse
@@ -24,6 +24,7 @@ FAMILIES = ("overcommitted", "working_sets")
 BLIND = "spare_next(coupling=0)"
 KIN = {
     "resident_first": "resident_first(coupling=0)",
+    "whole_sets": "resident_first",
     "spare_next": BLIND,
     "guard": BLIND,
     "nearest": "nearest(worth=0)",
@@ -34,8 +35,14 @@ MEASURED = ("stall_ns", "faults", "moves", "response_p99_ns", "jain")
 ELSEWHERE = {"nodes=1": {"nodes": 1}, "frames=48": {"frames": 48}, "frames=64": {"frames": 64}, "cores=4": {"cores": 4}}
 
 
-def runs(policy: str, family: str, split: str, episodes: int, **settings: int) -> list[dict]:
-    return sos_gym.evaluate("sos/System-v0", policy, family, 0, episodes, split, **settings)
+MEMORY = "sos/Memory-v0"
+ON_FRAMES = ("clairvoyant", "recency", "gap", *KIN)
+
+
+def runs(
+    policy: str, family: str, split: str, episodes: int, env: str = "sos/System-v0", **settings: int
+) -> list[dict]:
+    return sos_gym.evaluate(env, policy, family, 0, episodes, split, **settings)
 
 
 def saved(own: list[dict], kin: list[dict]) -> str:
@@ -72,6 +79,16 @@ def elsewhere(split: str, episodes: int) -> Iterator[list[str]]:
             yield [name, family, *(saved(*pair) for pair in pairs)]
 
 
+def frames_alone(family: str, split: str, episodes: int) -> Iterator[list[str]]:
+    """Cores are plenty: what of it is left to the pager."""
+    yield ["policy", "stall ms", "saved of LRU's %", "faults", "jain"]
+    blind = runs("recency", family, split, episodes, MEMORY)
+    for name in ON_FRAMES:
+        own = runs(name, family, split, episodes, MEMORY)
+        stall, faults, jain = (np.mean([run[key] for run in own]) for key in ("stall_ns", "faults", "jain"))
+        yield [name, f"{stall / 1e6:.0f}", saved(own, blind), f"{faults:.0f}", f"{jain:.2f}"]
+
+
 def table(rows: Iterator[list[str]]) -> str:
     head, *body = rows
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *body))
@@ -88,6 +105,8 @@ def main() -> None:
         for split in ("train", "val"):
             parts += [f"### {family}, {split}", table(on_the_default(family, split, arguments.episodes))]
     parts += ["### Stall saved in other settings, %, val", table(elsewhere("val", arguments.episodes))]
+    for family in ("phases", "working_sets"):
+        parts += [f"### sos/Memory-v0, {family}, val", table(frames_alone(family, "val", arguments.episodes))]
     text = "\n\n".join(parts) + "\n"
     print(text)
     if arguments.out:

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from invariants import invariants
 from strategies import settings_of, tapes
-from test_theory import run
+from test_theory import misses, run
 
 from sos_gym import SettingError, Tape, evaluate, workload
 from sos_gym.engine.simulation import Simulation, StuckError
@@ -129,6 +129,8 @@ def paired_gain(name: str, kin: str, family: str, seeds: int = 20, **keywords) -
     [
         ("resident_first", "overcommitted", 0.20),
         ("resident_first", "working_sets", 0.0),
+        ("whole_sets", "overcommitted", 0.01),
+        ("whole_sets", "working_sets", 0.10),
         ("spare_next", "overcommitted", 0.06),
         ("spare_next", "working_sets", 0.15),
         ("together", "overcommitted", 0.0),
@@ -138,9 +140,23 @@ def paired_gain(name: str, kin: str, family: str, seeds: int = 20, **keywords) -
 )
 def test_looking_across_pays(name, family, least):
     """Paired tapes: the whole 95 % interval lies above `least`."""
-    kin = "spare_next(coupling=0)" if name == "guard" else f"{name}(coupling=0)"
+    kin = {"guard": "spare_next(coupling=0)", "whole_sets": "resident_first"}.get(name, f"{name}(coupling=0)")
     mean, half = paired_gain(name, kin, family)
     assert mean - half > least, f"{mean:.3f} +- {half:.3f}"
+
+
+def test_whole_working_sets_save_faults_where_everybody_runs():
+    """Four threads in phases on frames for two: LRU gives each a part of what it needs."""
+    faults = [
+        sum(run["faults"] for run in evaluate("sos/Memory-v0", name, episodes=8)) for name in ("lru", "whole_sets")
+    ]
+    assert faults[1] < 0.7 * faults[0]
+
+
+@pytest.mark.parametrize("frames", [10, 40])
+def test_of_a_single_thread_whole_sets_are_lru(frames):
+    pages = np.random.default_rng(0).zipf(1.2, 3000) % 100
+    assert misses(pages, "whole_sets", frames) == misses(pages, "lru", frames)
 
 
 # -- who goes first: the cards as slow plain Python
@@ -160,7 +176,15 @@ def together_order(simulation: Simulation, page) -> tuple:
     return not asleep, -max(burst["last_gap"], burst["attained"]), page["use_seq"]
 
 
-@pytest.mark.parametrize(("name", "order"), [("spare_next", spare_next_order), ("together", together_order)])
+def whole_sets_order(simulation: Simulation, page) -> tuple:
+    sizes, resident = (counts[page["last_user"]] for counts in sets_of(simulation, working_set.FIELDS))
+    return resident / max(1, sizes), page["use_seq"]
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [("spare_next", spare_next_order), ("together", together_order), ("whole_sets", whole_sets_order)],
+)
 def test_the_page_that_goes(name, order):
     classes, asked = set(), 0  # who lost a page: classes, or classes and bursts
     for simulation in history(joint(6, seed=2), name, frames=8, cores=1, nodes=1):
@@ -266,7 +290,9 @@ def test_the_guard_ends_thrashing():
 PER_NODE = st.tuples(st.integers(1, 2), st.integers(1, 3))
 
 
-@pytest.mark.parametrize("name", ["guard(room=1, stay=20)", "together", "resident_first", "spare_next", "nearest"])
+@pytest.mark.parametrize(
+    "name", ["guard(room=1, stay=20)", "together", "resident_first", "whole_sets", "spare_next", "nearest"]
+)
 def test_every_tape_ends_that_ends_by_turns(name):
     """Waits, pins, affinity, no tick: whoever is made to wait is served in the end."""
 
@@ -285,7 +311,7 @@ def test_every_tape_ends_that_ends_by_turns(name):
     check()
 
 
-@pytest.mark.parametrize("name", ["guard", "together", "resident_first", "spare_next", "nearest"])
+@pytest.mark.parametrize("name", ["guard", "together", "resident_first", "whole_sets", "spare_next", "nearest"])
 def test_without_a_tick_nothing_sticks(name):
     for seed in range(3):
         assert run(joint(6, seed), name, **{**SYSTEM, "tick_ns": None}).record["finished"][0]

@@ -12,22 +12,21 @@ NEW, WAKE, BLOCK, EXIT = int(Why.NEW), int(Why.WAKE), int(Why.BLOCK), int(Why.EX
 COUPLING, WINDOW, WORTH = 0, 1, 1  # parameters
 LONGER = float(1 << 50)  # ns, than any burst; exact in a float64
 RUNNING_LEVEL = 2.0  # above 1/want_seq
+WAITED = Parameter(20_000_000, "ns", 0, 10**15, "of waiting that a whole working set outweighs; less fair")
 BLIND = "0: frames are blind, LRU; 1: they look at the threads"
 
 
-# -- resident_first: a scheduler that looks at the frames; the frame-side verbs keep the working sets
+# -- the frame-side verbs keep the working sets
 
 
 @kernel
 def _hold(my, entity, slot, why, now):
-    recency.hold(my, entity, slot, why, now)
     if my.use_is_credit > 0:
         working_set.hold(my, entity, why, my.parameters[WINDOW])
 
 
 @kernel
 def _use(my, entity, amount, why, now):
-    recency.use(my, entity, amount, why, now)
     if my.use_is_credit > 0:
         working_set.use(my, entity, why, my.parameters[WINDOW])
 
@@ -39,12 +38,42 @@ def _release(my, entity, slot, why, now):
 
 
 @kernel
+def _share(my, thread):
+    """How much of its working set is in."""
+    return working_set.resident(my, thread) / max(1, working_set.size(my, thread))
+
+
+# -- resident_first: a scheduler that looks at the frames, and a pager that does not
+
+
+@kernel
+def _hold_logged(my, entity, slot, why, now):
+    _hold(my, entity, slot, why, now)
+    recency.hold(my, entity, slot, why, now)
+
+
+@kernel
+def _use_logged(my, entity, amount, why, now):
+    _use(my, entity, amount, why, now)
+    recency.use(my, entity, amount, why, now)
+
+
+@kernel
 def resident_first_claim(my, entity, now, number):
     if my.use_is_credit > 0:
         return float(entity.use_seq), 0.0
     first, second = turn(entity, now)
-    share = working_set.resident(my, entity.id) / max(1, working_set.size(my, entity.id))
-    return first + my.parameters[COUPLING] * share, second
+    return first + my.parameters[COUPLING] * _share(my, entity.id), second
+
+
+# -- whole_sets: the same scheduler, and a pager that takes from who has least
+
+
+@kernel
+def whole_sets_claim(my, entity, now, number):
+    if my.use_is_credit < 0:
+        return resident_first_claim(my, entity, now, number)
+    return _share(my, entity.last_user), float(entity.use_seq)
 
 
 # -- spare_next: a pager that looks at the cores
@@ -107,18 +136,34 @@ RESIDENT_FIRST = Policy(
     reads="want_ns, hold_ns, turn_over; shared: working sets and their resident share; use_seq",
     not_to_be_confused="`turns` on cores and `recency` on frames, which it is with coupling=0",
     source="sos_gym; working sets: Denning, CACM 11(5), 1968",
-    hold=_hold,
-    use=_use,
+    hold=_hold_logged,
+    use=_use_logged,
     release=_release,
     claim=resident_first_claim,
     pick=recency.pick,
     ints=recency.INTS,
     shared=working_set.SHARED,
-    parameters={
-        "coupling": Parameter(20_000_000, "ns", 0, 10**15, "of waiting that a full residence outweighs; less fair"),
-        "window": working_set.REFERENCES,
-    },
+    parameters={"coupling": WAITED, "window": working_set.REFERENCES},
     needs_list=False,
+)
+WHOLE_SETS = Policy(
+    name="whole_sets",
+    aliases=("all_or_nothing",),
+    summary="keeps working sets whole: who has least of its own in loses pages and goes last",
+    on_cores="turns, where a thread whose working set is all in counts as having waited `coupling` longer",
+    on_frames=(
+        "pages whose last user has the least share of its working set in go first; within a thread LRU. Fewer faults "
+        "for all together, unfair for who is robbed; a single thread: LRU, exact"
+    ),
+    reads="want_ns, hold_ns, turn_over; shared: working sets and their resident share; last_user, use_seq",
+    not_to_be_confused="`resident_first`, its kin whose frames are blind",
+    source="sos_gym; working sets all in or all out: Denning, CACM 11(5), 1968",
+    hold=_hold,
+    use=_use,
+    release=_release,
+    claim=whole_sets_claim,
+    shared=working_set.SHARED,
+    parameters={"coupling": WAITED, "window": working_set.REFERENCES},
 )
 SPARE_NEXT = Policy(
     name="spare_next",
@@ -155,4 +200,4 @@ TOGETHER = Policy(
     shared=(0, 1, 0),
     parameters={"coupling": Parameter(1, "", 0, 1, BLIND), "worth": placement.NEARER},
 )
-POLICIES = (RESIDENT_FIRST, SPARE_NEXT, TOGETHER)
+POLICIES = (RESIDENT_FIRST, WHOLE_SETS, SPARE_NEXT, TOGETHER)
