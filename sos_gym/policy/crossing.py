@@ -153,7 +153,7 @@ WHOLE_SETS = Policy(
     on_cores="turns, where a thread whose working set is all in counts as having waited `coupling` longer",
     on_frames=(
         "pages whose last user has the least share of its working set in go first; within a thread LRU. Fewer faults "
-        "for all together, unfair for who is robbed; a single thread: LRU, exact"
+        "for all together, unfair for who is robbed; worse than LRU where threads sleep. A single thread: LRU, exact"
     ),
     reads="want_ns, hold_ns, turn_over; shared: working sets and their resident share; last_user, use_seq",
     not_to_be_confused="`resident_first`, its kin whose frames are blind",
@@ -172,7 +172,8 @@ SPARE_NEXT = Policy(
     on_cores="round robin, exact",
     on_frames=(
         "pages of threads that are away go first, all of the longest last burst before the next one's, then those of "
-        "waiting threads from the queue's end, then of running ones; within a thread LRU. Plenty of cores: all are away"
+        "waiting threads from the queue's end, then of running ones; within a thread LRU. Plenty of cores: all are away, "
+        "and it is worse than LRU where threads sleep"
     ),
     reads="last_user of a page; state, want_seq, last_gap of that thread; use_seq; want_ns, hold_ns, turn_over",
     not_to_be_confused="`recency` on frames and `turns` on cores, which it is with coupling=0",
