@@ -172,8 +172,8 @@ SPARE_NEXT = Policy(
     on_cores="round robin, exact",
     on_frames=(
         "pages of threads that are away go first, all of the longest last burst before the next one's, then those of "
-        "waiting threads from the queue's end, then of running ones; within a thread LRU. Plenty of cores: all are away, "
-        "and it is worse than LRU where threads sleep"
+        "waiting threads from the queue's end, then of running ones; within a thread LRU. Plenty of cores: all are "
+        "away, and it is worse than LRU where threads sleep"
     ),
     reads="last_user of a page; state, want_seq, last_gap of that thread; use_seq; want_ns, hold_ns, turn_over",
     not_to_be_confused="`recency` on frames and `turns` on cores, which it is with coupling=0",
