@@ -8,14 +8,19 @@ from collections.abc import Callable
 import numba
 
 from ..ranges import SettingError
-from . import claims
+from . import claims, crossing
 from .base import Policy
 from .fair_share import FAIR_SHARE
+from .guard import GUARD
+from .placement import NEAREST
 from .recency import RECENCY
 from .second_chance import SECOND_CHANCE
 from .turns import TURNS
 
-_BUILT_IN = (TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE)
+_BUILT_IN = (
+    *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
+    *(*crossing.POLICIES, GUARD, NEAREST),
+)
 _POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
 
 
