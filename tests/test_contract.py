@@ -275,7 +275,7 @@ def _history(tape, made, name, listing):
 
 def test_who_needs_no_list():
     first = {"recency", "turns", "frequency", "priority", "second_chance"}
-    adaptive = {"arc", "lruk", "lirs"}
+    adaptive = {"arc", "lruk", "lirs", "clockpro", "tinylfu"}
     assert first | adaptive == set(QUICK)
 
 
