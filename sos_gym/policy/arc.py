@@ -12,6 +12,7 @@ MOVE, COLD, DONTNEED, EXIT = int(Why.MOVE), int(Why.COLD), int(Why.DONTNEED), in
 # T1, T2, B1, B2 of the paper; the front is the least recent
 ONCE, OFTEN, ONCE_GHOST, OFTEN_GHOST = 1, 2, 3, 4
 QUEUES = 4
+COOLED = 1  # mark: it goes before all others
 BORDER = 0  # floats: p of the paper, the slots that `ONCE` should have
 
 
@@ -31,6 +32,7 @@ def hold(my, entity, slot, why, now):
     """Known: to the often used. New: to the once used, for which the oldest ghost too many is forgotten."""
     if why == MOVE:
         return
+    my.links[entity].mark = 0
     if my.links[entity].queue:
         to_back(my, OFTEN, entity)
         return
@@ -45,8 +47,10 @@ def use(my, entity, amount, why, now):
     if why == COLD:
         remove(my, entity)
         push_front(my, ONCE, entity)
+        my.links[entity].mark = COOLED
     else:
         to_back(my, OFTEN, entity)
+        my.links[entity].mark = 0
 
 
 @kernel
@@ -69,9 +73,9 @@ def _forget(my, ghosts, surplus):
 @kernel
 def claim(my, entity, now, number):
     """Who was used often, then who was used once, then the unknown; among equals it is turns."""
-    queue = my.links[entity.id].queue
-    level = 2.0 if queue == OFTEN or queue == OFTEN_GHOST else 1.0 if queue else 0.0
-    return level, turn(entity, now)[0]
+    link = my.links[entity.id]
+    level = 2.0 if link.queue == OFTEN or link.queue == OFTEN_GHOST else 1.0 if link.queue else 0.0
+    return level - 2.0 * link.mark, turn(entity, now)[0]
 
 
 @kernel
@@ -79,7 +83,8 @@ def _victim(my, decision):
     """REPLACE of the paper: the least recent of the list that has more than its share."""
     once, border = length(my, ONCE), my.floats[BORDER]
     back_from_often = my.links[decision.entity].queue == OFTEN_GHOST
-    from_once = once > border or (once == border and back_from_often)
+    cooled = once > 0 and my.links[front(my, ONCE)].mark == COOLED
+    from_once = once > border or (once == border and back_from_often) or cooled
     e = first_legal(my, decision, ONCE if from_once else OFTEN)
     return e if e != NONE else first_legal(my, decision, OFTEN if from_once else ONCE)
 
@@ -97,7 +102,7 @@ ARC = Policy(
     name="arc",
     aliases=("adaptive_replacement",),
     summary="used once and used again share the slots; a ghost that comes back moves the border",
-    on_cores="levels: who ran again, who ran once, who is new or forgotten; turns within a level; no border",
+    on_cores="levels: ran again, ran once, new or forgotten (ghosts: as many as cores); turns within a level; no border",
     on_frames="ARC, exact; p is a real number. Who may wait (tier hints): by level",
     reads="order of holds and uses; the last slots_count pages to leave each list",
     ties="none: the queues order",

@@ -18,6 +18,7 @@ MOVE, COLD = int(Why.MOVE), int(Why.COLD)
 # LRU queues; the front is the least recent
 WINDOW, PROBATION, PROTECTED = 1, 2, 3
 QUEUES = 3
+COOLED = 1  # mark: it counts as never used
 ROWS, ROW_BITS = 4, 16  # of a word, for each row of the sketch
 COUNTER_BITS, MOST = 4, 15
 DOORS, DOOR_WORDS, WORD_BITS = 3, 2, 64  # bits of the doorkeeper per entity, words per slot
@@ -48,6 +49,7 @@ def use(my, entity, amount, why, now):
     if why == COLD:
         remove(my, entity)
         push_front(my, PROBATION, entity)
+        my.links[entity].mark = COOLED
         return
     _count(my, entity)
     queue = my.links[entity].queue
@@ -108,6 +110,8 @@ def _is_known(my, e):
 @kernel
 def _estimate(my, e):
     """Its references in the sample, about."""
+    if my.links[e].mark == COOLED:
+        return -1
     return _smallest(my, e) + (1 if my.parameters[DOORKEEPER] and _is_known(my, e) else 0)
 
 
@@ -126,6 +130,7 @@ def _increment(my, e):
 @kernel
 def _count(my, e):
     """A reference; when the sample is full it halves."""
+    my.links[e].mark = 0
     if my.parameters[DOORKEEPER] and not _is_known(my, e):
         for i in range(DOORS):
             word, bit = _door(my, e, i)
