@@ -16,6 +16,8 @@ PEERS = {
     "second_chance": lc.Clock,  # one bit, 0 at load
     "frequency": lc.LFU,  # counts start anew at each miss; ties by recency
     "clairvoyant": lc.Belady,
+    "arc": lc.ARC,
+    "lruk(history=0)": lc.LRUK,  # keeps no history; those with fewer than k references: the first to come goes
 }
 
 

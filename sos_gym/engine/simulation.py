@@ -79,6 +79,7 @@ class Host:
     floats: tuple[int, int, int] = (0, 0, 0)
     shared: tuple[int, int, int] = (0, 0, 0)
     queues: int = 0
+    links: int = 1  # per entity
     parameters: tuple[float, ...] = ()
     needs_list: bool = False
     needs_future: bool = False
@@ -288,7 +289,7 @@ class Simulation:
                 sizes = 1, last_entity, slots
                 self.arrays[f"ints {i}"] = np.zeros(int(np.dot(host.ints, sizes)), np.int64)
                 self.arrays[f"floats {i}"] = np.zeros(int(np.dot(host.floats, sizes)), np.float64)
-                self.arrays[f"links {i}"] = _empty_queues(last_entity, host.queues)
+                self.arrays[f"links {i}"] = _empty_queues(last_entity * host.links, host.queues)
         self._add(policies=policies, verbs=verbs)
 
     def _attach(self) -> None:
@@ -340,11 +341,11 @@ class Simulation:
 _EMPTY = np.zeros(0, np.int64)
 
 
-def _empty_queues(entities: int, queues: int) -> np.ndarray:  # LINK (entities + queues,), or none
-    """A link per entity, then the sentinel of each queue, which is its own neighbour: a ring."""
-    links = aligned_zeros(entities + queues if queues else 0, LINK)
+def _empty_queues(members: int, queues: int) -> np.ndarray:  # LINK (members + queues,), or none
+    """The links of all entities, then the sentinel of each queue, which is its own neighbour: a ring."""
+    links = aligned_zeros(members + queues if queues else 0, LINK)
     if queues:
-        links["next"][entities:] = links["previous"][entities:] = np.arange(entities, entities + queues)
+        links["next"][members:] = links["previous"][members:] = np.arange(members, members + queues)
     return links
 
 

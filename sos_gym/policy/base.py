@@ -34,7 +34,8 @@ class Policy:
     """A policy: its card and its kernels.
 
     `ints`, `floats` and `shared` size the scratch arrays: fixed, per entity, per slot. `queues`: how many queues the
-    links make. `values`: parameters that differ from their default.
+    links make; `links`: in how many of them an entity may stand at a time. `values`: parameters that differ from their
+    default.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Policy:
     floats: tuple[int, int, int] = (0, 0, 0)
     shared: tuple[int, int, int] = (0, 0, 0)
     queues: int = 0
+    links: int = 1  # or 2
     parameters: Mapping[str, Parameter] = dataclasses.field(default_factory=dict)
     values: Mapping[str, int | float] = dataclasses.field(default_factory=dict)
     needs_list: bool = True
@@ -103,6 +105,7 @@ class Policy:
             floats=self.floats,
             shared=self.shared,
             queues=self.queues,
+            links=self.links,
             parameters=tuple(float(self.values.get(name, p.default)) for name, p in self.parameters.items()),
             needs_list=self.needs_list,
             needs_future=self.needs_future,

@@ -2,7 +2,7 @@
 
 Queues are numbered from 1; 0 is none. A queue is a ring through its sentinel, a link behind those of the entities whose
 `mark` is the queue's length. An entity's `mark` is the policy's own: a bit, a count, a class. By convention the front
-leaves first and newcomers join at the back.
+leaves first and newcomers join at the back. A card with `links=2` gives each entity a second link, a member of its own.
 """
 
 from ..engine.legality import legal_holder
@@ -13,6 +13,18 @@ from ..resource import NONE
 @inlined
 def sentinel(my, q):
     return my.links.size - my.queues + q - 1
+
+
+@inlined
+def second(my, e):
+    """The member that is the second link of `e` (links=2): all kernels here take it in place of an entity."""
+    return e + (my.links.size - my.queues) // 2
+
+
+@inlined
+def whose(my, member):
+    """The entity whose second link `member` is."""
+    return member - (my.links.size - my.queues) // 2
 
 
 @inlined

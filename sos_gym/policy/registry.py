@@ -9,17 +9,23 @@ import numba
 
 from ..ranges import SettingError
 from . import claims, crossing
+from .arc import ARC
 from .base import Policy
+from .clockpro import CLOCKPRO
 from .fair_share import FAIR_SHARE
 from .guard import GUARD
+from .lirs import LIRS
+from .lruk import LRUK
 from .placement import NEAREST
 from .recency import RECENCY
 from .second_chance import SECOND_CHANCE
+from .tinylfu import TINYLFU
 from .turns import TURNS
 
 _BUILT_IN = (
     *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
     *(*crossing.POLICIES, GUARD, NEAREST),
+    *(ARC, LRUK, LIRS, CLOCKPRO, TINYLFU),
 )
 _POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
 
