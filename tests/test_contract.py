@@ -274,7 +274,9 @@ def _history(tape, made, name, listing):
 
 
 def test_who_needs_no_list():
-    assert {"recency", "turns", "frequency", "priority", "second_chance"} == set(QUICK)
+    who = {"recency", "turns", "frequency", "priority", "second_chance"}
+    who |= {"ageing", "hyperbolic", "lecar"}
+    assert who == set(QUICK)
 
 
 @pytest.mark.parametrize("name", QUICK)

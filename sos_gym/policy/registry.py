@@ -9,13 +9,19 @@ import numba
 
 from ..ranges import SettingError
 from . import claims
+from .ageing import AGEING
 from .base import Policy
 from .fair_share import FAIR_SHARE
+from .hyperbolic import HYPERBOLIC
+from .lecar import LECAR
 from .recency import RECENCY
 from .second_chance import SECOND_CHANCE
 from .turns import TURNS
 
-_BUILT_IN = (TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE)
+_BUILT_IN = (
+    *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
+    *(AGEING, HYPERBOLIC, LECAR),
+)
 _POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
 
 
