@@ -136,3 +136,132 @@ def test_lecar_equals_the_paper_where_phases_change(keep):
     references = np.concatenate([zipf(1.1, 3_000, 300, 2), np.arange(3_000) % 90, zipf(0.7, 3_000, 200, 3)]).tolist()
     simulation = run(Tape.from_references(references), "lecar" if keep else "lecar(keep=0)", frames=50)
     assert simulation.record["faults"][0] == misses_of_lecar(references, 50, draws_of(simulation), keep)
+
+
+# -- Cacheus
+
+
+class SlowCacheus:
+    """The paper's algorithms 1 to 3 and the authors' warm-up, on ordered dicts."""
+
+    def __init__(self, frames, draws, drawn_rate):
+        self.n, self.draws, self.drawn_rate = frames, draws, drawn_rate
+        self.fresh, self.reused = OrderedDict(), OrderedDict()
+        self.histories = OrderedDict(), OrderedDict()
+        self.room = frames - max(1, int(0.01 * frames + 0.5))
+        self.count, self.last, self.new, self.demoted = {}, {}, set(), set()
+        self.weight, self.rate, self.last_rate = [0.5, 0.5], math.sqrt(2 * math.log(2) / frames), 0.0
+        self.time = self.hits = self.last_hits = self.idle = self.missed = self.decisions = 0
+
+    def demote(self):
+        page, _ = self.reused.popitem(last=False)
+        self.demoted.add(page)
+        self.fresh[page] = None
+
+    def news(self):
+        return len(self.new & self.histories[0].keys())
+
+    def hit(self, page):
+        self.hits += 1
+        if page in self.fresh:
+            del self.fresh[page]
+            if page in self.demoted:
+                step = max(1, int(self.news() / len(self.demoted) + 0.5))
+                self.room = min(self.n - 1, self.room + step)
+                self.demoted.remove(page)
+            if self.reused and len(self.reused) >= self.room:
+                self.demote()
+        self.reused[page] = None
+        self.reused.move_to_end(page)
+
+    def recall(self, page):
+        """Whether it comes from a history."""
+        for expert in (0, 1):
+            if page not in self.histories[expert]:
+                continue
+            self.count[page] = self.histories[expert].pop(page)
+            if expert == 0 and page in self.new:
+                step = max(1, int(len(self.demoted) / max(1, self.news()) + 0.5))
+                self.room = max(1, self.room - step)
+            self.new.discard(page)
+            self.weight[expert] *= math.exp(-self.rate)
+            self.weight[expert] = max(self.weight[expert] / sum(self.weight), 0.01)
+            self.weight[1 - expert] = 1 - self.weight[expert]
+            return True
+        self.count[page] = 0
+        return False
+
+    def evict(self):
+        residents = [*self.fresh, *self.reused]
+        victims = residents[0], min(residents, key=lambda p: (self.count[p], -self.last[p]))
+        expert = 0 if self.draws(self.decisions) < self.weight[0] else 1
+        self.decisions += 1
+        victim = victims[expert]
+        for where in (self.fresh, self.reused):
+            where.pop(victim, None)
+        self.demoted.discard(victim)
+        if victims[0] == victims[1]:
+            self.new.discard(victim)
+            return
+        self.histories[expert][victim] = self.count[victim]
+        if len(self.histories[expert]) > self.n // 2:
+            self.new.discard(self.histories[expert].popitem(last=False)[0])
+
+    def miss(self, page):
+        self.missed += 1
+        full = len(self.fresh) + len(self.reused) == self.n
+        returns = self.recall(page)
+        if full:
+            self.evict()
+        if returns or (not full and not self.fresh and len(self.reused) < self.room):
+            self.reused[page] = None
+        else:
+            self.fresh[page] = None
+            self.new |= {page} if full else set()
+        while full and self.reused and len(self.reused) >= self.room:
+            self.demote()
+
+    def adapt(self):
+        gain, moved = self.hits - self.last_hits, self.rate - self.last_rate
+        self.last_hits, self.last_rate = self.hits, self.rate
+        if abs(moved) > 0.0005:
+            sign = 1 if gain * moved > 0 else -1
+            self.rate = min(max(self.rate + sign * abs(self.rate * moved), 0.001), 1)
+            self.idle = 0
+        elif self.hits == 0 or gain <= 0:
+            self.idle += 1
+            if self.idle == 10:
+                self.rate, self.idle = 0.001 + 0.999 * self.drawn_rate(self.time), 0
+        self.hits = 0
+
+    def run(self, references):
+        for page in references:
+            self.time += 1
+            if page in self.fresh or page in self.reused:
+                self.hit(page)
+            else:
+                self.miss(page)
+            self.count[page] += 1
+            self.last[page] = self.time
+            if (self.time + 1) % self.n == 0:
+                self.adapt()
+        return self.missed
+
+
+def compare_cacheus(references, frames):
+    simulation = run(Tape.from_references(references), "cacheus", frames=frames)
+    seed = int(simulation.arrays["policies"]["seed"][Resource.MEMORY])
+    slow = SlowCacheus(frames, draws_of(simulation), lambda time: uniform(seed, time, 1))
+    assert simulation.record["faults"][0] == slow.run(references)
+
+
+@settings(max_examples=150, deadline=None)
+@given(short, st.integers(2, 6))
+def test_cacheus_equals_the_paper(references, frames):
+    compare_cacheus(references, frames)
+
+
+@pytest.mark.parametrize("frames", [20, 50, 110])
+def test_cacheus_equals_the_paper_where_phases_change(frames):
+    parts = zipf(1.1, 3_000, 300, 2), np.arange(3_000) % 90, zipf(0.7, 3_000, 200, 3), 500 + np.arange(2_000)
+    compare_cacheus(np.concatenate(parts).tolist(), frames)

@@ -2,7 +2,8 @@
 
 One expert judges by recency, one by frequency. Each has a history of those it sent away; who is wanted again while it
 stands in a history blames that expert, and trust shifts to the other one: multiplicative weights, kept as log odds.
-The histories are the policy's first two queues. The frequency expert's order is the heap's.
+The histories are the policy's first two queues. The frequency expert's order is the heap's. Only an EVICT ends in a
+history, and a want follows it: whom a `hold` meets stands in none.
 """
 
 import math

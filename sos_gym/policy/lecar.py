@@ -16,17 +16,16 @@ RATE, DISCOUNT, HISTORY, KEEP, FLOOR = range(5)  # parameters
 
 @kernel
 def want(my, entity, home, why, now):
-    _blame(my, entity)
+    if my.links[entity].queue:
+        _blame(my, entity)
 
 
 @kernel
 def hold(my, entity, slot, why, now):
-    if why == MOVE:
-        return
-    _blame(my, entity)
-    experts.count(my, entity)
-    push_back(my, RESIDENT, entity)
-    heap.hold(my, entity, slot, why, now)
+    if why != MOVE:
+        experts.count(my, entity)
+        push_back(my, RESIDENT, entity)
+        heap.hold(my, entity, slot, why, now)
 
 
 @kernel
@@ -56,8 +55,6 @@ def release(my, entity, slot, why, now):
 def _blame(my, e):
     """Who stands in a history leaves it and blames its expert; the regret fades with time."""
     history = my.links[e].queue
-    if history == 0:
-        return
     away = my.ints[experts.at(my, experts.CLOCK)] - my.ints[experts.went_at(my, e)]
     regret = my.parameters[DISCOUNT] ** (away / my.slots_count)
     experts.shift(my, history, my.parameters[RATE] * regret, my.parameters[FLOOR])
@@ -92,12 +89,12 @@ LECAR = Policy(
     name="lecar",
     aliases=(),
     summary="LRU or LFU by chance, trusted the less the sooner what it sent away returns",
-    on_cores="a coin for each choice: whoever ran longest ago first, or whoever ran least; nobody is blamed, nothing learnt",
-    on_frames="LeCaR; a page's count goes on while it stands in a history, as in the authors' code",
-    reads="order of uses, own counts, two histories; u = hash(seed, decision number)",
+    on_cores="a coin for each choice: whoever ran longest ago, or least, comes first; nobody is blamed, nothing learnt",
+    on_frames="LeCaR",
+    reads="order of uses, own counts, two histories; u = hash(seed, decision)",
     ties="LFU's: the least recently used",
     not_to_be_confused="cacheus, which learns its learning rate and has other experts",
-    source="Vietri et al., HotStorage 2018; the authors' code where the paper is silent: history, floor, keep",
+    source="Vietri et al., HotStorage 2018; the authors' code where the paper is silent: history, keep, floor",
     parameters={
         "rate": Parameter(0.45, "", 0.0, 10.0, "trust moves faster, and errs more by chance"),
         "discount": Parameter(

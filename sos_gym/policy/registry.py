@@ -11,6 +11,7 @@ from ..ranges import SettingError
 from . import claims
 from .ageing import AGEING
 from .base import Policy
+from .cacheus import CACHEUS
 from .fair_share import FAIR_SHARE
 from .hyperbolic import HYPERBOLIC
 from .lecar import LECAR
@@ -20,7 +21,7 @@ from .turns import TURNS
 
 _BUILT_IN = (
     *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
-    *(AGEING, HYPERBOLIC, LECAR),
+    *(AGEING, HYPERBOLIC, LECAR, CACHEUS),
 )
 _POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
 
