@@ -275,7 +275,7 @@ def _history(tape, made, name, listing):
 
 def test_who_needs_no_list():
     who = {"recency", "turns", "frequency", "priority", "second_chance"}
-    who |= {"ageing", "hyperbolic", "lecar"}
+    who |= {"ageing", "hyperbolic", "lecar", "cacheus", "lhd"}
     assert who == set(QUICK)
 
 

@@ -56,7 +56,7 @@ AGEING = Policy(
     name="ageing",
     aliases=("lfuda", "lfu_da"),
     summary="uses count from a level that rises, so old fame fades",
-    on_cores="least used first, from the key of the thread preempted last: who waited long comes before who ran just now",
+    on_cores="least used first, from the key of the thread preempted last: so who waits long comes first",
     on_frames="LFU with dynamic ageing, exact: key = uses + key of the page evicted last; ties by LRU",
     reads="uses at its last use, level at that time; use_seq",
     not_to_be_confused="LFU whose counts are halved from time to time; ageing of priorities, which raises who waits",

@@ -1,4 +1,4 @@
-"""Cacheus: a scan-resistant LRU and a churn-resistant LFU as experts, with a learning rate that learns.
+"""Cacheus: scan-resistant LRU or churn-resistant LFU by chance, trusted as they prove.
 
 SR-LRU: newcomers stand in `FRESH` and leave from there; what is used again moves to `REUSED`, whose overflow is demoted
 to `FRESH`. A demoted one that is used makes `REUSED` larger, a newcomer sent away and wanted again makes it smaller.
@@ -208,7 +208,9 @@ CACHEUS = Policy(
     not_to_be_confused="lecar, whose experts are plain LRU and LFU and whose learning rate is fixed",
     source="Rodriguez et al., FAST 2021; the authors' code where the paper is silent: reserve, history, floor",
     parameters={
-        "reserve": Parameter(0.01, "", 0.0, 1.0, "newcomers start with more room; share of the slots (libCacheSim: 0.5)"),
+        "reserve": Parameter(
+            0.01, "", 0.0, 1.0, "newcomers start with more room; share of the slots (libCacheSim: 0.5)"
+        ),
         "history": Parameter(0.5, "", 0.0, 4.0, "longer memory of whom each expert sent away; share of the slots"),
         "floor": Parameter(0.01, "", 0.0, 0.5, "an expert keeps more trust (libCacheSim: 0)"),
     },

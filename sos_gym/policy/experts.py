@@ -1,4 +1,4 @@
-"""Two experts and the trust between them: what a learner keeps beside its lists.
+"""Two experts and the trust between them.
 
 One expert judges by recency, one by frequency. Each has a history of those it sent away; who is wanted again while it
 stands in a history blames that expert, and trust shifts to the other one: multiplicative weights, kept as log odds.

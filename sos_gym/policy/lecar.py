@@ -1,4 +1,4 @@
-"""LeCaR: LRU and LFU as experts, one of them asked by chance, trusted the less the sooner its victims return."""
+"""LeCaR: LRU or LFU by chance, trusted the less the sooner their victims return."""
 
 from ..engine.legality import vacancy_for
 from ..kernel import kernel

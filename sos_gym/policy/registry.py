@@ -15,13 +15,14 @@ from .cacheus import CACHEUS
 from .fair_share import FAIR_SHARE
 from .hyperbolic import HYPERBOLIC
 from .lecar import LECAR
+from .lhd import LHD
 from .recency import RECENCY
 from .second_chance import SECOND_CHANCE
 from .turns import TURNS
 
 _BUILT_IN = (
     *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
-    *(AGEING, HYPERBOLIC, LECAR, CACHEUS),
+    *(AGEING, HYPERBOLIC, LECAR, CACHEUS, LHD),
 )
 _POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
 

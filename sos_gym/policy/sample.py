@@ -1,6 +1,7 @@
-"""Eviction from a sample: the weakest of some holders drawn by chance, for claims that move with time.
+"""Eviction of the weakest of some holders drawn by chance.
 
-The policy's first parameter is the size of the sample, 0 for everybody.
+For claims that move with time, where a heap does not serve. The policy's first parameter is the size of the sample,
+0 for everybody.
 """
 
 from ..engine.chance import uniform
