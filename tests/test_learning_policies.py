@@ -437,7 +437,7 @@ def misses_over_seeds(references, policy: str, frames: int) -> float:
 
 
 # Least and greatest ratio of our misses to theirs. Cacheus: libCacheSim divides hits by the period in whole numbers, so
-# that its learning rate sees none; its SR-LRU fills half the cache only at first. LHD: it learns after 2**20 references.
+# that its learning rate sees none; its SR-LRU fills half the cache only at first. LHD: learns after 2**20 references.
 NEAR = {
     ("Hyperbolic", "hyperbolic"): (0.985, 1.015),
     ("LeCaR", "lecar(keep=0, floor=1e-10)"): (0.985, 1.015),

@@ -19,15 +19,10 @@ from .turns import turn
 COLD, MOVE = int(Why.COLD), int(Why.MOVE)
 OCTAVES = 28  # ages up to 2**28
 AGES, CLASSES = 8 * (OCTAVES - 2), OCTAVES + 1
-UNUSED = (1 << OCTAVES) - 1  # the age before the first use
+UNUSED = CLASSES - 1  # the class before the first use
 HITS, ENDS, DENSITIES = 0, 1, 2  # floats: a table each, class by class
 CLOCK, DUE, EXPLORERS = 0, 1, 2  # ints: holds and uses so far; the clock when densities are due; explorers now
-STAMP, AGE, AGE_BEFORE, EXPLORES = (
-    3,
-    4,
-    5,
-    6,
-)  # ints of each entity: clock at its last use; last two ages; is it spared?
+STAMP, AGE, CLASS, EXPLORES = 3, 4, 5, 6  # ints of each entity: clock at its last use; last age; class; is it spared?
 EXPLORED = 1 / 32  # of holds and uses, while there are fewer explorers than allowed
 SPARED = 32  # references per slot after which an explorer is given up
 LEAST_PERIOD = 1024  # references, so that the table costs little in a small cache
@@ -37,7 +32,7 @@ SAMPLE, PERIOD, DECAY, SHARE = range(4)  # parameters
 @kernel
 def hold(my, entity, slot, why, now):
     if why != MOVE:
-        my.ints[_own(entity, AGE_BEFORE)], my.ints[_own(entity, AGE)] = UNUSED, 0
+        my.ints[_own(entity, AGE)], my.ints[_own(entity, CLASS)] = 0, UNUSED
         _stamp(my, entity)
 
 
@@ -46,7 +41,8 @@ def use(my, entity, amount, why, now):
     if why != COLD:
         age = _age(my, entity)
         my.floats[_cell(my, entity, HITS, age)] += 1
-        my.ints[_own(entity, AGE_BEFORE)], my.ints[_own(entity, AGE)] = my.ints[_own(entity, AGE)], age
+        my.ints[_own(entity, CLASS)] = min(_bits(my.ints[_own(entity, AGE)] + age), CLASSES - 1)
+        my.ints[_own(entity, AGE)] = age
         _stamp(my, entity)
 
 
@@ -63,7 +59,7 @@ def _own(e, field):
 
 @kernel
 def _age(my, e):
-    return min(my.ints[CLOCK] - my.ints[_own(e, STAMP)], UNUSED)
+    return min(my.ints[CLOCK] - my.ints[_own(e, STAMP)], (1 << OCTAVES) - 1)
 
 
 @kernel
@@ -95,11 +91,7 @@ def _explore(my, e, explores):
 
 @kernel
 def _bits(number):
-    found = 0
-    while number > 0:
-        number >>= 1
-        found += 1
-    return found
+    return math.frexp(float(number))[1]
 
 
 @kernel
@@ -117,8 +109,7 @@ def width(bucket):
 
 @kernel
 def _cell(my, e, table, age):
-    size = min(_bits(my.ints[_own(e, AGE)] + my.ints[_own(e, AGE_BEFORE)]), CLASSES - 1)
-    return (table * CLASSES + size) * AGES + bucket(age)
+    return (table * CLASSES + my.ints[_own(e, CLASS)]) * AGES + bucket(age)
 
 
 @kernel
