@@ -59,7 +59,7 @@ AGEING = Policy(
     on_cores="least used first, from the key of the thread preempted last: so who waits long comes first",
     on_frames="LFU with dynamic ageing, exact: key = uses + key of the page evicted last; ties by LRU",
     reads="uses at its last use, level at that time; use_seq",
-    not_to_be_confused="LFU whose counts are halved from time to time; ageing of priorities, which raises who waits",
+    not_to_be_confused="LFU with halved counts; libCacheSim 0.3.5 LFUDA, where every hit adds the level once more",
     source="Arlitt, Cherkasova, Dilley, Friedrich, Jin, Performance Evaluation Review 27(4), 2000 (cost and size 1)",
     claim=claim,
     hold=hold,

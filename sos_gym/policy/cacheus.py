@@ -202,7 +202,7 @@ CACHEUS = Policy(
     aliases=(),
     summary="a scan-resistant LRU or a churn-resistant LFU by chance, trusted the less the more of its victims return",
     on_cores="a coin for each choice: whoever ran longest ago, or least, comes first; nobody is blamed, nothing learnt",
-    on_frames="Cacheus",
+    on_frames="Cacheus; REUSED and its reserve for newcomers change size with what returns",
     reads="order of uses, own counts, two histories; u = hash(seed, decision number)",
     ties="CR-LFU's: the most recently used",
     not_to_be_confused="lecar, whose experts are plain LRU and LFU and whose learning rate is fixed",

@@ -90,7 +90,7 @@ LECAR = Policy(
     aliases=(),
     summary="LRU or LFU by chance, trusted the less the sooner what it sent away returns",
     on_cores="a coin for each choice: whoever ran longest ago, or least, comes first; nobody is blamed, nothing learnt",
-    on_frames="LeCaR",
+    on_frames="LeCaR; each victim is the LRU or the LFU page",
     reads="order of uses, own counts, two histories; u = hash(seed, decision)",
     ties="LFU's: the least recently used",
     not_to_be_confused="cacheus, which learns its learning rate and has other experts",
