@@ -203,8 +203,9 @@ def _queues(simulation):
     assert set(np.flatnonzero(threads["status"] == Status.FAULTING).tolist()) <= set(queued)
     queue = simulation.arrays["frame_queue"][: record["frame_queue_used"]].tolist()
     assert queue == sorted(queue, key=lambda e: entities["want_seq"][e]) and len(set(queue)) == len(queue)
-    agenda = simulation.arrays["agenda"]
-    asked = set(agenda["source"][1 : 1 + agenda[0]["source"]][agenda["what"][1 : 1 + agenda[0]["source"]] > 0].tolist())
+    items = simulation.arrays["agenda"][1 : 1 + simulation.arrays["agenda"][0]["source"]]
+    faulted = items["source"][(items["what"] > 0) & (items["time"] >> 1 == Resource.MEMORY)]  # an item names the thread
+    asked = set(threads["page"][faulted].tolist())
     decision = simulation.decision
     if simulation.undecided and decision["kind"] == Kind.EVICT and decision["cause"] == Why.FAULT:
         asked.add(int(decision["entity"]))

@@ -2,6 +2,7 @@
 
 Claims of holders may rise unnoticed (a use costs nothing); the weakest is brought up to date when a victim is due.
 What cools (COLD) is put in its place at once. Requires that time alone never changes the order of two claims.
+The heap asks for a claim with decision number NONE: a policy whose decisions differ says by that what the heap orders.
 """
 
 from ..engine.layout import claim_at
@@ -62,7 +63,7 @@ def _sink(my, at, e):
 @kernel
 def _refresh(my, e):
     """Bring the stored claim up to date; True when it had changed."""
-    first, second = claim_at(my.claim_at)(my, my.entities[e], EPOCH, 0)
+    first, second = claim_at(my.claim_at)(my, my.entities[e], EPOCH, NONE)
     recent = float(my.entities[e].use_seq)
     keys, at = my.floats, 3 * e
     changed = keys[at] != first or keys[at + 1] != second or keys[at + 2] != recent
@@ -110,13 +111,8 @@ def _stash(my):
 
 
 @kernel
-def pick(my, decision):
-    """The vacancy if there is one, else the weakest legal holder."""
-    if decision.listed:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def weakest(my, decision):
+    """The weakest legal holder."""
     full, found = my.ints[0], NONE
     while found == NONE:
         root = my.ints[1]
@@ -130,3 +126,12 @@ def pick(my, decision):
         my.ints[0] += 1
         _rise(my, my.ints[0], my.ints[my.ints[0]])
     return found
+
+
+@kernel
+def pick(my, decision):
+    """The vacancy if there is one, else the weakest legal holder; a listed choice is scanned."""
+    if decision.listed:
+        return pick_by_claim(my, decision)
+    slot = vacancy_for(my, decision)
+    return -1 - slot if slot != NONE else weakest(my, decision)

@@ -9,11 +9,16 @@ import numba
 
 from ..ranges import SettingError
 from . import claims, crossing
+from .ageing import AGEING
 from .arc import ARC
 from .base import Policy
+from .cacheus import CACHEUS
 from .clockpro import CLOCKPRO
 from .fair_share import FAIR_SHARE
 from .guard import GUARD
+from .hyperbolic import HYPERBOLIC
+from .lecar import LECAR
+from .lhd import LHD
 from .lirs import LIRS
 from .lruk import LRUK
 from .placement import NEAREST
@@ -26,6 +31,7 @@ _BUILT_IN = (
     *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
     *(*crossing.POLICIES, GUARD, NEAREST),
     *(ARC, LRUK, LIRS, CLOCKPRO, TINYLFU),
+    *(AGEING, HYPERBOLIC, LECAR, CACHEUS, LHD),
 )
 _POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
 
