@@ -19,7 +19,7 @@ leaderboard: .venv/.installed-plot
 	$(BIN)/sos-gym leaderboard $(ARGS)
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: .venv/.installed-test
 	$(BIN)/ruff format --check

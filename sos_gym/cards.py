@@ -11,6 +11,7 @@ from typing import Any
 from . import columns, env, metrics
 from .cpu import CpuSettings
 from .memory import MemorySettings
+from .policy import policies
 from .presets import PRESETS, Preset
 from .settings import EpisodeSettings
 
@@ -160,6 +161,54 @@ def _metrics() -> str:
             "`wait_p99_ns`.",
         )
     )
+
+
+# -- policies
+
+
+def policies_page() -> str:
+    """What each policy is on either resource; its measurements are added by benchmarks/policies.py."""
+    cards = policies().values()
+    names = [(marked(card.name), ", ".join(card.aliases), card.summary) for card in cards]
+    instances = [(f"`{card.name}`", card.on_cores, card.on_frames) for card in cards]
+    rules = [(f"`{card.name}`", card.reads, card.ties, card.source) for card in cards]
+    tuned = [
+        (
+            f"`{card.name}`",
+            f"`{name}`",
+            number(of.default),
+            of.unit,
+            f"{number(of.low)} to {number(of.high)}",
+            of.effect,
+        )
+        for card in cards
+        for name, of in card.parameters.items()
+    ]
+    return (
+        "\n\n".join(
+            (
+                "# Policies",
+                "Each is written once, over five verbs, and runs on cores and on frames. Written by "
+                "`python benchmarks/policies.py --out docs/policies.md` from the "
+                "cards; `sos-gym policies NAME` shows one. "
+                "† knows the future.",
+                table(("policy", "also known as", "rule"), names),
+                "## What it is on either resource",
+                table(("policy", "on cores", "on frames"), instances),
+                "## What it reads",
+                table(("policy", "reads", "ties", "source"), rules),
+                "## Parameters",
+                "Written behind the name, wherever a policy is named: `s3fifo(small=0.2)`.",
+                table(("policy", "parameter", "default", "unit", "range", "more of it"), tuned),
+            )
+        )
+        + "\n"
+    )
+
+
+def marked(name: str) -> str:
+    """`name`, with a dagger when it knows the future."""
+    return f"`{name}`" + (" †" if policies()[name].privileged else "")
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
