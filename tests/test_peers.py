@@ -22,10 +22,10 @@ PEERS = {
 
 
 def zipf(alpha: float) -> np.ndarray:
-    """200 000 independent references to 4 000 pages."""
+    """A million independent references to 20 000 pages."""
     rng = np.random.default_rng(int(10 * alpha))
-    mass = np.cumsum(1 / np.arange(1, 4_001) ** alpha)
-    return rng.permutation(4_001)[np.searchsorted(mass, rng.random(200_000) * mass[-1])]
+    mass = np.cumsum(1 / np.arange(1, 20_001) ** alpha)
+    return rng.permutation(20_001)[np.searchsorted(mass, rng.random(1_000_000) * mass[-1])]
 
 
 def loop() -> np.ndarray:
