@@ -9,13 +9,23 @@ import numba
 
 from ..ranges import SettingError
 from . import claims
+from .attained import ATTAINED
 from .base import Policy
+from .edf import EDF
+from .eevdf import EEVDF
 from .fair_share import FAIR_SHARE
+from .ladder import LADDER
+from .owner_share import OWNER_SHARE
 from .recency import RECENCY
 from .second_chance import SECOND_CHANCE
+from .shortest import SHORTEST
+from .stride import STRIDE
 from .turns import TURNS
 
-_BUILT_IN = (TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE)
+_BUILT_IN = (
+    *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
+    *(LADDER, EEVDF, STRIDE, EDF, SHORTEST, ATTAINED, OWNER_SHARE),
+)
 _POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
 
 
