@@ -382,6 +382,12 @@ def test_on_frames_stride_keeps_what_is_used_and_heavy():
         assert run(tape, "stride", frames=2).record["faults"][0] == faults
 
 
+def test_on_frames_eevdf_is_fifo_among_the_little_used():
+    """At the fault of 3, pages 1 and 2 lie below the mean; 1 asked first, though it was used last."""
+    references = [0, 0, 0, 1, 0, 0, 2, 1, 3, 0, 2]
+    assert [misses(references, name, 3) for name in ("eevdf", "lfu", "lru")] == [4, 5, 6]
+
+
 @pytest.mark.parametrize("policy", ["stride", "eevdf", "ladder", "shortest"])
 def test_what_is_cooled_goes_first(policy):
     """Page 0 is used most and cooled; then it, and not page 1, makes room for page 2."""
@@ -455,6 +461,12 @@ def test_periodic_threads_keep_their_deadlines():
     bursts = bursts[bursts["attained"] > 0]
     assert len(bursts) == 40
     assert (bursts["end"] - bursts["start"] <= np.array([50, 75])[bursts["thread"]]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(tapes_of(40), st.integers(1, 12))
+def test_without_deadlines_edf_takes_turns(tape, tick):
+    assert exits(tape, "edf", tick) == exits(tape, "turns", tick)
 
 
 # -- owners

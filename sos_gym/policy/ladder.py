@@ -71,7 +71,7 @@ LADDER = Policy(
         "levels": Parameter(4, "", 1, 16, "finer distinctions of what was used"),
         "slice_ns": Parameter(1_000_000, "ns", 1, 10**12, "a thread falls later; doubles with every level"),
         "uses": Parameter(1, "uses", 1, 10**6, "a page rises later; doubles with every level"),
-        "period_ns": Parameter(20_000_000, "ns", 1, 10**15, "the past is forgotten later"),
+        "period_ns": Parameter(10_000_000, "ns", 1, 10**15, "the past is forgotten later"),
         "forget": Parameter(
             1, "levels", 0, 16, "more is forgotten each period; `levels` boosts all to the top (OSTEP)"
         ),
