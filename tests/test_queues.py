@@ -183,7 +183,7 @@ def test_formulas_give_the_published_numbers():
 
 
 def foreground_response(mixture, load: float) -> float:
-    """Least attained service first, Kleinrock 1976, (4.23): size x sees every job cut off at x."""
+    """Least attained service first, Kleinrock 1976, ch. 4: size x sees every job cut off at x."""
     x = np.linspace(0, 90, 400_001)
     density = sum(share / mean * np.exp(-x / mean) for share, mean in mixture)
     tail = sum(share * np.exp(-x / mean) for share, mean in mixture)
