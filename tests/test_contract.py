@@ -275,6 +275,7 @@ def _history(tape, made, name, listing):
 
 def test_who_needs_no_list():
     scanned = {"seniority", "gap", "lottery", "clairvoyant", "fair_share"}
+    scanned |= {"ladder", "eevdf", "stride", "edf", "shortest", "owner_share"}
     scanned |= {"spare_next", "whole_sets", "together", "guard", "nearest"}
     assert scanned | set(QUICK) == set(NAMES) and not scanned & set(QUICK)
 

@@ -16,6 +16,12 @@ from hypothesis import strategies as st
 from test_theory import run
 
 from sos_gym import Tape
+from sos_gym.engine.simulation import Simulation
+from sos_gym.kernel import kernel
+from sos_gym.policy import policy_named
+from sos_gym.policy.base import Policy
+from sos_gym.resource import NONE
+from sos_gym.settings import build_settings
 
 MS = 1_000_000
 FREE = {"switch_ns": 0, "move_ns": 0}
@@ -168,8 +174,40 @@ def test_formulas_give_the_published_numbers():
     assert [erlang_c(cores, 0.9) for cores in (1, 2, 4)] == pytest.approx([10, 5.26316, 2.96938], abs=1e-5)
     assert srpt_response(M, 0.8) == pytest.approx(2.35277, abs=2e-4)
     assert srpt_response(H2, 0.8) == pytest.approx(2.1847, abs=2e-4)
+    assert foreground_response(M, 0.8) == pytest.approx(5, abs=1e-3)  # exponential: no rule blind to size differs
+    assert foreground_response(H2, 0.8) == pytest.approx(3.7310, abs=2e-4)
+    assert cobham([(0.5, 1, 2)], True) == cobham([(0.5, 1, 2)], False) == [2]
+    assert cobham([(0.25, 1, 2)] * 2, True) == pytest.approx([4 / 3, 8 / 3])
     second_moment = sum(share * 2 * mean**2 for share, mean in H2)
     assert 1 + 0.8 * second_moment / (2 * (1 - 0.8)) == pytest.approx(14)  # Pollaczek and Khinchin
+
+
+def foreground_response(mixture, load: float) -> float:
+    """Least attained service first, Kleinrock 1976, ch. 4: size x sees every job cut off at x."""
+    x = np.linspace(0, 90, 400_001)
+    density = sum(share / mean * np.exp(-x / mean) for share, mean in mixture)
+    tail = sum(share * np.exp(-x / mean) for share, mean in mixture)
+
+    def integral(values):
+        return np.concatenate(([0], np.cumsum((values[1:] + values[:-1]) / 2 * np.diff(x))))
+
+    rest = 1 - load * integral(tail)
+    return float(integral((load * integral(x * tail) / rest**2 + x / rest) * density)[-1])
+
+
+def cobham(classes, preempts: bool) -> list[float]:
+    """Mean response of each class, the first goes first; (arrivals, mean, second moment) of its service.
+
+    Cobham 1954 without preemption, White and Christie 1958 with preemption and resumption.
+    """
+    found, before, backlog = [], 0.0, sum(rate * second / 2 for rate, _, second in classes) * (not preempts)
+    for rate, mean, second in classes:
+        here = before + rate * mean
+        backlog += rate * second / 2 * preempts
+        waits = backlog / ((1 - before) * (1 - here))
+        found.append(waits + mean / (1 - before if preempts else 1))
+        before = here
+    return found
 
 
 def arrivals(seed: int, jobs: int, load: float, mixture) -> Tape:
@@ -249,3 +287,58 @@ def test_processor_sharing_is_blind_and_linear():
     means, errors = np.mean(slow, 0), STUDENT[19] * np.std(slow, 0, ddof=1) / 20**0.5
     assert (errors < 0.2 / 0.3).all()
     assert (abs(means - 1 / 0.3) < errors).all()
+
+
+def test_foreground_background_hyperexponential():
+    """M/H2/1, load .8, least attained service first; a quantum of 1/50 of the mean service."""
+    tapes = [arrivals(400 + seed, 20_000, 0.8, H2) for seed in range(20)]
+    theory = foreground_response(H2, 0.8)
+    check(interval(tapes, 1, attained=20_000), {"attained": theory}, {"attained": 0.12})
+
+
+# -- priorities
+
+
+@kernel
+def _stays(my, entity, now, number):
+    """Its weight, but who holds the core is not to be displaced."""
+    return (float(entity.weight) if entity.slot == NONE else math.inf), 0.0
+
+
+NONPREEMPTIVE = Policy("nonpreemptive", "", "", "", "", "", claim=_stays)
+CLASSES = ((0.3, ((1.0, 0.5),), 3_000), (0.3, H2, 2_000), (0.2, M, 1_000))  # arrivals a ms, service, weight
+
+
+def prioritised(seed: int, time: float) -> Tape:  # ms
+    """Poisson arrivals of each class."""
+    rng, columns = np.random.default_rng([500, seed]), []
+    for rate, mixture, weight in CLASSES:
+        jobs = rng.poisson(rate * time)
+        means = rng.choice([mean for _, mean in mixture], jobs, p=[share for share, _ in mixture])
+        columns.append([np.sort(rng.random(jobs)) * time, rng.exponential(means), np.full(jobs, weight)])
+    arrival, service, weight = np.concatenate(columns, axis=1)
+    return Tape.from_jobs(*(np.rint(ns * MS).astype(int) for ns in (arrival, service)), weight=weight.astype(int))
+
+
+@pytest.mark.parametrize("preempts", [True, False])
+def test_priorities(preempts):
+    """Three classes of unlike service on one core, load .65: responses of each by Cobham's formulas."""
+    time, found = 60_000, []
+    for seed in range(20):
+        tape = prioritised(seed, time)
+        host = policy_named("priority").host() if preempts else NONPREEMPTIVE.host()
+        made = build_settings({"nodes": 1, "cores": 1, "tick_ns": None, **FREE})
+        simulation = Simulation(tape, made, [host], driver=0)
+        simulation.advance()
+        threads = simulation.arrays["threads"]
+        response = (threads["exit_ns"] - threads["arrival_ns"]) / MS
+        warm = (threads["arrival_ns"] > time * MS / 10) & (threads["arrival_ns"] < time * MS * 0.95)
+        found.append([response[warm & (tape.threads["weight"] == weight)].mean() for *_, weight in CLASSES])
+    means, halves = np.mean(found, 0), STUDENT[19] * np.std(found, 0, ddof=1) / 20**0.5
+    moments = [
+        (rate, sum(share * mean for share, mean in mixture), sum(2 * share * mean**2 for share, mean in mixture))
+        for rate, mixture, _ in CLASSES
+    ]
+    theory = np.array(cobham(moments, preempts))
+    assert (halves < 0.15 * theory).all(), (halves, theory)
+    assert (abs(means - theory) < halves).all(), (means, halves, theory)

@@ -11,6 +11,7 @@ A compiled policy is a set of kernels over the five verbs, blind to which resour
 `my` is a POLICY record. Entities, owners, slots, contenders, waiting are the engine's, read only. Its own, zero at the
 start, one set per resource: ints, floats, and links, one per entity, that stand in its queues (`queue.py`). Its own on
 both resources together: shared, through which the two managers see each other, and parameters, in the card's order.
+A running thread is charged when a decision is raised: its service and attained are current in `pick` and `claim` only.
 A policy that is only a claim gives `claim(my, entity, now, number) -> (claim, tie breaker)`:
 ADMIT takes the strongest, EVICT the weakest. Ties: ADMIT the holder, then the earliest want; EVICT the wanter, then
 the least recently used. A vacancy is weaker than every entity; of several the nearest, then the lowest slot.

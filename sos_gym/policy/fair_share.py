@@ -5,16 +5,14 @@ from .base import Policy
 
 
 @kernel
-def _virtual_service(my, owner, now):
-    """Slot-ns held per weight, plus the debt it was given when it came back."""
-    account = my.owners[owner]
-    return my.floats[owner] + (account.service + account.holding * (now - account.since)) / account.weight
+def want(my, entity, home, why, now):
+    """An owner that had nothing to run is placed level with the least served; else a late one hoards."""
+    place(my, my.entities[entity].owner, now, 0.0)
 
 
 @kernel
-def want(my, entity, home, why, now):
-    """An owner that had nothing to run is placed level with the least served; else a late one hoards."""
-    owner = my.entities[entity].owner
+def place(my, owner, now, credit):
+    """An owner that comes back is put at most `credit` before the least served of the others."""
     if my.owners[owner].active > 1:
         return
     least, others = 0.0, False
@@ -24,7 +22,14 @@ def want(my, entity, home, why, now):
             least = service if not others else min(least, service)
             others = True
     if others:
-        my.floats[owner] += max(0.0, least - _virtual_service(my, owner, now))
+        my.floats[owner] += max(0.0, least - credit - _virtual_service(my, owner, now))
+
+
+@kernel
+def _virtual_service(my, owner, now):
+    """Slot-ns held per weight, plus the debt it was given when it came back."""
+    account = my.owners[owner]
+    return my.floats[owner] + (account.service + account.holding * (now - account.since)) / account.weight
 
 
 @kernel

@@ -11,27 +11,35 @@ from ..ranges import SettingError
 from . import claims, crossing
 from .ageing import AGEING
 from .arc import ARC
+from .attained import ATTAINED
 from .base import Policy
 from .cacheus import CACHEUS
 from .clockpro import CLOCKPRO
+from .edf import EDF
+from .eevdf import EEVDF
 from .fair_share import FAIR_SHARE
 from .guard import GUARD
 from .hyperbolic import HYPERBOLIC
+from .ladder import LADDER
 from .lecar import LECAR
 from .lhd import LHD
 from .lirs import LIRS
 from .lruk import LRUK
+from .owner_share import OWNER_SHARE
 from .placement import NEAREST
 from .recency import RECENCY
 from .second_chance import SECOND_CHANCE
+from .shortest import SHORTEST
+from .stride import STRIDE
 from .tinylfu import TINYLFU
 from .turns import TURNS
 
 _BUILT_IN = (
     *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
-    *(*crossing.POLICIES, GUARD, NEAREST),
     *(ARC, LRUK, LIRS, CLOCKPRO, TINYLFU),
     *(AGEING, HYPERBOLIC, LECAR, CACHEUS, LHD),
+    *(LADDER, EEVDF, STRIDE, EDF, SHORTEST, ATTAINED, OWNER_SHARE),
+    *(*crossing.POLICIES, GUARD, NEAREST),  # these see across
 )
 _POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
 
