@@ -17,6 +17,10 @@ PEERS = {
     "frequency": lc.LFU,  # counts start anew at each miss; ties by recency
     "clairvoyant": lc.Belady,
     "arc": lc.ARC,
+    "sieve": lc.Sieve,
+    "s3fifo(peer=1)": lc.S3FIFO,  # until the first eviction what the small queue has no room for enters main
+    "slru(segments=4, protected=0.75, peer=1)": lc.SLRU,  # until it is full newcomers take any segment with room
+    "twoq": lc.TwoQ,
     "lruk(history=0)": lc.LRUK,  # keeps no history; those with fewer than k references: the first to come goes
 }
 
@@ -70,7 +74,7 @@ def test_recordings_of_pages_are_among_the_traces():
 @pytest.mark.parametrize("share", [0.02, 0.2, 0.7])
 def test_misses_equal_libcachesims(trace, policy, share):
     tape, path = trace
-    frames = max(2, int(len(tape.pages) * share))
+    frames = max(20, int(len(tape.pages) * share) // 4 * 4)  # the peers want a small queue, and four equal segments
     reader = lc.TraceReader(
         trace=path,
         trace_type=lc.TraceType.ORACLE_GENERAL_TRACE,

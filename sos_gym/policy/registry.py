@@ -25,17 +25,23 @@ from .lecar import LECAR
 from .lhd import LHD
 from .lirs import LIRS
 from .lruk import LRUK
+from .mru import MRU
 from .owner_share import OWNER_SHARE
 from .placement import NEAREST
 from .recency import RECENCY
+from .s3fifo import S3FIFO
 from .second_chance import SECOND_CHANCE
 from .shortest import SHORTEST
+from .sieve import SIEVE
+from .slru import SLRU
 from .stride import STRIDE
 from .tinylfu import TINYLFU
 from .turns import TURNS
+from .twoq import TWOQ
 
 _BUILT_IN = (
     *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
+    *(MRU, SIEVE, S3FIFO, SLRU, TWOQ),
     *(ARC, LRUK, LIRS, CLOCKPRO, TINYLFU),
     *(AGEING, HYPERBOLIC, LECAR, CACHEUS, LHD),
     *(LADDER, EEVDF, STRIDE, EDF, SHORTEST, ATTAINED, OWNER_SHARE),

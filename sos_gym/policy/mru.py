@@ -1,0 +1,66 @@
+"""MRU: what was used last goes first."""
+
+from ..engine.legality import vacancy_for
+from ..kernel import kernel
+from ..resource import NONE, Why
+from .base import Policy, pick_by_claim
+from .queue import first_legal, push_front, remove, to_back
+from .standing import COOLED, is_weighed
+
+USED = 2
+MOVE, COLD = int(Why.MOVE), int(Why.COLD)
+
+
+@kernel
+def claim(my, entity, now, number):
+    return -abs(float(entity.use_seq)), 0.0  # far below zero once cooled: of greater size than any other
+
+
+@kernel
+def hold(my, entity, slot, why, now):
+    if why != MOVE:
+        push_front(my, USED, entity)
+
+
+@kernel
+def use(my, entity, amount, why, now):
+    if why == COLD:
+        to_back(my, COOLED, entity)
+    else:
+        remove(my, entity)
+        push_front(my, USED, entity)
+
+
+@kernel
+def release(my, entity, slot, why, now):
+    remove(my, entity)
+
+
+@kernel
+def pick(my, decision):
+    """A page fault: the vacancy if there is one, else what cooled first, else what was used last."""
+    if is_weighed(decision):
+        return pick_by_claim(my, decision)
+    slot = vacancy_for(my, decision)
+    if slot != NONE:
+        return -1 - slot
+    cooled = first_legal(my, decision, COOLED)
+    return cooled if cooled != NONE else first_legal(my, decision, USED)
+
+
+MRU = Policy(
+    name="mru",
+    aliases=("coldest_first",),
+    summary="what was used last goes first",
+    on_cores="coldest first: whoever ran longest ago runs; a waker always preempts the thread that was charged last",
+    on_frames="MRU, exact: best for a loop that does not fit, poor for nearly all else",
+    reads="use_seq",
+    source="Chou, DeWitt, VLDB 1985",
+    claim=claim,
+    hold=hold,
+    use=use,
+    release=release,
+    pick=pick,
+    queues=2,
+    needs_list=False,
+)

@@ -1,0 +1,105 @@
+"""SIEVE: a queue whose hand spares what was used, where it stands."""
+
+from ..engine.legality import legal_holder, vacancy_for
+from ..kernel import kernel
+from ..resource import NONE, Why
+from .base import Policy, pick_by_claim
+from .queue import behind, first_legal, front, push_back, remove, to_back
+from .standing import COOLED, is_weighed
+from .turns import turn
+
+RING = 2
+HAND = 0  # ints: 1 + whom the hand asks next; 0: the front
+MOVE, COLD = int(Why.MOVE), int(Why.COLD)
+
+
+@kernel
+def claim(my, entity, now, number):
+    """A use is a credit on frames and a debt on cores."""
+    link = my.links[entity.id]
+    level = -1 if link.queue == COOLED else link.mark * my.use_is_credit
+    return float(level), turn(entity, now)[0]
+
+
+@kernel
+def want(my, entity, home, why, now):
+    my.links[entity].mark = 0
+
+
+@kernel
+def hold(my, entity, slot, why, now):
+    if why != MOVE:
+        push_back(my, RING, entity)
+
+
+@kernel
+def use(my, entity, amount, why, now):
+    """A cooled page that is used joins the queue like a new one."""
+    if why == COLD:
+        _leave(my, entity)
+        push_back(my, COOLED, entity)
+        my.links[entity].mark = 0
+    elif my.links[entity].queue == COOLED:
+        to_back(my, RING, entity)
+    else:
+        my.links[entity].mark = 1
+
+
+@kernel
+def release(my, entity, slot, why, now):
+    _leave(my, entity)
+
+
+@kernel
+def _leave(my, e):
+    if my.ints[HAND] == 1 + e:
+        my.ints[HAND] = 1 + behind(my, e)
+    remove(my, e)
+
+
+@kernel
+def _victim(my, decision):
+    """The hand goes from the oldest to the newest and round again; it clears bits, but moves nobody."""
+    e = my.ints[HAND] - 1
+    while True:
+        if e == NONE:
+            e = front(my, RING)
+        if legal_holder(my, decision, e):
+            if not my.links[e].mark:
+                my.ints[HAND] = 1 + e
+                return e
+            my.links[e].mark = 0
+        e = behind(my, e)
+
+
+@kernel
+def pick(my, decision):
+    """A page fault: the vacancy if there is one, else what cooled first, else the hand's victim."""
+    if is_weighed(decision):
+        return pick_by_claim(my, decision)
+    slot = vacancy_for(my, decision)
+    if slot != NONE:
+        return -1 - slot
+    cooled = first_legal(my, decision, COOLED)
+    return cooled if cooled != NONE else _victim(my, decision)
+
+
+SIEVE = Policy(
+    name="sieve",
+    summary="a queue; its hand spares what was used, where it stands, and takes the next that was not",
+    on_cores="two-level feedback: who has not run in this burst goes first, then round robin; the hand is idle",
+    on_frames="SIEVE, exact; a page is loaded with its bit at 0",
+    reads="order of holds, one bit per entity",
+    ties="pages: none, the queue orders; levels of threads: round robin",
+    not_to_be_confused="second_chance (CLOCK), which puts the spared at the back, behind the newcomers",
+    source="Zhang, Yang, Yue, Vigfusson, Rashmi, NSDI 2024",
+    want=want,
+    hold=hold,
+    use=use,
+    release=release,
+    pick=pick,
+    claim=claim,
+    ints=(1, 0, 0),
+    queues=2,
+    needs_list=False,
+)

@@ -1,0 +1,56 @@
+"""Standing: queues numbered by strength; who waits keeps the queue it will join.
+
+For policies whose `want` sets the mark of a newcomer to the queue that its next `hold` enters. Who is preempted or
+yields goes on waiting without a `want`, and so returns to the queue that it left.
+"""
+
+from ..kernel import kernel
+from ..resource import Kind, Why
+from .queue import front, length, push_back, remove
+from .turns import turn
+
+EVICT = int(Kind.EVICT)
+LEFT, PAGED_OUT, BLOCKED, FAULTED = int(Why.EVICT), int(Why.PAGEOUT), int(Why.BLOCK), int(Why.FAULT)
+COOLED = 1  # the weakest queue: what MADV_COLD was said of goes before all others
+
+
+@kernel
+def level(my, e):
+    """The queue it stands in or, while it waits, will join."""
+    link = my.links[e]
+    return link.queue if link.queue else link.mark
+
+
+@kernel
+def claim(my, entity, now, number):
+    """Level, then turns within a level."""
+    return float(level(my, entity.id)), turn(entity, now)[0]
+
+
+@kernel
+def leave(my, e):
+    """Take `e` out of its queue, which it may join again; returns that queue."""
+    q = my.links[e].queue
+    remove(my, e)
+    my.links[e].mark = q
+    return q
+
+
+@kernel
+def may_return(why):
+    """Whether a release with this reason leaves somebody to be remembered; who waits on is not gone yet."""
+    return why == LEFT or why == PAGED_OUT or why == BLOCKED or why == FAULTED
+
+
+@kernel
+def remember(my, ghosts, e, most):
+    """Put `e`, which left, into the queue `ghosts`; of more than `most` the oldest is forgotten."""
+    push_back(my, ghosts, e)
+    if length(my, ghosts) > most:
+        remove(my, front(my, ghosts))
+
+
+@kernel
+def is_weighed(decision):
+    """Whether the choice goes by claims: an ADMIT, or an EVICT whose entity may wait. Both are always listed."""
+    return decision.kind != EVICT or decision.may_wait

@@ -1,0 +1,217 @@
+"""Sieve, S3-FIFO, SLRU, 2Q and MRU against plain lists; cooling, dropping, and what they are on cores."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_theory import MS, misses, run
+
+from sos_gym import Tape, evaluate
+from sos_gym.resource import Op
+
+# -- on frames: what the papers say, with lists; the first of a list leaves first
+
+
+def sieve(references, frames):
+    queue, visited, hand, missed = [], set(), 0, 0
+    for page in references:
+        if page in queue:
+            visited.add(page)
+            continue
+        missed += 1
+        if len(queue) == frames:
+            while queue[hand] in visited:
+                visited.remove(queue[hand])
+                hand = (hand + 1) % frames
+            queue.pop(hand)
+            hand %= frames - 1 or 1  # past the newest it begins anew, before the one that comes now
+        queue.append(page)
+    return missed
+
+
+def s3fifo(references, frames):
+    small, main, ghosts, uses, missed = [], [], [], {}, 0
+    most_small, most_ghosts = int(0.1 * frames), int(0.9 * frames)
+    for page in references:
+        if page in uses:
+            uses[page] = min(uses[page] + 1, 3)
+            continue
+        missed += 1
+        target = main if page in ghosts else small
+        ghosts = [ghost for ghost in ghosts if ghost != page]
+        from_small, victim = len(small) >= most_small, None
+        while len(uses) == frames:
+            queue = small if from_small else main
+            if not queue:
+                from_small = not from_small
+                continue
+            victim = queue.pop(0)
+            if from_small and uses[victim] >= 2:
+                uses[victim] = 0
+                main.append(victim)
+            elif not from_small and uses[victim] > 0:
+                uses[victim] -= 1
+                main.append(victim)
+            else:
+                del uses[victim]
+                ghosts = [*ghosts, victim][-most_ghosts:] if from_small and most_ghosts else ghosts
+        target.append(page)
+        uses[page] = 0
+    return missed
+
+
+def slru(references, frames):
+    probation, protected, missed = [], [], 0
+    for page in references:
+        if page in probation or page in protected:
+            (probation if page in probation else protected).remove(page)
+            protected.append(page)
+            if len(protected) > int(0.8 * frames):
+                probation.append(protected.pop(0))
+            continue
+        missed += 1
+        if len(probation) + len(protected) == frames:
+            (probation or protected).pop(0)
+        probation.append(page)
+    return missed
+
+
+def twoq(references, frames):
+    first, often, out, missed = [], [], [], 0
+    for page in references:
+        if page in often:
+            often.remove(page)
+            often.append(page)
+            continue
+        if page in first:
+            continue
+        missed += 1
+        target = often if page in out else first
+        out = [ghost for ghost in out if ghost != page]
+        if len(first) + len(often) == frames:
+            if first and (len(first) > int(0.25 * frames) or not often):
+                out = [*out, first.pop(0)]
+                out = out[len(out) - int(0.5 * frames) :] if len(out) > int(0.5 * frames) else out
+            else:
+                often.pop(0)
+        target.append(page)
+    return missed
+
+
+def mru(references, frames):
+    used, missed = [], 0
+    for page in references:
+        if page in used:
+            used.remove(page)
+        else:
+            missed += 1
+            if len(used) == frames:
+                used.pop()
+        used.append(page)
+    return missed
+
+
+ORACLES = {oracle.__name__: oracle for oracle in (sieve, s3fifo, slru, twoq, mru)}
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_misses_equal_the_papers(name):
+    @settings(max_examples=150, deadline=None)
+    @given(st.lists(st.integers(0, 11), min_size=1, max_size=80), st.integers(1, 9))
+    def check(references, frames):
+        assert misses(references, name, frames) == ORACLES[name](references, frames)
+
+    check()
+
+
+@pytest.mark.parametrize("name", ORACLES)
+@pytest.mark.parametrize("frames", [10, 37])
+def test_misses_equal_the_papers_on_long_traces(name, frames):
+    rng = np.random.default_rng(3)
+    mass = np.cumsum(1 / np.arange(1, 101))
+    zipf = np.searchsorted(mass, rng.random(6_000) * mass[-1])
+    references = np.where(np.arange(6_000) % 1_000 < 300, 200 + np.arange(6_000) % 60, zipf).tolist()  # with scans
+    assert misses(references, name, frames) == ORACLES[name](references, frames)
+
+
+def test_sieve_spares_what_was_visited():
+    """Of A to G the oldest two and the newest are visited, then H comes: C goes, the others stay."""
+    visited = [0, 1, 2, 3, 4, 5, 6, 0, 1, 6, 7]
+    assert misses([*visited, 0, 1, 3, 4, 5, 6, 7], "sieve", 7) == 8
+    assert misses([*visited, 2], "sieve", 7) == 9
+
+
+def test_a_scan_passes_by():
+    """A loop that fits, used again and again, survives a long scan where LRU loses it."""
+    references = [*range(8)] * 6 + [*range(100, 160)] + [*range(8)] * 2
+    assert misses(references, "lru", 12) == 8 + 60 + 8
+    for name in ("sieve", "s3fifo", "slru"):
+        assert misses(references, name, 12) == 8 + 60, name
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_what_is_cooled_goes_first(name):
+    """Nobody would choose page 2 of 0 1 2 0 otherwise."""
+    start = [(Op.READ, 0), (Op.READ, 1), (Op.READ, 2), (Op.READ, 0)]
+    rest = [(Op.READ, 3), (Op.READ, 0), (Op.READ, 1)]
+    faults = [
+        int(run(Tape.build([[*start, *advice, *rest]]), name, frames=3).record["faults"][0])
+        for advice in ([(Op.COLD, 2)], [])
+    ]
+    assert faults[0] == 4 < faults[1]
+
+
+@pytest.mark.parametrize(("name", "first", "main"), [("twoq", 2, 3), ("s3fifo", 2, 3)])
+def test_what_is_dropped_is_forgotten(name, first, main):
+    """Evicted and wanted again it enters the main queue; dropped in between it is a newcomer."""
+    shared = {p: {"private": 0} for p in range(5)}  # so that the end of the thread does not drop them
+    start = [(Op.READ, p) for p in (0, 1, 2, 3)]
+    evicted = run(Tape.build([[*start, (Op.READ, 4), (Op.READ, 0)]], pages=shared), name, frames=4)
+    assert evicted.arrays["links 0"]["queue"][1] == main
+    again = [(Op.DONTNEED, 0), (Op.READ, 4), (Op.READ, 0)]
+    dropped = run(Tape.build([[*start, *again]], pages=shared), name, frames=4)
+    assert dropped.arrays["links 0"]["queue"][1] == first
+
+
+# -- on cores
+
+FREE = {"cores": 1, "nodes": 1, "switch_ns": 0, "move_ns": 0}
+
+
+def response_ms(policy, programs, **keywords):
+    """When each thread exits after its arrival."""
+    simulation = run(Tape.build(programs, **keywords), policy, **FREE)
+    threads = simulation.arrays["threads"]
+    return ((threads["exit_ns"] - threads["arrival_ns"]) / MS).tolist()
+
+
+def test_sieve_lets_who_has_not_run_go_first():
+    """A job of half a tick arrives while a long one runs its third slice: it need not wait for the tick."""
+    programs = [[(Op.COMPUTE, 10 * MS)], [(Op.COMPUTE, MS // 2)]]
+    arrivals = [0, 5 * MS // 2]
+    assert response_ms("sieve", programs, arrival_ns=arrivals) == [10.5, 0.5]
+    assert response_ms("turns", programs, arrival_ns=arrivals) == [10.5, 1.0]
+
+
+def test_who_comes_back_while_remembered_enters_the_main_queue():
+    """The second burst of thread 1 preempts the long one; a newcomer of the same instant waits for a tick."""
+    programs = [[(Op.COMPUTE, 20 * MS)], [(Op.COMPUTE, MS // 4), (Op.SLEEP_UNTIL, 21 * MS // 4), (Op.COMPUTE, MS // 4)]]
+    programs.append([(Op.COMPUTE, MS // 4)])
+    arrivals = [0, 0, 21 * MS // 4]
+    remembered = response_ms("twoq(kout=16)", programs, arrival_ns=arrivals)
+    forgotten = response_ms("twoq(kout=0)", programs, arrival_ns=arrivals)
+    assert remembered[1] == 5.5 < forgotten[1]
+    assert remembered[2] > 0.25
+
+
+def test_one_core_has_no_room_for_protected_segments():
+    """SLRU is round robin there."""
+    runs = [evaluate("sos/CPU-v0", name, cores=1, nodes=1, switch_ns=0, move_ns=0)[0] for name in ("slru", "turns")]
+    assert {**runs[0], "policy": ""} == {**runs[1], "policy": ""}
+
+
+def test_mru_runs_whoever_ran_longest_ago():
+    """A third job that comes late is the coldest of all: it runs at once and to its end."""
+    programs, arrivals = [[(Op.COMPUTE, 4 * MS)]] * 2 + [[(Op.COMPUTE, MS)]], [0, 0, 3 * MS // 2]
+    assert response_ms("mru", programs, arrival_ns=arrivals)[2] == 1.0
+    assert response_ms("turns", programs, arrival_ns=arrivals)[2] > 1.0
