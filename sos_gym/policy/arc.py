@@ -5,7 +5,7 @@ from ..kernel import kernel
 from ..resource import NONE, Kind, Why
 from .base import Policy, pick_by_claim
 from .queue import first_legal, front, length, push_front, remove, to_back
-from .turns import turn
+from .turns import order
 
 ADMIT = int(Kind.ADMIT)
 MOVE, COLD, DONTNEED, EXIT = int(Why.MOVE), int(Why.COLD), int(Why.DONTNEED), int(Why.EXIT)
@@ -75,7 +75,7 @@ def claim(my, entity, now, number):
     """Who was used often, then who was used once, then the unknown; among equals it is turns."""
     link = my.links[entity.id]
     level = 2.0 if link.queue == OFTEN or link.queue == OFTEN_GHOST else 1.0 if link.queue else 0.0
-    return level - 2.0 * link.mark, turn(entity, now)[0]
+    return level - 2.0 * link.mark, order(my, entity, now)
 
 
 @kernel

@@ -11,7 +11,7 @@ from ..ranges import Parameter
 from ..resource import NONE, Kind, State, Why
 from .base import Policy, pick_by_claim
 from .queue import behind, front, length, push_back, remove, to_back
-from .turns import turn
+from .turns import order
 
 ADMIT, HOLDING = int(Kind.ADMIT), int(State.HOLDING)
 MOVE, COLD, DONTNEED, EXIT = int(Why.MOVE), int(Why.COLD), int(Why.DONTNEED), int(Why.EXIT)
@@ -192,7 +192,7 @@ def _turn_cold(my):
 def claim(my, entity, now, number):
     """Hot, then who is in its test, resident or not, then the others; among equals it is turns."""
     mark = my.links[entity.id].mark
-    return 2.0 if mark & HOT else 1.0 if mark & TEST else 0.0, turn(entity, now)[0]
+    return 2.0 if mark & HOT else 1.0 if mark & TEST else 0.0, order(my, entity, now)
 
 
 @kernel

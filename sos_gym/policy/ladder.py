@@ -4,7 +4,7 @@ from ..kernel import kernel
 from ..ranges import Parameter
 from ..resource import Why
 from .base import Policy
-from .turns import turn
+from .turns import order
 
 COLD = int(Why.COLD)
 LEVELS, SLICE, USES, PERIOD, FORGET = range(5)  # parameters
@@ -54,7 +54,7 @@ def _rung(my, e, now):
 def claim(my, entity, now, number):
     """A rung is a debt on cores and a credit on frames."""
     level = float(my.use_is_credit * _rung(my, entity.id, now))
-    return level, float(entity.use_seq) if my.use_is_credit > 0 else turn(entity, now)[0]
+    return level, order(my, entity, now)
 
 
 LADDER = Policy(

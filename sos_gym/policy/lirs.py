@@ -6,7 +6,7 @@ from ..ranges import Parameter
 from ..resource import NONE, Kind, Why
 from .base import Policy, pick_by_claim
 from .queue import behind, first_legal, front, length, push_back, push_front, remove, second, to_back, whose
-from .turns import turn
+from .turns import order
 
 ADMIT = int(Kind.ADMIT)
 MOVE, COLD, DONTNEED, EXIT = int(Why.MOVE), int(Why.COLD), int(Why.DONTNEED), int(Why.EXIT)
@@ -128,7 +128,7 @@ def _bound(my):
 @kernel
 def claim(my, entity, now, number):
     """LIR, then who is in the stack, then the others; among equals it is turns."""
-    return float(my.links[entity.id].mark + _in_stack(my, entity.id)), turn(entity, now)[0]
+    return float(my.links[entity.id].mark + _in_stack(my, entity.id)), order(my, entity, now)
 
 
 @kernel

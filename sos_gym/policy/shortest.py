@@ -5,7 +5,7 @@ from ..ranges import Parameter
 from ..resource import COLD_OFFSET, Why
 from .base import Policy
 from .claims import age
-from .turns import turn
+from .turns import order
 
 WAKE, FAULT, COLD, DONTNEED, EXIT = int(Why.WAKE), int(Why.FAULT), int(Why.COLD), int(Why.DONTNEED), int(Why.EXIT)
 ALPHA = 0
@@ -52,7 +52,7 @@ def claim(my, entity, now, number):
     cold = my.use_is_credit > 0 and entity.use_seq < 0
     so_far = float(age(my, entity, now))
     rest = float(COLD_OFFSET) if cold else max(my.floats[entity.id] - so_far, so_far / 2)
-    return -rest, float(entity.use_seq) if my.use_is_credit > 0 else turn(entity, now)[0]
+    return -rest, order(my, entity, now)
 
 
 SHORTEST = Policy(

@@ -6,7 +6,7 @@ from ..resource import NONE, Why
 from .base import Policy, pick_by_claim
 from .queue import behind, first_legal, front, push_back, remove, to_back
 from .standing import COOLED, is_weighed
-from .turns import turn
+from .turns import order
 
 RING = 2
 HAND = 0  # ints: 1 + whom the hand asks next; 0: the front
@@ -18,7 +18,7 @@ def claim(my, entity, now, number):
     """A use is a credit on frames and a debt on cores."""
     link = my.links[entity.id]
     level = -1 if link.queue == COOLED else link.mark * my.use_is_credit
-    return float(level), turn(entity, now)[0]
+    return float(level), order(my, entity, now)
 
 
 @kernel

@@ -7,7 +7,7 @@ from ..resource import NONE, Why
 from .base import Policy, pick_by_claim
 from .queue import first_legal, front, length, push_back, to_back
 from .standing import COOLED, is_weighed, leave, level
-from .turns import turn
+from .turns import order
 
 PROBATION, MOST_SEGMENTS = 2, 8  # the protected segments are the queues above probation
 SEGMENTS, PROTECTED, PEER = 0, 1, 2  # parameters
@@ -17,7 +17,7 @@ MOVE, COLD = int(Why.MOVE), int(Why.COLD)
 @kernel
 def claim(my, entity, now, number):
     """A use is a credit on frames and a debt on cores."""
-    return float(level(my, entity.id) * my.use_is_credit), turn(entity, now)[0]
+    return float(level(my, entity.id) * my.use_is_credit), order(my, entity, now)
 
 
 @kernel

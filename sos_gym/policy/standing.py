@@ -7,7 +7,7 @@ yields goes on waiting without a `want`, and so returns to the queue that it lef
 from ..kernel import kernel
 from ..resource import Kind, Why
 from .queue import front, length, push_back, remove
-from .turns import turn
+from .turns import order
 
 EVICT = int(Kind.EVICT)
 LEFT, PAGED_OUT, BLOCKED, FAULTED = int(Why.EVICT), int(Why.PAGEOUT), int(Why.BLOCK), int(Why.FAULT)
@@ -24,7 +24,7 @@ def level(my, e):
 @kernel
 def claim(my, entity, now, number):
     """Level, then turns within a level."""
-    return float(level(my, entity.id)), turn(entity, now)[0]
+    return float(level(my, entity.id)), order(my, entity, now)
 
 
 @kernel

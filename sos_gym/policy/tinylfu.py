@@ -11,7 +11,7 @@ from ..ranges import Parameter
 from ..resource import NONE, Kind, Why
 from .base import Policy, pick_by_claim
 from .queue import first_legal, front, length, push_front, remove, to_back
-from .turns import turn
+from .turns import order
 
 ADMIT = int(Kind.ADMIT)
 MOVE, COLD = int(Why.MOVE), int(Why.COLD)
@@ -154,7 +154,7 @@ def _halve(my):
 @kernel
 def claim(my, entity, now, number):
     """Who was used oftener; among equals it is turns."""
-    return float(_estimate(my, entity.id)), turn(entity, now)[0]
+    return float(_estimate(my, entity.id)), order(my, entity, now)
 
 
 @kernel

@@ -23,6 +23,12 @@ def turn(entity, now):
 
 
 @kernel
+def order(my, entity, now):
+    """Among equals, for policies whose claim is a level: turns on cores, recency on frames."""
+    return turn(entity, now)[0] if my.use_is_credit < 0 else float(entity.use_seq)
+
+
+@kernel
 def claim(my, entity, now, number):
     return turn(entity, now)
 
