@@ -81,6 +81,13 @@ def test_the_page_tells_every_column():
         assert f"| `{name}` | {meaning} |" in page
 
 
+def test_the_page_of_policies_is_what_the_cards_say():
+    page = (ROOT / "docs/policies.md").read_text(encoding="utf-8")
+    assert page.startswith(cards.policies_page()), "run python benchmarks/policies.py --out docs/policies.md"
+    measured = re.findall(r"^\| `(\w+)`", page.split("## How they do")[1], re.MULTILINE)
+    assert sorted(measured) == sorted(sos_gym.policies())
+
+
 def test_numbers_are_written_in_threes():
     assert cards.number(60_000) == "60 000"
     assert cards.number((32, 1000)) == "(32, 1 000)"
