@@ -107,6 +107,7 @@ POLICY = _aligned(
         *array_fields("entities", "owners", "slots", "nodes", "vacant_slots", "contenders", "waiting"),
         *array_fields("links", "ints", "floats", "shared", "parameters"),
         ("claim_at", "i8"),  # address of its claim, 0 for none
+        ("victim_at", "i8"),  # address of what names the victim of a page fault, 0 for none
         ("seed", "i8"),  # of its own random stream
         ("first_slot", "i4"),  # of its resource
         ("slots_count", "i4"),  # of its resource; 0: plenty

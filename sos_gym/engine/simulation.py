@@ -75,6 +75,7 @@ class Host:
     name: str
     verbs: tuple[int, ...]  # addresses in the order of layout.VERBS, 0 = none
     claim: int = 0
+    victim: int = 0
     ints: tuple[int, int, int] = (0, 0, 0)  # fixed, per entity, per slot
     floats: tuple[int, int, int] = (0, 0, 0)
     shared: tuple[int, int, int] = (0, 0, 0)
@@ -280,7 +281,7 @@ class Simulation:
                 i, instance = 2 * k + resource, instances[resource]
                 verbs[i * len(VERBS) : (i + 1) * len(VERBS)] = host.verbs
                 policy = policies[i]
-                policy["claim_at"] = host.claim
+                policy["claim_at"], policy["victim_at"] = host.claim, host.victim
                 policy["seed"] = stream(seed, f"policy {host.name}").integers(1 << 62)
                 policy["first_slot"], policy["slots_count"] = instance["first_slot"], instance["size"]
                 policy["first_entity"], policy["entities_count"] = instance["first_entity"], instance["population"]

@@ -65,8 +65,7 @@ AGEING = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=heap.pick,
+    victim=heap.victim,
     ints=(heap.INTS[0] + 1, heap.INTS[1] + 1, heap.INTS[2]),
     floats=heap.FLOATS,
-    needs_list=False,
 )

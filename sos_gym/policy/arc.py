@@ -1,13 +1,11 @@
 """ARC: recency and frequency share the slots; ghosts of each move the border."""
 
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
-from ..resource import NONE, Kind, Why
-from .base import Policy, pick_by_claim
+from ..resource import NONE, Why
+from .base import Policy
 from .queue import first_legal, front, length, push_front, remove, to_back
 from .turns import order
 
-ADMIT = int(Kind.ADMIT)
 MOVE, COLD, DONTNEED, EXIT = int(Why.MOVE), int(Why.COLD), int(Why.DONTNEED), int(Why.EXIT)
 # T1, T2, B1, B2 of the paper; the front is the least recent
 ONCE, OFTEN, ONCE_GHOST, OFTEN_GHOST = 1, 2, 3, 4
@@ -79,7 +77,7 @@ def claim(my, entity, now, number):
 
 
 @kernel
-def _victim(my, decision):
+def victim(my, decision):
     """REPLACE of the paper: the least recent of the list that has more than its share."""
     once, border = length(my, ONCE), my.floats[BORDER]
     back_from_often = my.links[decision.entity].queue == OFTEN_GHOST
@@ -87,15 +85,6 @@ def _victim(my, decision):
     from_once = once > border or (once == border and back_from_often) or cooled
     e = first_legal(my, decision, ONCE if from_once else OFTEN)
     return e if e != NONE else first_legal(my, decision, OFTEN if from_once else ONCE)
-
-
-@kernel
-def pick(my, decision):
-    """A fault: the vacancy if there is one, else the list's victim. Where the entity may wait: by claim."""
-    if decision.kind == ADMIT or decision.may_wait:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    return -1 - slot if slot != NONE else _victim(my, decision)
 
 
 ARC = Policy(
@@ -111,9 +100,8 @@ ARC = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=pick,
+    victim=victim,
     claim=claim,
     floats=(1, 0, 0),
     queues=QUEUES,
-    needs_list=False,
 )

@@ -3,7 +3,7 @@
 from ..kernel import kernel
 from .base import Policy
 from .log import INTS
-from .turns import hold, pick, turn
+from .turns import hold, turn, victim
 
 
 @kernel
@@ -26,7 +26,6 @@ ATTAINED = Policy(
     source="Kleinrock, Queueing Systems II, 1976, ch. 4; Nuyens, Wierman, Performance Evaluation 65, 2008",
     claim=claim,
     hold=hold,
-    pick=pick,
+    victim=victim,
     ints=INTS,
-    needs_list=False,
 )

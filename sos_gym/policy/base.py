@@ -12,16 +12,17 @@ A compiled policy is a set of kernels over the five verbs, blind to which resour
 start, one set per resource: ints, floats, and links, one per entity, that stand in its queues (`queue.py`). Its own on
 both resources together: shared, through which the two managers see each other, and parameters, in the card's order.
 A running thread is charged when a decision is raised: its service and attained are current in `pick` and `claim` only.
-A policy that is only a claim gives `claim(my, entity, now, number) -> (claim, tie breaker)`:
-ADMIT takes the strongest, EVICT the weakest. Ties: ADMIT the holder, then the earliest want; EVICT the wanter, then
-the least recently used. A vacancy is weaker than every entity; of several the nearest, then the lowest slot.
+A policy that is only a claim gives `claim(my, entity, now, number) -> (claim, tie breaker)`: ADMIT takes the strongest,
+EVICT the weakest. Ties: ADMIT the holder, then the earliest want; EVICT the wanter, then the least recently used. A
+vacancy is weaker than every entity; of several the nearest, then the lowest slot. One that keeps books of who leaves
+next adds `victim(my, decision)`: the legal holder that goes at a page fault without a vacancy, found without a list.
 """
 
 import dataclasses
 import difflib
 from collections.abc import Callable, Mapping
 
-from ..engine.layout import CLAIM_SIGNATURE, PICK_SIGNATURE, VERB_SIGNATURE, claim_at
+from ..engine.layout import CLAIM_SIGNATURE, PICK_SIGNATURE, VERB_SIGNATURE, claim_at, pick_at
 from ..engine.simulation import Host
 from ..kernel import address_of, kernel
 from ..ranges import Parameter, SettingError
@@ -54,6 +55,7 @@ class Policy:
     release: Callable | None = None
     pick: Callable | None = None
     claim: Callable | None = None
+    victim: Callable | None = None
     ints: tuple[int, int, int] = (0, 0, 0)
     floats: tuple[int, int, int] = (0, 0, 0)
     shared: tuple[int, int, int] = (0, 0, 0)
@@ -63,6 +65,10 @@ class Policy:
     values: Mapping[str, int | float] = dataclasses.field(default_factory=dict)
     needs_list: bool = True
     needs_future: bool = False
+
+    def __post_init__(self) -> None:
+        if self.victim is not None:
+            object.__setattr__(self, "needs_list", False)
 
     @property
     def spec(self) -> str:
@@ -96,12 +102,14 @@ class Policy:
 
     def host(self) -> Host:
         """The policy as the engine takes it; compiles its kernels when the disk cache has none."""
-        kernels = [self.want, self.hold, self.use, self.release, self.pick or pick_by_claim]
+        pick = self.pick or (pick_by_claim if self.victim is None else pick_by_victim)
+        kernels = [self.want, self.hold, self.use, self.release, pick]
         signatures = [VERB_SIGNATURE] * 4 + [PICK_SIGNATURE]
         return Host(
             name=self.name,
             verbs=tuple(map(address_of, kernels, signatures)),
             claim=address_of(self.claim, CLAIM_SIGNATURE),
+            victim=address_of(self.victim, PICK_SIGNATURE),
             ints=self.ints,
             floats=self.floats,
             shared=self.shared,
@@ -146,3 +154,13 @@ def pick_by_claim(my, decision):
         ):
             best, best_claim, best_second = e, first, second
     return best
+
+
+@kernel
+def pick_by_victim(my, decision):
+    """A page fault: the vacancy if there is one, else the victim. Where the entity may wait, or is admitted: a scan."""
+    if decision.kind != EVICT or decision.may_wait:
+        return pick_by_claim(my, decision)
+    if decision.vacancy != NONE:
+        return -1 - decision.vacancy
+    return pick_at(my.victim_at)(my, decision)

@@ -8,16 +8,14 @@ CR-LFU: of the least frequent the most recently used goes, so that in a loop the
 import math
 
 from ..engine.chance import uniform
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..ranges import Parameter
-from ..resource import NONE, Kind, Why
+from ..resource import NONE, Why
 from . import experts, heap
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .experts import BY_RECENCY
 from .queue import first_legal, front, length, push_back, push_front, remove, to_back
 
-ADMIT = int(Kind.ADMIT)
 COLD, MOVE = int(Why.COLD), int(Why.MOVE)
 FRESH, REUSED = 3, 4
 NEW, DEMOTED, RETURNS = 1, 2, 4  # bits of a mark; RETURNS: from a history, until it is held
@@ -184,17 +182,12 @@ def claim(my, entity, now, number):
 
 
 @kernel
-def pick(my, decision):
-    """A fault: the vacancy, else the victim of the expert who is asked. Else a scan."""
-    if decision.kind == ADMIT or decision.may_wait:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def victim(my, decision):
+    """Of the expert who is asked."""
     recent = first_legal(my, decision, FRESH)
     if recent == NONE:
         recent = first_legal(my, decision, REUSED)
-    return experts.choose(my, decision, recent, heap.weakest(my, decision))
+    return experts.choose(my, decision, recent, heap.victim(my, decision))
 
 
 CACHEUS = Policy(
@@ -219,9 +212,8 @@ CACHEUS = Policy(
     use=use,
     release=release,
     claim=claim,
-    pick=pick,
+    victim=victim,
     ints=experts.INTS,
     floats=(heap.FLOATS[0] + 9, heap.FLOATS[1], heap.FLOATS[2]),
     queues=4,
-    needs_list=False,
 )

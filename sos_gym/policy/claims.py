@@ -47,8 +47,8 @@ def lottery_claim(my, entity, now, number):
 
 def _by_heap(**card: Any) -> Policy:
     """A claim that a heap serves: time alone never changes the order of two holders."""
-    verbs: dict[str, Any] = {"hold": heap.hold, "use": heap.use, "release": heap.release, "pick": heap.pick}
-    return Policy(**card, **verbs, ints=heap.INTS, floats=heap.FLOATS, needs_list=False)
+    verbs: dict[str, Any] = {"hold": heap.hold, "use": heap.use, "release": heap.release, "victim": heap.victim}
+    return Policy(**card, **verbs, ints=heap.INTS, floats=heap.FLOATS)
 
 
 SENIORITY = Policy(

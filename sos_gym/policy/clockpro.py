@@ -5,11 +5,11 @@ back, which is the paper's list head. All hands turn in verbs: the cold one in `
 `pick` only reads where it stopped.
 """
 
-from ..engine.legality import legal_holder, vacancy_for
+from ..engine.legality import legal_holder
 from ..kernel import kernel
 from ..ranges import Parameter
 from ..resource import NONE, Kind, State, Why
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .queue import behind, front, length, push_back, remove, to_back
 from .turns import order
 
@@ -196,7 +196,7 @@ def claim(my, entity, now, number):
 
 
 @kernel
-def _victim(my, decision):
+def victim(my, decision):
     """From the cold hand on: the first cold page that was not used; failing that cold, then hot ones."""
     best, best_grade = NONE, HOT | USED
     e = my.ints[COLD_HAND]
@@ -208,15 +208,6 @@ def _victim(my, decision):
                 return e
         e = _next(my, e)
     return best
-
-
-@kernel
-def pick(my, decision):
-    """A fault: the vacancy if there is one, else where the cold hand stopped. Where the entity may wait: by claim."""
-    if decision.kind == ADMIT or decision.may_wait:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    return -1 - slot if slot != NONE else _victim(my, decision)
 
 
 CLOCKPRO = Policy(
@@ -232,10 +223,9 @@ CLOCKPRO = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=pick,
+    victim=victim,
     claim=claim,
     ints=(6, 0, 0),
     queues=1,
     parameters=PARAMETERS,
-    needs_list=False,
 )

@@ -140,11 +140,10 @@ RESIDENT_FIRST = Policy(
     use=_use_logged,
     release=_release,
     claim=resident_first_claim,
-    pick=recency.pick,
+    victim=recency.victim,
     ints=recency.INTS,
     shared=working_set.SHARED,
     parameters={"coupling": WAITED, "window": working_set.REFERENCES},
-    needs_list=False,
 )
 WHOLE_SETS = Policy(
     name="whole_sets",

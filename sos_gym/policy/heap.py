@@ -6,10 +6,9 @@ The heap asks for a claim with decision number NONE: a policy whose decisions di
 """
 
 from ..engine.layout import claim_at
-from ..engine.legality import legal_holder, vacancy_for
+from ..engine.legality import legal_holder
 from ..kernel import kernel
 from ..resource import NONE, Why
-from .base import pick_by_claim
 
 MOVE, COLD = int(Why.MOVE), int(Why.COLD)
 INTS, FLOATS = (1, 1, 1), (0, 3, 0)  # size, heap, place of each entity; its claim, tie breaker and use_seq
@@ -111,7 +110,7 @@ def _stash(my):
 
 
 @kernel
-def weakest(my, decision):
+def victim(my, decision):
     """The weakest legal holder."""
     full, found = my.ints[0], NONE
     while found == NONE:
@@ -126,12 +125,3 @@ def weakest(my, decision):
         my.ints[0] += 1
         _rise(my, my.ints[0], my.ints[my.ints[0]])
     return found
-
-
-@kernel
-def pick(my, decision):
-    """The vacancy if there is one, else the weakest legal holder; a listed choice is scanned."""
-    if decision.listed:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    return -1 - slot if slot != NONE else weakest(my, decision)

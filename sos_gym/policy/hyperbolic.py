@@ -27,6 +27,5 @@ HYPERBOLIC = Policy(
     source="Blankstein, Sen, Freedman, USENIX ATC 2017 (cost and size 1)",
     parameters={"sample": sample.SAMPLE},
     claim=claim,
-    pick=sample.pick,
-    needs_list=False,
+    victim=sample.victim,
 )

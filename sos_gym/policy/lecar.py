@@ -1,14 +1,12 @@
 """LeCaR: LRU or LFU by chance, trusted the less the sooner their victims return."""
 
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..ranges import Parameter
-from ..resource import NONE, Kind, Why
+from ..resource import NONE, Why
 from . import experts, heap
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .queue import first_legal, push_back, push_front, remove, to_back
 
-ADMIT = int(Kind.ADMIT)
 COLD, MOVE = int(Why.COLD), int(Why.MOVE)
 RESIDENT = 3  # in order of last use
 RATE, DISCOUNT, HISTORY, KEEP, FLOOR = range(5)  # parameters
@@ -75,14 +73,9 @@ def claim(my, entity, now, number):
 
 
 @kernel
-def pick(my, decision):
-    """A fault: the vacancy, else the victim of the expert who is asked. Else a scan."""
-    if decision.kind == ADMIT or decision.may_wait:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
-    return experts.choose(my, decision, first_legal(my, decision, RESIDENT), heap.weakest(my, decision))
+def victim(my, decision):
+    """Of the expert who is asked."""
+    return experts.choose(my, decision, first_legal(my, decision, RESIDENT), heap.victim(my, decision))
 
 
 LECAR = Policy(
@@ -109,9 +102,8 @@ LECAR = Policy(
     use=use,
     release=release,
     claim=claim,
-    pick=pick,
+    victim=victim,
     ints=experts.INTS,
     floats=(heap.FLOATS[0] + 1, heap.FLOATS[1], heap.FLOATS[2]),
     queues=3,
-    needs_list=False,
 )

@@ -166,8 +166,7 @@ LHD = Policy(
     use=use,
     release=release,
     claim=claim,
-    pick=sample.pick,
+    victim=sample.victim,
     ints=(3, 4, 0),
     floats=(3 * CLASSES * AGES, 0, 0),
-    needs_list=False,
 )

@@ -1,14 +1,13 @@
 """LIRS: who comes back soonest stays, judged by recency between references."""
 
-from ..engine.legality import legal_holder, vacancy_for
+from ..engine.legality import legal_holder
 from ..kernel import kernel
 from ..ranges import Parameter
-from ..resource import NONE, Kind, Why
-from .base import Policy, pick_by_claim
+from ..resource import NONE, Why
+from .base import Policy
 from .queue import behind, first_legal, front, length, push_back, push_front, remove, second, to_back, whose
 from .turns import order
 
-ADMIT = int(Kind.ADMIT)
 MOVE, COLD, DONTNEED, EXIT = int(Why.MOVE), int(Why.COLD), int(Why.DONTNEED), int(Why.EXIT)
 # STACK holds second links by recency, the front is the oldest; the others are S, Q and non-resident of the paper
 STACK, RESIDENT, GHOSTS = 1, 2, 3
@@ -140,13 +139,8 @@ def _oldest_legal_lir(my, decision):
 
 
 @kernel
-def pick(my, decision):
-    """A fault: the vacancy, else the first resident HIR, else the oldest LIR. Where the entity may wait: by claim."""
-    if decision.kind == ADMIT or decision.may_wait:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def victim(my, decision):
+    """The first resident HIR, else the oldest LIR."""
     e = first_legal(my, decision, RESIDENT)
     return e if e != NONE else _oldest_legal_lir(my, decision)
 
@@ -163,11 +157,10 @@ LIRS = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=pick,
+    victim=victim,
     claim=claim,
     ints=(1, 0, 0),
     queues=QUEUES,
     links=2,
     parameters=PARAMETERS,
-    needs_list=False,
 )

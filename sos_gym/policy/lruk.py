@@ -97,11 +97,10 @@ LRUK = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=heap.pick,
+    victim=heap.victim,
     claim=claim,
     ints=INTS,
     floats=heap.FLOATS,
     queues=1,
     parameters=PARAMETERS,
-    needs_list=False,
 )

@@ -1,11 +1,10 @@
 """MRU: what was used last goes first."""
 
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..resource import NONE, Why
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .queue import first_legal, push_front, remove, to_back
-from .standing import COOLED, is_weighed
+from .standing import COOLED
 
 USED = 2
 MOVE, COLD = int(Why.MOVE), int(Why.COLD)
@@ -37,13 +36,8 @@ def release(my, entity, slot, why, now):
 
 
 @kernel
-def pick(my, decision):
-    """A page fault: the vacancy if there is one, else what cooled first, else what was used last."""
-    if is_weighed(decision):
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def victim(my, decision):
+    """What cooled first, else what was used last."""
     cooled = first_legal(my, decision, COOLED)
     return cooled if cooled != NONE else first_legal(my, decision, USED)
 
@@ -60,7 +54,6 @@ MRU = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=pick,
+    victim=victim,
     queues=2,
-    needs_list=False,
 )

@@ -1,9 +1,8 @@
 """Recency (LRU): what was used last stays."""
 
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..resource import NONE, Why
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .log import COOL_HEAD, HEAD, INTS, append, first_legal, has_entries
 
 COLD, MOVE = int(Why.COLD), int(Why.MOVE)
@@ -27,13 +26,8 @@ def use(my, entity, amount, why, now):
 
 
 @kernel
-def pick(my, decision):
-    """The vacancy if there is one, else the coldest, else the least recently used; a listed choice is scanned."""
-    if decision.listed:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def victim(my, decision):
+    """The coldest, else the least recently used."""
     if has_entries(my, COOL_HEAD):
         cold = first_legal(my, decision, COOL_HEAD, BY_USE)
         if cold != NONE:
@@ -52,7 +46,6 @@ RECENCY = Policy(
     claim=claim,
     hold=hold,
     use=use,
-    pick=pick,
+    victim=victim,
     ints=INTS,
-    needs_list=False,
 )

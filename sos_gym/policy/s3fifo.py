@@ -1,12 +1,11 @@
 """S3-FIFO: three FIFO queues; a small one sifts the newcomers."""
 
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..ranges import Parameter
 from ..resource import NONE, Why
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .queue import first_legal, length, push_back, remove, to_back
-from .standing import COOLED, claim, is_weighed, leave, may_return, remember
+from .standing import COOLED, claim, leave, may_return, remember
 
 SMALL, MAIN, GHOST = 2, 3, 4
 SMALL_SHARE, GHOST_SHARE, MOVE_AT, PEER = 0, 1, 2, 3  # parameters
@@ -98,13 +97,8 @@ def _victim(my, decision):
 
 
 @kernel
-def pick(my, decision):
-    """A page fault: the vacancy if there is one, else what cooled first, else small's or main's."""
-    if is_weighed(decision):
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def victim(my, decision):
+    """What cooled first, else small's or main's."""
     cooled = first_legal(my, decision, COOLED)
     return cooled if cooled != NONE else _victim(my, decision)
 
@@ -129,9 +123,8 @@ S3FIFO = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=pick,
+    victim=victim,
     claim=claim,
     ints=(1, 0, 0),
     queues=4,
-    needs_list=False,
 )

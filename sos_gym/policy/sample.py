@@ -6,13 +6,11 @@ For claims that move with time, where a heap does not serve. The policy's first 
 
 from ..engine.chance import uniform
 from ..engine.layout import claim_at
-from ..engine.legality import legal_holder, vacancy_for
+from ..engine.legality import legal_holder
 from ..kernel import kernel
 from ..ranges import Parameter
-from ..resource import NONE, Kind
-from .base import pick_by_claim
+from ..resource import NONE
 
-EVICT = int(Kind.EVICT)
 SAMPLE = Parameter(64, "slots", 0, 1 << 20, "nearer to the weakest of all, at more cost; 0: all of them")
 
 
@@ -39,13 +37,8 @@ def _weakest(my, decision, draws):
 
 
 @kernel
-def pick(my, decision):
-    """A fault: the vacancy, else the weakest of the sample, or of all where chance met nobody legal. Else a scan."""
-    if decision.kind != EVICT or decision.may_wait:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def victim(my, decision):
+    """The weakest of the sample, or of all where chance met nobody legal."""
     draws = int(my.parameters[0])
     found = _weakest(my, decision, draws if draws < my.slots_count else 0)
     return found if found != NONE else _weakest(my, decision, 0)

@@ -1,11 +1,11 @@
 """SIEVE: a queue whose hand spares what was used, where it stands."""
 
-from ..engine.legality import legal_holder, vacancy_for
+from ..engine.legality import legal_holder
 from ..kernel import kernel
 from ..resource import NONE, Why
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .queue import behind, first_legal, front, push_back, remove, to_back
-from .standing import COOLED, is_weighed
+from .standing import COOLED
 from .turns import order
 
 RING = 2
@@ -73,13 +73,8 @@ def _victim(my, decision):
 
 
 @kernel
-def pick(my, decision):
-    """A page fault: the vacancy if there is one, else what cooled first, else the hand's victim."""
-    if is_weighed(decision):
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def victim(my, decision):
+    """What cooled first, else where the hand stops."""
     cooled = first_legal(my, decision, COOLED)
     return cooled if cooled != NONE else _victim(my, decision)
 
@@ -97,9 +92,8 @@ SIEVE = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=pick,
+    victim=victim,
     claim=claim,
     ints=(1, 0, 0),
     queues=2,
-    needs_list=False,
 )

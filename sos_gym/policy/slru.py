@@ -1,12 +1,11 @@
 """Segmented LRU: a use lifts into the next segment, overflow sinks back."""
 
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..ranges import Parameter
 from ..resource import NONE, Why
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .queue import first_legal, front, length, push_back, to_back
-from .standing import COOLED, is_weighed, leave, level
+from .standing import COOLED, leave, level
 from .turns import order
 
 PROBATION, MOST_SEGMENTS = 2, 8  # the protected segments are the queues above probation
@@ -82,13 +81,8 @@ def _lowest_with_room(my):
 
 
 @kernel
-def pick(my, decision):
-    """A page fault: the vacancy if there is one, else the least recently used of the lowest segment."""
-    if is_weighed(decision):
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def victim(my, decision):
+    """The least recently used of the lowest segment."""
     q = COOLED
     victim = first_legal(my, decision, q)
     while victim == NONE:
@@ -123,8 +117,7 @@ SLRU = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=pick,
+    victim=victim,
     claim=claim,
     queues=PROBATION - 1 + MOST_SEGMENTS,
-    needs_list=False,
 )

@@ -48,9 +48,3 @@ def remember(my, ghosts, e, most):
     push_back(my, ghosts, e)
     if length(my, ghosts) > most:
         remove(my, front(my, ghosts))
-
-
-@kernel
-def is_weighed(decision):
-    """Whether the choice goes by claims: an ADMIT, or an EVICT whose entity may wait. Both are always listed."""
-    return decision.kind != EVICT or decision.may_wait

@@ -5,15 +5,13 @@ a doorkeeper, one bit array, holds back the first reference of each entity.
 """
 
 from ..engine.chance import mixed
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..ranges import Parameter
-from ..resource import NONE, Kind, Why
-from .base import Policy, pick_by_claim
+from ..resource import NONE, Why
+from .base import Policy
 from .queue import first_legal, front, length, push_front, remove, to_back
 from .turns import order
 
-ADMIT = int(Kind.ADMIT)
 MOVE, COLD = int(Why.MOVE), int(Why.COLD)
 # LRU queues; the front is the least recent
 WINDOW, PROBATION, PROTECTED = 1, 2, 3
@@ -158,7 +156,7 @@ def claim(my, entity, now, number):
 
 
 @kernel
-def _victim(my, decision):
+def victim(my, decision):
     """The window's least recent against that of the rest: the less often used goes, the window's if equal."""
     candidate = first_legal(my, decision, WINDOW)
     other = first_legal(my, decision, PROBATION)
@@ -167,15 +165,6 @@ def _victim(my, decision):
     if candidate == NONE or (other != NONE and _estimate(my, candidate) > _estimate(my, other)):
         return other
     return candidate
-
-
-@kernel
-def pick(my, decision):
-    """A fault: the vacancy if there is one, else who loses the contest. Where the entity may wait: by claim."""
-    if decision.kind == ADMIT or decision.may_wait:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    return -1 - slot if slot != NONE else _victim(my, decision)
 
 
 TINYLFU = Policy(
@@ -190,10 +179,9 @@ TINYLFU = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=pick,
+    victim=victim,
     claim=claim,
     ints=(1, 0, 1 + DOOR_WORDS),
     queues=QUEUES,
     parameters=PARAMETERS,
-    needs_list=False,
 )

@@ -2,10 +2,9 @@
 
 import math
 
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..resource import NONE, Why
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .log import HEAD, INTS, append, first_legal
 
 MOVE = int(Why.MOVE)
@@ -40,12 +39,9 @@ def hold(my, entity, slot, why, now):
 
 
 @kernel
-def pick(my, decision):
-    """The vacancy if there is one, else who holds longest; a listed choice is scanned."""
-    if decision.listed:
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    return -1 - slot if slot != NONE else first_legal(my, decision, HEAD, BY_HOLD)
+def victim(my, decision):
+    """Who holds longest."""
+    return first_legal(my, decision, HEAD, BY_HOLD)
 
 
 TURNS = Policy(
@@ -59,7 +55,6 @@ TURNS = Policy(
     source="Belady, IBM Systems Journal 5(2), 1966 (FIFO); Kleinrock, 1964 (round robin)",
     claim=claim,
     hold=hold,
-    pick=pick,
+    victim=victim,
     ints=INTS,
-    needs_list=False,
 )

@@ -1,12 +1,11 @@
 """2Q: newcomers pass a FIFO; who comes back soon enters the LRU."""
 
-from ..engine.legality import vacancy_for
 from ..kernel import kernel
 from ..ranges import Parameter
 from ..resource import NONE, Why
-from .base import Policy, pick_by_claim
+from .base import Policy
 from .queue import first_legal, length, push_back, remove, to_back
-from .standing import COOLED, claim, is_weighed, leave, may_return, remember
+from .standing import COOLED, claim, leave, may_return, remember
 
 IN, MAIN, OUT = 2, 3, 4  # A1in, Am, A1out
 K_IN, K_OUT = 0, 1  # parameters
@@ -53,13 +52,8 @@ def _victim(my, decision):
 
 
 @kernel
-def pick(my, decision):
-    """A page fault: the vacancy if there is one, else what cooled first, else A1in if it is too long, else Am."""
-    if is_weighed(decision):
-        return pick_by_claim(my, decision)
-    slot = vacancy_for(my, decision)
-    if slot != NONE:
-        return -1 - slot
+def victim(my, decision):
+    """What cooled first, else A1in if it is too long, else Am."""
     cooled = first_legal(my, decision, COOLED)
     return cooled if cooled != NONE else _victim(my, decision)
 
@@ -82,8 +76,7 @@ TWOQ = Policy(
     hold=hold,
     use=use,
     release=release,
-    pick=pick,
+    victim=victim,
     claim=claim,
     queues=4,
-    needs_list=False,
 )
