@@ -9,9 +9,10 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from .candidates import PADDING
 from .engine.simulation import Simulation
 from .metrics import metrics
-from .observation import COLUMNS, CONTEXT, OUTCOME, PADDING, observe
+from .observation import COLUMNS, CONTEXT, OUTCOME, observe
 from .policy import policy_named
 from .presets import preset_named
 from .ranges import SettingError

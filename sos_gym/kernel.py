@@ -28,7 +28,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, make_attribute_wrapper, models, overload_attribute, register_model
 
 PACKAGE = Path(__file__).parent
-ENGINE_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py", "observation.py")
+ENGINE_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py", "candidates.py", "observation.py")
 POLICY_SOURCES = (*ENGINE_SOURCES, "policy/*.py")  # the engine calls policies by address and does not depend on them
 CACHE_LINE = 64  # bytes
 CHECKED = bool(os.environ.get("SOS_GYM_BOUNDSCHECK"))  # an index out of a table stops the process

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sos_gym import Tape, evaluate, workload
+from sos_gym.candidates import SAMPLE
 from sos_gym.env import SosEnv
-from sos_gym.observation import COLUMNS, CONTEXT, SAMPLE
+from sos_gym.observation import COLUMNS, CONTEXT
 from sos_gym.presets import PRESETS
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status
 
