@@ -1,6 +1,6 @@
 """Replay of a page trace: sos_gym's engine against libcachesim's native simulators, in one run on the same work.
 
-    python benchmarks/replay.py [--references 5e6] [--pages 1e6] [--alpha 1.0] [--out docs/replay.md]
+    python benchmarks/replay.py [--references 5e6] [--pages 1e4,1e5,1e6] [--alpha 1.0] [--out docs/replay.md]
 
 Both are given the trace in memory or in a file of the page cache, both are warm (kernels compiled, file read once), and
 they alternate; the table shows the median of each and of the ratios pair by pair. libcachesim (GPLv3) is not a
@@ -41,14 +41,23 @@ def write_oracle(path: Path, references: np.ndarray) -> None:
     rows.tofile(path)
 
 
+PEERS = {
+    "lru": "LRU",
+    "turns": "FIFO",
+    "second_chance": "Clock",
+    "sieve": "Sieve",
+    "s3fifo(peer=1)": "S3FIFO",
+    "arc": "ARC",
+}
+
+
 def peer(path: Path, name: str, frames: int, hashpower: int) -> tuple[float, int]:
     """Seconds and misses of libcachesim."""
     import libcachesim
 
-    kind = {"lru": libcachesim.LRU, "turns": libcachesim.FIFO, "second_chance": libcachesim.Clock}[name]
     options = libcachesim.ReaderInitParam(ignore_obj_size=True)
     reader = libcachesim.TraceReader(str(path), libcachesim.TraceType.ORACLE_GENERAL_TRACE, options)
-    cache = kind(cache_size=frames, hashpower=hashpower)
+    cache = getattr(libcachesim, PEERS[name])(cache_size=frames, hashpower=hashpower)
     start = time.perf_counter()
     ratio, _ = cache.process_trace(reader)
     return time.perf_counter() - start, round(ratio * path.stat().st_size / ORACLE.itemsize)
@@ -72,6 +81,7 @@ def compare(tape: Tape, path: Path, name: str, frames: int, hashpower: int, roun
     ratios = [b[0] / a[0] for a, b in zip(mine[1:], theirs[1:], strict=True)]
     count = len(tape) / 1e6
     return {
+        "pages": len(tape.pages),
         "policy": name,
         "frames": frames,
         "misses": mine[0][1],
@@ -80,6 +90,20 @@ def compare(tape: Tape, path: Path, name: str, frames: int, hashpower: int, roun
         "libcachesim M/s": count / statistics.median(t for t, _ in theirs[1:]),
         "ratio": statistics.median(ratios),
     }
+
+
+def on_trace(references: np.ndarray, pages: int, arguments: argparse.Namespace) -> list[dict]:
+    """All policies, two sizes of memory, two hash tables of the peer."""
+    tape, rows = Tape.from_references(references), []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "trace")
+        write_oracle(path, references)
+        for name in arguments.policies.split(","):
+            for frames in (pages // 100, pages // 10):
+                for hashpower in (24, int(np.ceil(np.log2(len(tape.pages))))):
+                    rows.append(compare(tape, path, name, frames, hashpower, arguments.rounds))
+                    print(rows[-1], file=sys.stderr, flush=True)
+    return rows
 
 
 def table(rows: list[dict]) -> str:
@@ -93,24 +117,15 @@ def table(rows: list[dict]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--references", type=float, default=5e6)
-    parser.add_argument("--pages", type=float, default=1e6)
+    parser.add_argument("--pages", default="1e4,1e5,1e6", help="numbers of pages to draw from")
+    parser.add_argument("--policies", default="lru,turns,second_chance", help=", ".join(PEERS))
     parser.add_argument("--alpha", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    references = zipf_references(int(arguments.references), int(arguments.pages), arguments.alpha)
-    tape = Tape.from_references(references)
-    nearest = int(np.ceil(np.log2(len(tape.pages))))
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "trace")
-        write_oracle(path, references)
-        for name in ("lru", "turns", "second_chance"):
-            for share in (0.01, 0.1):
-                for hashpower in (24, nearest):
-                    frames = int(share * arguments.pages)
-                    rows.append(compare(tape, path, name, frames, hashpower, arguments.rounds))
-                    print(rows[-1], file=sys.stderr, flush=True)
+    for pages in (int(float(text)) for text in arguments.pages.split(",")):
+        rows += on_trace(zipf_references(int(arguments.references), pages, arguments.alpha), pages, arguments)
     versions = ", ".join(f"{name} {version(name)}" for name in ("sos-gym", "numba", "numpy", "libcachesim"))
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
     text = f"`python {' '.join(sys.argv)}` on {machine}.\n\n{table(rows)}\n"
