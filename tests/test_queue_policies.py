@@ -1,5 +1,7 @@
 """Sieve, S3-FIFO, SLRU, 2Q and MRU against plain lists; cooling, dropping, and what they are on cores."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,12 +31,12 @@ def sieve(references, frames):
     return missed
 
 
-def s3fifo(references, frames):
+def s3fifo(references, frames, shares=(0.1, 0.9), move=2):
     small, main, ghosts, uses, missed = [], [], [], {}, 0
-    most_small, most_ghosts = int(0.1 * frames), int(0.9 * frames)
+    most_small, most_ghosts = (int(share * frames) for share in shares)
     for page in references:
         if page in uses:
-            uses[page] = min(uses[page] + 1, 3)
+            uses[page] += 1
             continue
         missed += 1
         target = main if page in ghosts else small
@@ -46,11 +48,11 @@ def s3fifo(references, frames):
                 from_small = not from_small
                 continue
             victim = queue.pop(0)
-            if from_small and uses[victim] >= 2:
+            if from_small and uses[victim] >= move:
                 uses[victim] = 0
                 main.append(victim)
             elif not from_small and uses[victim] > 0:
-                uses[victim] -= 1
+                uses[victim] = min(uses[victim], 3) - 1
                 main.append(victim)
             else:
                 del uses[victim]
@@ -60,23 +62,25 @@ def s3fifo(references, frames):
     return missed
 
 
-def slru(references, frames):
-    probation, protected, missed = [], [], 0
+def slru(references, frames, segments=2, protected=0.8):
+    lists, room, missed = [[] for _ in range(segments)], int(protected * frames / (segments - 1)), 0
     for page in references:
-        if page in probation or page in protected:
-            (probation if page in probation else protected).remove(page)
-            protected.append(page)
-            if len(protected) > int(0.8 * frames):
-                probation.append(protected.pop(0))
+        at = next((i for i, pages in enumerate(lists) if page in pages), None)
+        if at is None:
+            missed += 1
+            if sum(map(len, lists)) == frames:
+                next(filter(None, lists)).pop(0)
+            lists[0].append(page)
             continue
-        missed += 1
-        if len(probation) + len(protected) == frames:
-            (probation or protected).pop(0)
-        probation.append(page)
+        lists[at].remove(page)
+        lists[min(at + 1, segments - 1)].append(page)
+        for i in reversed(range(1, segments)):
+            if len(lists[i]) > room:
+                lists[i - 1].append(lists[i].pop(0))
     return missed
 
 
-def twoq(references, frames):
+def twoq(references, frames, kin=0.25, kout=0.5):
     first, often, out, missed = [], [], [], 0
     for page in references:
         if page in often:
@@ -89,9 +93,9 @@ def twoq(references, frames):
         target = often if page in out else first
         out = [ghost for ghost in out if ghost != page]
         if len(first) + len(often) == frames:
-            if first and (len(first) > int(0.25 * frames) or not often):
+            if first and (len(first) > int(kin * frames) or not often):
                 out = [*out, first.pop(0)]
-                out = out[len(out) - int(0.5 * frames) :] if len(out) > int(0.5 * frames) else out
+                out = out[len(out) - int(kout * frames) :] if len(out) > int(kout * frames) else out
             else:
                 often.pop(0)
         target.append(page)
@@ -111,7 +115,15 @@ def mru(references, frames):
     return missed
 
 
-ORACLES = {oracle.__name__: oracle for oracle in (sieve, s3fifo, slru, twoq, mru)}
+PLAIN = {oracle.__name__: oracle for oracle in (sieve, s3fifo, slru, twoq, mru)}
+ORACLES = {
+    **PLAIN,
+    "s3fifo(small=0.3, ghost=0.4, move=1)": partial(s3fifo, shares=(0.3, 0.4), move=1),
+    "s3fifo(small=0.5, ghost=2, move=4)": partial(s3fifo, shares=(0.5, 2), move=4),
+    "slru(segments=4, protected=0.6)": partial(slru, segments=4, protected=0.6),
+    "slru(protected=1)": partial(slru, protected=1),
+    "twoq(kin=0.6, kout=1.5)": partial(twoq, kin=0.6, kout=1.5),
+}
 
 
 @pytest.mark.parametrize("name", ORACLES)
@@ -149,7 +161,7 @@ def test_a_scan_passes_by():
         assert misses(references, name, 12) == 8 + 60, name
 
 
-@pytest.mark.parametrize("name", ORACLES)
+@pytest.mark.parametrize("name", PLAIN)
 def test_what_is_cooled_goes_first(name):
     """Nobody would choose page 2 of 0 1 2 0 otherwise."""
     start = [(Op.READ, 0), (Op.READ, 1), (Op.READ, 2), (Op.READ, 0)]
