@@ -1,6 +1,7 @@
 """Sieve, S3-FIFO, SLRU, 2Q and MRU against plain lists; cooling, dropping, and what they are on cores."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from test_theory import MS, misses, run
 
 from sos_gym import Tape, evaluate
-from sos_gym.resource import Op
+from sos_gym.policy.mru import claim as mru_claim
+from sos_gym.resource import COLD_OFFSET, Op
 
 # -- on frames: what the papers say, with lists; the first of a list leaves first
 
@@ -173,16 +175,54 @@ def test_what_is_cooled_goes_first(name):
     assert faults[0] == 4 < faults[1]
 
 
+@pytest.mark.parametrize("name", [name for name in PLAIN if name != "mru"])
+def test_what_is_cooled_and_used_again_is_a_newcomer(name):
+    """Page 0 stands behind 1 and 2 then, and what it was used before counts no more."""
+    ops = [(Op.READ, p) for p in (0, 1, 2, 0, 0)] + [(Op.COLD, 0)] + [(Op.READ, p) for p in (0, 3, 0)]
+    assert run(Tape.build([ops]), name, frames=3).record["faults"][0] == 4
+
+
+def test_sieve_forgets_a_visit_before_cooling():
+    """Of 1 2 0 in this order all go before 3, since 0 was visited before it cooled, not after."""
+    ops = [(Op.READ, p) for p in (0, 1, 2, 0)] + [(Op.COLD, 0)] + [(Op.READ, p) for p in (0, 3, 4, 5, 3)]
+    assert run(Tape.build([ops]), "sieve", frames=3).record["faults"][0] == 6
+
+
+def test_mru_lets_the_cooled_go_before_the_last_used():
+    """By claim too, weakest first: cooled at 7, at 8, used at 9, at 5."""
+    claims = [
+        mru_claim.py_func(None, SimpleNamespace(use_seq=n), 0, 0) for n in (7 - COLD_OFFSET, 8 - COLD_OFFSET, 9, 5)
+    ]
+    assert claims == sorted(claims) and len(set(claims)) == 4
+
+
+def queue_of(ops, name, frames, page=0):
+    """Where the page stands at the end; nothing is dropped when the thread exits."""
+    pages = {op[1]: {"private": 0} for op in ops}
+    return run(Tape.build([ops], pages=pages), name, frames=frames).arrays["links 0"]["queue"][1 + page]
+
+
+@pytest.mark.parametrize(
+    ("name", "uses", "queue"), [("twoq", 0, 3), ("twoq", 5, 3), ("s3fifo", 1, 3), ("s3fifo", 2, 2)]
+)
+def test_what_is_paged_out_is_remembered(name, uses, queue):
+    """Unless S3-FIFO would have moved it to main, from where nobody is remembered."""
+    ops = [*[(Op.READ, 0)] * (1 + uses), (Op.PAGEOUT, 0), (Op.READ, 0)]
+    assert queue_of(ops, name, frames=10) == queue
+
+
+def test_the_peer_fills_main_only_until_the_first_eviction():
+    """Nine frames leave no whole one for the small queue: who enters it goes next and leaves a ghost."""
+    ops = [(Op.READ, p) for p in range(11)]
+    assert [queue_of(ops, "s3fifo(peer=1)", 9, page) for page in (8, 9, 10)] == [3, 4, 2]
+
+
 @pytest.mark.parametrize(("name", "first", "main"), [("twoq", 2, 3), ("s3fifo", 2, 3)])
 def test_what_is_dropped_is_forgotten(name, first, main):
     """Evicted and wanted again it enters the main queue; dropped in between it is a newcomer."""
-    shared = {p: {"private": 0} for p in range(5)}  # so that the end of the thread does not drop them
-    start = [(Op.READ, p) for p in (0, 1, 2, 3)]
-    evicted = run(Tape.build([[*start, (Op.READ, 4), (Op.READ, 0)]], pages=shared), name, frames=4)
-    assert evicted.arrays["links 0"]["queue"][1] == main
-    again = [(Op.DONTNEED, 0), (Op.READ, 4), (Op.READ, 0)]
-    dropped = run(Tape.build([[*start, *again]], pages=shared), name, frames=4)
-    assert dropped.arrays["links 0"]["queue"][1] == first
+    start, again = [(Op.READ, p) for p in (0, 1, 2, 3)], [(Op.READ, 4), (Op.READ, 0)]
+    assert queue_of([*start, *again], name, frames=4) == main
+    assert queue_of([*start, (Op.DONTNEED, 0), *again], name, frames=4) == first
 
 
 # -- on cores
@@ -190,9 +230,9 @@ def test_what_is_dropped_is_forgotten(name, first, main):
 FREE = {"cores": 1, "nodes": 1, "switch_ns": 0, "move_ns": 0}
 
 
-def response_ms(policy, programs, **keywords):
+def response_ms(policy, programs, cores=1, **keywords):
     """When each thread exits after its arrival."""
-    simulation = run(Tape.build(programs, **keywords), policy, **FREE)
+    simulation = run(Tape.build(programs, **keywords), policy, **{**FREE, "cores": cores})
     threads = simulation.arrays["threads"]
     return ((threads["exit_ns"] - threads["arrival_ns"]) / MS).tolist()
 
@@ -203,6 +243,29 @@ def test_sieve_lets_who_has_not_run_go_first():
     arrivals = [0, 5 * MS // 2]
     assert response_ms("sieve", programs, arrival_ns=arrivals) == [10.5, 0.5]
     assert response_ms("turns", programs, arrival_ns=arrivals) == [10.5, 1.0]
+
+
+def test_sieve_takes_a_new_burst_for_new():
+    """Thread 1 sleeps after a slice and wakes while the other runs: it need not wait for the tick."""
+    programs = [[(Op.COMPUTE, 10 * MS)], [(Op.COMPUTE, 2 * MS), (Op.SLEEP_UNTIL, 15 * MS // 2), (Op.COMPUTE, MS // 2)]]
+    assert response_ms("sieve", programs)[1] == 8
+
+
+def test_slru_lets_a_new_burst_go_before_who_used_slices():
+    """Two cores, both with a thread that rose by its ticks, which is a debt there."""
+    programs, arrivals = [[(Op.COMPUTE, 10 * MS)]] * 2 + [[(Op.COMPUTE, MS // 2)]], [0, 0, 5 * MS // 2]
+    assert response_ms("slru(protected=1)", programs, arrival_ns=arrivals, cores=2)[2] == 0.5
+    assert response_ms("slru(protected=0)", programs, arrival_ns=arrivals, cores=2)[2] > 0.5
+
+
+def test_a_segment_never_has_more_than_its_room():
+    """Three threads on two cores, one place protected: who is preempted there comes back there, and one sinks."""
+    held = set()
+    for ms in range(1, 30):
+        keywords = {**FREE, "cores": 2, "horizon_ns": ms * MS + 1}
+        links = run(Tape.build([[(Op.COMPUTE, 40 * MS)]] * 3), "slru(protected=0.5)", **keywords).arrays["links 1"]
+        held.add(int((links["queue"][:3] == 3).sum()))
+    assert held == {0, 1}
 
 
 def test_who_comes_back_while_remembered_enters_the_main_queue():
