@@ -259,13 +259,13 @@ def test_slru_lets_a_new_burst_go_before_who_used_slices():
 
 
 def test_a_segment_never_has_more_than_its_room():
-    """Three threads on two cores, one place protected: who is preempted there comes back there, and one sinks."""
-    held = set()
-    for ms in range(1, 30):
-        keywords = {**FREE, "cores": 2, "horizon_ns": ms * MS + 1}
-        links = run(Tape.build([[(Op.COMPUTE, 40 * MS)]] * 3), "slru(protected=0.5)", **keywords).arrays["links 1"]
-        held.add(int((links["queue"][:3] == 3).sum()))
-    assert held == {0, 1}
+    """One place is protected; a thread preempted there comes back, to a core that a sleeper left, while it is taken."""
+    tape = Tape.build([[(Op.COMPUTE, 40 * MS)]] * 3 + [[(Op.COMPUTE, MS // 2), (Op.SLEEP, 2 * MS)] * 10])
+    found = set()
+    for ms in range(1, 40):
+        simulation = run(tape, "slru(protected=0.5)", **{**FREE, "cores": 2, "horizon_ns": ms * MS + 1})
+        found.add(int((simulation.arrays["links 1"]["queue"][:4] == 3).sum()))
+    assert found == {0, 1}
 
 
 def test_who_comes_back_while_remembered_enters_the_main_queue():
