@@ -9,6 +9,17 @@ from sos_gym.resource import Op
 
 lc = pytest.importorskip("libcachesim")
 
+
+def native(init: str, parameters: str):
+    """A cache of libCacheSim's, or parameters, that its Python classes leave out."""
+
+    def cache(cache_size: int, hashpower: int):
+        common = lc.cache._create_common_params(cache_size, hashpower=hashpower)
+        return lc.cache.CacheBase(_cache=getattr(lc.libcachesim_python, init)(common, parameters))
+
+    return cache
+
+
 RECORD = np.dtype([("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next", "<i8")])  # oracleGeneral
 PEERS = {
     "recency": lc.LRU,
@@ -18,7 +29,11 @@ PEERS = {
     "clairvoyant": lc.Belady,
     "arc": lc.ARC,
     "sieve": lc.Sieve,
+    "s3fifo": native(
+        "S3FIFOv0_init", "small-size-ratio=0.1,ghost-size-ratio=0.9,move-to-main-threshold=2"
+    ),  # as published
     "s3fifo(peer=1)": lc.S3FIFO,  # until the first eviction what the small queue has no room for enters main
+    "slru(protected=0.75, peer=1)": native("SLRU_init", "seg-size=1:3"),
     "slru(segments=4, protected=0.75, peer=1)": lc.SLRU,  # until it is full newcomers take any segment with room
     "twoq": lc.TwoQ,
     "lruk(history=0)": lc.LRUK,  # keeps no history; those with fewer than k references: the first to come goes

@@ -1,5 +1,8 @@
 """Sieve, S3-FIFO, SLRU, 2Q and MRU against plain lists; cooling, dropping, and what they are on cores."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +10,8 @@ from hypothesis import strategies as st
 from test_theory import MS, misses, run
 
 from sos_gym import Tape, evaluate
-from sos_gym.resource import Op
+from sos_gym.policy.mru import claim as mru_claim
+from sos_gym.resource import COLD_OFFSET, Op
 
 # -- on frames: what the papers say, with lists; the first of a list leaves first
 
@@ -29,12 +33,12 @@ def sieve(references, frames):
     return missed
 
 
-def s3fifo(references, frames):
+def s3fifo(references, frames, shares=(0.1, 0.9), move=2):
     small, main, ghosts, uses, missed = [], [], [], {}, 0
-    most_small, most_ghosts = int(0.1 * frames), int(0.9 * frames)
+    most_small, most_ghosts = (int(share * frames) for share in shares)
     for page in references:
         if page in uses:
-            uses[page] = min(uses[page] + 1, 3)
+            uses[page] += 1
             continue
         missed += 1
         target = main if page in ghosts else small
@@ -46,11 +50,11 @@ def s3fifo(references, frames):
                 from_small = not from_small
                 continue
             victim = queue.pop(0)
-            if from_small and uses[victim] >= 2:
+            if from_small and uses[victim] >= move:
                 uses[victim] = 0
                 main.append(victim)
             elif not from_small and uses[victim] > 0:
-                uses[victim] -= 1
+                uses[victim] = min(uses[victim], 3) - 1
                 main.append(victim)
             else:
                 del uses[victim]
@@ -60,23 +64,25 @@ def s3fifo(references, frames):
     return missed
 
 
-def slru(references, frames):
-    probation, protected, missed = [], [], 0
+def slru(references, frames, segments=2, protected=0.8):
+    lists, room, missed = [[] for _ in range(segments)], int(protected * frames / (segments - 1)), 0
     for page in references:
-        if page in probation or page in protected:
-            (probation if page in probation else protected).remove(page)
-            protected.append(page)
-            if len(protected) > int(0.8 * frames):
-                probation.append(protected.pop(0))
+        at = next((i for i, pages in enumerate(lists) if page in pages), None)
+        if at is None:
+            missed += 1
+            if sum(map(len, lists)) == frames:
+                next(filter(None, lists)).pop(0)
+            lists[0].append(page)
             continue
-        missed += 1
-        if len(probation) + len(protected) == frames:
-            (probation or protected).pop(0)
-        probation.append(page)
+        lists[at].remove(page)
+        lists[min(at + 1, segments - 1)].append(page)
+        for i in reversed(range(1, segments)):
+            if len(lists[i]) > room:
+                lists[i - 1].append(lists[i].pop(0))
     return missed
 
 
-def twoq(references, frames):
+def twoq(references, frames, kin=0.25, kout=0.5):
     first, often, out, missed = [], [], [], 0
     for page in references:
         if page in often:
@@ -89,9 +95,9 @@ def twoq(references, frames):
         target = often if page in out else first
         out = [ghost for ghost in out if ghost != page]
         if len(first) + len(often) == frames:
-            if first and (len(first) > int(0.25 * frames) or not often):
+            if first and (len(first) > int(kin * frames) or not often):
                 out = [*out, first.pop(0)]
-                out = out[len(out) - int(0.5 * frames) :] if len(out) > int(0.5 * frames) else out
+                out = out[len(out) - int(kout * frames) :] if len(out) > int(kout * frames) else out
             else:
                 often.pop(0)
         target.append(page)
@@ -111,7 +117,15 @@ def mru(references, frames):
     return missed
 
 
-ORACLES = {oracle.__name__: oracle for oracle in (sieve, s3fifo, slru, twoq, mru)}
+PLAIN = {oracle.__name__: oracle for oracle in (sieve, s3fifo, slru, twoq, mru)}
+ORACLES = {
+    **PLAIN,
+    "s3fifo(small=0.3, ghost=0.4, move=1)": partial(s3fifo, shares=(0.3, 0.4), move=1),
+    "s3fifo(small=0.5, ghost=2, move=4)": partial(s3fifo, shares=(0.5, 2), move=4),
+    "slru(segments=4, protected=0.6)": partial(slru, segments=4, protected=0.6),
+    "slru(protected=1)": partial(slru, protected=1),
+    "twoq(kin=0.6, kout=1.5)": partial(twoq, kin=0.6, kout=1.5),
+}
 
 
 @pytest.mark.parametrize("name", ORACLES)
@@ -149,7 +163,7 @@ def test_a_scan_passes_by():
         assert misses(references, name, 12) == 8 + 60, name
 
 
-@pytest.mark.parametrize("name", ORACLES)
+@pytest.mark.parametrize("name", PLAIN)
 def test_what_is_cooled_goes_first(name):
     """Nobody would choose page 2 of 0 1 2 0 otherwise."""
     start = [(Op.READ, 0), (Op.READ, 1), (Op.READ, 2), (Op.READ, 0)]
@@ -161,16 +175,54 @@ def test_what_is_cooled_goes_first(name):
     assert faults[0] == 4 < faults[1]
 
 
+@pytest.mark.parametrize("name", [name for name in PLAIN if name != "mru"])
+def test_what_is_cooled_and_used_again_is_a_newcomer(name):
+    """Page 0 stands behind 1 and 2 then, and what it was used before counts no more."""
+    ops = [(Op.READ, p) for p in (0, 1, 2, 0, 0)] + [(Op.COLD, 0)] + [(Op.READ, p) for p in (0, 3, 0)]
+    assert run(Tape.build([ops]), name, frames=3).record["faults"][0] == 4
+
+
+def test_sieve_forgets_a_visit_before_cooling():
+    """Of 1 2 0 in this order all go before 3, since 0 was visited before it cooled, not after."""
+    ops = [(Op.READ, p) for p in (0, 1, 2, 0)] + [(Op.COLD, 0)] + [(Op.READ, p) for p in (0, 3, 4, 5, 3)]
+    assert run(Tape.build([ops]), "sieve", frames=3).record["faults"][0] == 6
+
+
+def test_mru_lets_the_cooled_go_before_the_last_used():
+    """By claim too, weakest first: cooled at 7, at 8, used at 9, at 5."""
+    claims = [
+        mru_claim.py_func(None, SimpleNamespace(use_seq=n), 0, 0) for n in (7 - COLD_OFFSET, 8 - COLD_OFFSET, 9, 5)
+    ]
+    assert claims == sorted(claims) and len(set(claims)) == 4
+
+
+def queue_of(ops, name, frames, page=0):
+    """Where the page stands at the end; nothing is dropped when the thread exits."""
+    pages = {op[1]: {"private": 0} for op in ops}
+    return run(Tape.build([ops], pages=pages), name, frames=frames).arrays["links 0"]["queue"][1 + page]
+
+
+@pytest.mark.parametrize(
+    ("name", "uses", "queue"), [("twoq", 0, 3), ("twoq", 5, 3), ("s3fifo", 1, 3), ("s3fifo", 2, 2)]
+)
+def test_what_is_paged_out_is_remembered(name, uses, queue):
+    """Unless S3-FIFO would have moved it to main, from where nobody is remembered."""
+    ops = [*[(Op.READ, 0)] * (1 + uses), (Op.PAGEOUT, 0), (Op.READ, 0)]
+    assert queue_of(ops, name, frames=10) == queue
+
+
+def test_the_peer_fills_main_only_until_the_first_eviction():
+    """Nine frames leave no whole one for the small queue: who enters it goes next and leaves a ghost."""
+    ops = [(Op.READ, p) for p in range(11)]
+    assert [queue_of(ops, "s3fifo(peer=1)", 9, page) for page in (8, 9, 10)] == [3, 4, 2]
+
+
 @pytest.mark.parametrize(("name", "first", "main"), [("twoq", 2, 3), ("s3fifo", 2, 3)])
 def test_what_is_dropped_is_forgotten(name, first, main):
     """Evicted and wanted again it enters the main queue; dropped in between it is a newcomer."""
-    shared = {p: {"private": 0} for p in range(5)}  # so that the end of the thread does not drop them
-    start = [(Op.READ, p) for p in (0, 1, 2, 3)]
-    evicted = run(Tape.build([[*start, (Op.READ, 4), (Op.READ, 0)]], pages=shared), name, frames=4)
-    assert evicted.arrays["links 0"]["queue"][1] == main
-    again = [(Op.DONTNEED, 0), (Op.READ, 4), (Op.READ, 0)]
-    dropped = run(Tape.build([[*start, *again]], pages=shared), name, frames=4)
-    assert dropped.arrays["links 0"]["queue"][1] == first
+    start, again = [(Op.READ, p) for p in (0, 1, 2, 3)], [(Op.READ, 4), (Op.READ, 0)]
+    assert queue_of([*start, *again], name, frames=4) == main
+    assert queue_of([*start, (Op.DONTNEED, 0), *again], name, frames=4) == first
 
 
 # -- on cores
@@ -178,9 +230,9 @@ def test_what_is_dropped_is_forgotten(name, first, main):
 FREE = {"cores": 1, "nodes": 1, "switch_ns": 0, "move_ns": 0}
 
 
-def response_ms(policy, programs, **keywords):
+def response_ms(policy, programs, cores=1, **keywords):
     """When each thread exits after its arrival."""
-    simulation = run(Tape.build(programs, **keywords), policy, **FREE)
+    simulation = run(Tape.build(programs, **keywords), policy, **{**FREE, "cores": cores})
     threads = simulation.arrays["threads"]
     return ((threads["exit_ns"] - threads["arrival_ns"]) / MS).tolist()
 
@@ -191,6 +243,29 @@ def test_sieve_lets_who_has_not_run_go_first():
     arrivals = [0, 5 * MS // 2]
     assert response_ms("sieve", programs, arrival_ns=arrivals) == [10.5, 0.5]
     assert response_ms("turns", programs, arrival_ns=arrivals) == [10.5, 1.0]
+
+
+def test_sieve_takes_a_new_burst_for_new():
+    """Thread 1 sleeps after a slice and wakes while the other runs: it need not wait for the tick."""
+    programs = [[(Op.COMPUTE, 10 * MS)], [(Op.COMPUTE, 2 * MS), (Op.SLEEP_UNTIL, 15 * MS // 2), (Op.COMPUTE, MS // 2)]]
+    assert response_ms("sieve", programs)[1] == 8
+
+
+def test_slru_lets_a_new_burst_go_before_who_used_slices():
+    """Two cores, both with a thread that rose by its ticks, which is a debt there."""
+    programs, arrivals = [[(Op.COMPUTE, 10 * MS)]] * 2 + [[(Op.COMPUTE, MS // 2)]], [0, 0, 5 * MS // 2]
+    assert response_ms("slru(protected=1)", programs, arrival_ns=arrivals, cores=2)[2] == 0.5
+    assert response_ms("slru(protected=0)", programs, arrival_ns=arrivals, cores=2)[2] > 0.5
+
+
+def test_a_segment_never_has_more_than_its_room():
+    """One place is protected; a thread preempted there comes back, to a core that a sleeper left, while it is taken."""
+    tape = Tape.build([[(Op.COMPUTE, 40 * MS)]] * 3 + [[(Op.COMPUTE, MS // 2), (Op.SLEEP, 2 * MS)] * 10])
+    found = set()
+    for ms in range(1, 40):
+        simulation = run(tape, "slru(protected=0.5)", **{**FREE, "cores": 2, "horizon_ns": ms * MS + 1})
+        found.add(int((simulation.arrays["links 1"]["queue"][:4] == 3).sum()))
+    assert found == {0, 1}
 
 
 def test_who_comes_back_while_remembered_enters_the_main_queue():
