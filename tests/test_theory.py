@@ -104,6 +104,30 @@ def test_mru_is_optimal_on_a_loop():
     assert misses(loop, "mru", 20) == misses(loop, "belady", 20) < misses(loop, "lru", 20) == 4000
 
 
+def gap_misses(references, frames):
+    """The page of the longest max(last gap, age) goes, of equals the one used longest ago; a reference takes 1."""
+    last, gap, resident, missed = {}, {}, set(), 0
+    for now, page in enumerate(references):
+        if page not in resident:
+            missed += 1
+            if len(resident) == frames:
+                resident.remove(max(resident, key=lambda q: (max(gap.get(q, 0), now - last[q]), -last[q])))
+        if page in last:
+            gap[page] = now - last[page]
+        last[page] = now
+        resident.add(page)
+    return missed
+
+
+@settings(max_examples=150, deadline=None)
+@given(traces, st.integers(1, 6))
+def test_gap_spares_the_shortest_reuse(references, frames):
+    free = dict.fromkeys(("swap_in_ns", "first_touch_ns", "minor_fault_ns", "local_line_ns", "remote_line_ns"), 0)
+    free |= {"shootdown_ns": 0, "shootdown_core_ns": 0}
+    found = run(Tape.from_references(references), "gap", frames=frames, **free)
+    assert found.record["faults"][0] == gap_misses(references, frames)
+
+
 # -- shares
 
 

@@ -54,13 +54,6 @@ def behind(my, e):
 
 
 @inlined
-def before(my, e):
-    """Who stands before `e` in its queue, or NONE."""
-    link = my.links[e]
-    return link.previous if link.previous != sentinel(my, link.queue) else NONE
-
-
-@inlined
 def _join(my, q, e, ahead, after):
     link = my.links[e]
     link.next, link.previous, link.queue = after, ahead, q
