@@ -17,6 +17,7 @@ from test_theory import misses, run
 
 from sos_gym import Tape
 from sos_gym.engine.chance import mixed
+from sos_gym.policy import clockpro as clockpro_policy
 from sos_gym.resource import Op
 from sos_gym.streams import stream
 
@@ -603,3 +604,12 @@ def test_what_the_peer_does_with_tinylfu(which):
     references = LONG[which][0].tolist()
     assert peer_misses("WTinyLFU", references, 99) == len(references)
     assert peer_misses("WTinyLFU", references, 101) == peer_tinylfu(references, 101)
+
+
+def test_clockpro_counts_its_hot_pages_when_a_cold_one_cools():
+    """Found by a mutant. Of four frames three are hot; the fourth page is cold, and is cooled."""
+    shared = {page: {"private": 0} for page in range(4)}  # the end of the thread does not drop them
+    tape = Tape.build([[*((Op.READ, page) for page in range(4)), (Op.COLD, 3)]], pages=shared)
+    simulation = run(tape, "clockpro", frames=4)
+    marks = simulation.arrays["links 0"]["mark"][1:5]
+    assert simulation.arrays["ints 0"][clockpro_policy.HOTS] == np.count_nonzero(marks & clockpro_policy.HOT) == 3
