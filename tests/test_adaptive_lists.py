@@ -402,6 +402,12 @@ def test_lruk_counts_correlated_references_once(correlated):
         assert found == lruk(references, 5, correlated=correlated)
 
 
+def test_what_cooled_correlates_with_nothing():
+    """Its next use is a reference, however soon: 1 goes, not 0."""
+    program = [*((Op.READ, page) for page in (0, 1)), (Op.COLD, 0), *((Op.READ, page) for page in (0, 2, 0))]
+    assert run(Tape.build([program]), "lruk(k=1, correlated=1000000000)", frames=2).record["faults"][0] == 3
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 7), min_size=1, max_size=80), st.integers(1, 6))
 def test_lru1_is_lru(references, frames):

@@ -209,6 +209,15 @@ def test_the_thread_whose_page_is_in_goes_first():
         assert np.argsort(exits).tolist() == order
 
 
+def test_a_burst_begins_before_its_first_fault():
+    """The page that a newcomer works on was in already; it stays, and the page of a sleeper goes."""
+    loader, sleeper = ([(Op.READ, page), (Op.SLEEP, FOREVER)] for page in (0, 1))
+    newcomer, last = ([(Op.READ, page), (Op.COMPUTE, 10 * MS)] for page in (0, 2))
+    tape = Tape.build([loader, sleeper, newcomer, last], arrival_ns=[0, 0, MS, 5 * MS])
+    pages = run(tape, "together", cores=2, frames=2, horizon_ns=6 * MS).arrays["entities"][4:]
+    assert (pages["slot"] != NONE).tolist() == [True, False, True]
+
+
 # -- nearest
 
 
