@@ -270,6 +270,19 @@ def test_the_working_sets_inside_fit():
     assert 1 < np.median(crowds) < 8  # at first nobody has a set, so all are inside
 
 
+def test_outsiders_take_turns_on_a_core_that_no_insider_may_use():
+    """At a tick the core is not vacant, so somebody runs on: who waits longest."""
+    tape, asked = Tape.build([[(Op.READ, t), (Op.COMPUTE, 40 * MS)] for t in range(4)], affinity=[2, 1, 1, 1]), 0
+    for simulation in history(tape, "guard(room=0.01)", cores=(1, 1), tick_ns=MS):
+        entities, decision, contenders = simulation.arrays["entities"], simulation.decision, simulation.contenders
+        waiting = [e for e in contenders if e >= 0 and entities[e]["state"] == State.WAITING]
+        inside = simulation.arrays["shared 0"][working_set.FIELDS * len(entities) :][: 4 * guard.FIELDS : guard.FIELDS]
+        if decision["cause"] == Why.TICK and len(waiting) > 1 and not inside[contenders].any():
+            assert simulation.arrays["advice"][0] == min(waiting, key=lambda e: entities[e]["want_seq"])
+            asked += 1
+    assert asked > 5
+
+
 def hungry(threads: int) -> Tape:
     """Everybody works without a pause, on a working set that fills the frames alone."""
     return Tape.build([[(Op.READ, 20 * t + i % 20) for i in range(2000)] for t in range(threads)], think_ns=20_000)

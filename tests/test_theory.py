@@ -177,6 +177,13 @@ def test_who_comes_late_does_not_hoard_frames():
     assert held[1] / held.sum() == pytest.approx(0.5, abs=0.03)
 
 
+def test_who_comes_back_ahead_is_given_no_debt():
+    """When the two threads of owner 0 wake, it has had 20 ms; owner 1 was placed level with its 2 ms and had 9 more."""
+    ahead, level = [(Op.COMPUTE, 10 * MS), (Op.SLEEP, MS // 2), (Op.COMPUTE, MS)], [(Op.SLEEP, MS), (Op.COMPUTE, 30 * MS)]
+    simulation = run(Tape.build([ahead, ahead, level], owner=[0, 0, 1]), "cfs", cores=3, switch_ns=0)
+    assert simulation.arrays["floats 1"][:2].tolist() == [0, 2 * MS / 1024]
+
+
 # -- metrics
 
 
