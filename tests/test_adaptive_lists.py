@@ -17,10 +17,12 @@ from test_theory import misses, run
 
 from sos_gym import Tape
 from sos_gym.engine.chance import mixed
+from sos_gym.policy import clockpro as clockpro_policy
 from sos_gym.resource import Op
 from sos_gym.streams import stream
 
 NAMES = ("arc", "lruk", "lirs", "clockpro", "tinylfu")
+FOREVER = 1 << 45  # ns
 
 
 # -- oracles
@@ -452,6 +454,21 @@ def test_a_dropped_page_is_forgotten(name):
         assert faults[0] == faults[1]
 
     check()
+
+
+advised = st.tuples(st.sampled_from([Op.READ] * 4 + [Op.COLD, Op.PAGEOUT, Op.DONTNEED]), st.integers(0, 9))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(advised, min_size=1, max_size=80), st.integers(1, 6))
+def test_clockpro_counts_what_its_marks_say(program, frames):
+    """Whatever was advised: hot, cold and resident, gone."""
+    simulation = run(Tape.build([[*program, (Op.SLEEP, FOREVER)]]), "clockpro", frames=frames, horizon_ns=FOREVER // 2)
+    links, resident = simulation.arrays["links 0"], simulation.arrays["entities"]["slot"][1:] >= 0
+    marks, listed = links["mark"][1 : 1 + len(resident)], links["queue"][1 : 1 + len(resident)] > 0
+    hot = (marks & clockpro_policy.HOT > 0) & listed
+    expected = [(hot & resident).sum(), (~hot & resident).sum(), (listed & ~resident).sum()]
+    assert simulation.arrays["ints 0"][:3].tolist() == expected
 
 
 @pytest.mark.parametrize("name", ["lirs", "clockpro", "tinylfu"])

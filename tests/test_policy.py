@@ -108,13 +108,17 @@ def _operate(policies, operations, log):
         at = 0
         for number in range(1, QUEUES + 1):
             log[i, at] = queue.length(my, number)
-            log[i, at + 1] = queue.back(my, number)
-            at += 2
+            at += 1
             member = queue.front(my, number)
             while member != NONE:
                 log[i, at] = member
                 at += 1
                 member = queue.behind(my, member)
+            member = queue.back(my, number)
+            while member != NONE:
+                log[i, at] = member
+                at += 1
+                member = queue.before(my, member)
 
 
 operations = st.lists(
@@ -128,7 +132,7 @@ def test_queues_are_deques(given_operations):
     tape = Tape.build([[(Op.READ, p) for p in range(ENTITIES - 1)]])  # with its thread: as many entities
     host = Host("queues", (0,) * 5, queues=QUEUES)
     simulation = Simulation(tape, build_settings({"nodes": 1, "frames": 2}), [host])
-    log = np.full((len(given_operations), 2 * QUEUES + ENTITIES), NONE)
+    log = np.full((len(given_operations), QUEUES + 2 * ENTITIES), NONE)
     _operate(simulation.arrays["policies"], np.array(given_operations), log)
     model: list[deque] = [deque() for _ in range(QUEUES)]
     for (what, q, e), row in zip(given_operations, log, strict=True):
@@ -139,7 +143,7 @@ def test_queues_are_deques(given_operations):
             model[q - 1].appendleft(e)
         elif what != 2:
             model[q - 1].append(e)
-        expected = [number for m in model for number in (len(m), m[-1] if m else NONE, *m)]
+        expected = [number for m in model for number in (len(m), *m, *reversed(m))]
         assert row[: len(expected)].tolist() == expected
 
 
