@@ -22,6 +22,7 @@ from sos_gym.resource import Op
 from sos_gym.streams import stream
 
 NAMES = ("arc", "lruk", "lirs", "clockpro", "tinylfu")
+FOREVER = 1 << 45  # ns
 
 
 # -- oracles
@@ -403,6 +404,12 @@ def test_lruk_counts_correlated_references_once(correlated):
         assert found == lruk(references, 5, correlated=correlated)
 
 
+def test_what_cooled_correlates_with_nothing():
+    """Its next use is a reference, however soon: 1 goes, not 0."""
+    program = [*((Op.READ, page) for page in (0, 1)), (Op.COLD, 0), *((Op.READ, page) for page in (0, 2, 0))]
+    assert run(Tape.build([program]), "lruk(k=1, correlated=1000000000)", frames=2).record["faults"][0] == 3
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 7), min_size=1, max_size=80), st.integers(1, 6))
 def test_lru1_is_lru(references, frames):
@@ -447,6 +454,21 @@ def test_a_dropped_page_is_forgotten(name):
         assert faults[0] == faults[1]
 
     check()
+
+
+advised = st.tuples(st.sampled_from([Op.READ] * 4 + [Op.COLD, Op.PAGEOUT, Op.DONTNEED]), st.integers(0, 9))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(advised, min_size=1, max_size=80), st.integers(1, 6))
+def test_clockpro_counts_what_its_marks_say(program, frames):
+    """Whatever was advised: hot, cold and resident, gone."""
+    simulation = run(Tape.build([[*program, (Op.SLEEP, FOREVER)]]), "clockpro", frames=frames, horizon_ns=FOREVER // 2)
+    links, resident = simulation.arrays["links 0"], simulation.arrays["entities"]["slot"][1:] >= 0
+    marks, listed = links["mark"][1 : 1 + len(resident)], links["queue"][1 : 1 + len(resident)] > 0
+    hot = (marks & clockpro_policy.HOT > 0) & listed
+    expected = [(hot & resident).sum(), (~hot & resident).sum(), (listed & ~resident).sum()]
+    assert simulation.arrays["ints 0"][:3].tolist() == expected
 
 
 @pytest.mark.parametrize("name", ["lirs", "clockpro", "tinylfu"])
@@ -604,12 +626,3 @@ def test_what_the_peer_does_with_tinylfu(which):
     references = LONG[which][0].tolist()
     assert peer_misses("WTinyLFU", references, 99) == len(references)
     assert peer_misses("WTinyLFU", references, 101) == peer_tinylfu(references, 101)
-
-
-def test_clockpro_counts_its_hot_pages_when_a_cold_one_cools():
-    """Found by a mutant. Of four frames three are hot; the fourth page is cold, and is cooled."""
-    shared = {page: {"private": 0} for page in range(4)}  # the end of the thread does not drop them
-    tape = Tape.build([[*((Op.READ, page) for page in range(4)), (Op.COLD, 3)]], pages=shared)
-    simulation = run(tape, "clockpro", frames=4)
-    marks = simulation.arrays["links 0"]["mark"][1:5]
-    assert simulation.arrays["ints 0"][clockpro_policy.HOTS] == np.count_nonzero(marks & clockpro_policy.HOT) == 3

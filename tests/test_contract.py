@@ -345,3 +345,16 @@ def test_a_victim_is_who_a_scan_finds_on_long_tapes(name, reclaim, cores):
         assert _same(quick[1], scanned[1]) == []
         pinned = quick[1].arrays["entities"][4:]["pinned"] == 1
         assert pinned.sum() == 3 and (quick[1].arrays["entities"][4:]["state"][pinned] != State.ABSENT).any()
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_moves_alone_fill_no_table(name):
+    """Two threads on two nodes take turns with three pages, which a scan brings after them; nobody is evicted."""
+    own = [*((Op.READ, page) for page in range(3)), (Op.SLEEP, 20_000)]
+    tape = Tape.build([own * 400] * 2, arrival_ns=[0, 10_000], owner=[0, 0], affinity=[1, 2])
+    made = build_settings({"nodes": 2, "cores": (1, 1), "frames": (4, 4), "scan_ns": 5_000, **FREE_OF_COST})
+    simulation = Simulation(tape, made, [policy_named(name).host()], driver=0)
+    overwritten = guarded(simulation)
+    simulation.advance()
+    assert overwritten() == [] and simulation.record["evictions"][0] == 0
+    assert simulation.record["moves"][0] > 500

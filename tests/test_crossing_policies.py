@@ -209,6 +209,15 @@ def test_the_thread_whose_page_is_in_goes_first():
         assert np.argsort(exits).tolist() == order
 
 
+def test_a_burst_begins_before_its_first_fault():
+    """The page that a newcomer works on was in already; it stays, and the page of a sleeper goes."""
+    loader, sleeper = ([(Op.READ, page), (Op.SLEEP, FOREVER)] for page in (0, 1))
+    newcomer, last = ([(Op.READ, page), (Op.COMPUTE, 10 * MS)] for page in (0, 2))
+    tape = Tape.build([loader, sleeper, newcomer, last], arrival_ns=[0, 0, MS, 5 * MS])
+    pages = run(tape, "together", cores=2, frames=2, horizon_ns=6 * MS).arrays["entities"][4:]
+    assert (pages["slot"] != NONE).tolist() == [True, False, True]
+
+
 # -- nearest
 
 
@@ -259,6 +268,19 @@ def test_the_working_sets_inside_fit():
             assert all(e >= 0 and not inside[e] for e in simulation.contenders)
     assert refused > 10
     assert 1 < np.median(crowds) < 8  # at first nobody has a set, so all are inside
+
+
+def test_outsiders_take_turns_on_a_core_that_no_insider_may_use():
+    """At a tick the core is not vacant, so somebody runs on: who waits longest."""
+    tape, asked = Tape.build([[(Op.READ, t), (Op.COMPUTE, 40 * MS)] for t in range(4)], affinity=[2, 1, 1, 1]), 0
+    for simulation in history(tape, "guard(room=0.01)", cores=(1, 1), tick_ns=MS):
+        entities, decision, contenders = simulation.arrays["entities"], simulation.decision, simulation.contenders
+        waiting = [e for e in contenders if e >= 0 and entities[e]["state"] == State.WAITING]
+        inside = simulation.arrays["shared 0"][working_set.FIELDS * len(entities) :][: 4 * guard.FIELDS : guard.FIELDS]
+        if decision["cause"] == Why.TICK and len(waiting) > 1 and not inside[contenders].any():
+            assert simulation.arrays["advice"][0] == min(waiting, key=lambda e: entities[e]["want_seq"])
+            asked += 1
+    assert asked > 5
 
 
 def hungry(threads: int) -> Tape:
@@ -327,14 +349,3 @@ def test_a_first_burst_is_a_burst():
     simulation = Simulation(tape, made, [policy_named("together").host()], listing=True)
     simulation.advance()
     assert simulation.arrays["shared 0"][:2].tolist() == [1, 1]
-
-
-def test_outsiders_take_turns_on_a_core_that_nobody_inside_wants():
-    """With room for one, the other two share the second core."""
-    tape = Tape.build([[(Op.READ, thread), (Op.COMPUTE, 20_000_000)] for thread in range(3)])
-    made = build_settings({"nodes": 1, "cores": 2, "frames": 4, "switch_ns": 0, "move_ns": 0})
-    host = policy_named("guard(room=0, stay=1000000000)").host()
-    simulation = Simulation(tape, made, [host], driver=0)
-    simulation.advance()
-    exits = simulation.arrays["threads"]["exit_ns"]
-    assert abs(exits[1] - exits[2]) <= made.tick_ns

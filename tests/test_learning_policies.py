@@ -76,8 +76,8 @@ def misses_of_hyperbolic(references, frames: int) -> int:
 @settings(max_examples=150, deadline=None)
 @given(short, st.integers(2, 6))
 def test_hyperbolic_equals_the_paper(references, frames):
-    tape = Tape.from_references(references)
-    found = run(tape, "hyperbolic(sample=0)", frames=frames, **FREE).record["faults"][0]
+    tape, lines = Tape.from_references(references, ns_per_reference=1), {"local_line_ns": 0, "remote_line_ns": 0}
+    found = run(tape, "hyperbolic(sample=0)", frames=frames, **FREE, **lines).record["faults"][0]
     assert found == misses_of_hyperbolic(references, frames)
 
 

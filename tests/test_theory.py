@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import COSTS
 
 from sos_gym import Tape, evaluate, policies
 from sos_gym.engine.simulation import Simulation
@@ -206,6 +207,38 @@ def test_who_comes_late_does_not_hoard_frames():
     held = after - before
     assert before[1] == 0 and before[0] > 0.9 * 40 * late
     assert held[1] / held.sum() == pytest.approx(0.5, abs=0.03)
+
+
+def test_who_comes_back_ahead_is_given_no_debt():
+    """When the two threads of owner 0 wake, it has had 20 ms; owner 1 was placed level with its 2 ms and had 9 more."""
+    ahead, level = (
+        [(Op.COMPUTE, 10 * MS), (Op.SLEEP, MS // 2), (Op.COMPUTE, MS)],
+        [(Op.SLEEP, MS), (Op.COMPUTE, 30 * MS)],
+    )
+    simulation = run(Tape.build([ahead, ahead, level], owner=[0, 0, 1]), "cfs", cores=3, switch_ns=0)
+    assert simulation.arrays["floats 1"][:2].tolist() == [0, 2 * MS / 1024]
+
+
+# -- gap
+
+
+@pytest.mark.parametrize(("pause", "victim"), [(1, 0), (900, 1)])
+def test_the_page_of_the_longest_gap_goes(pause, victim):
+    """Gaps of 100 and 9 ns; after 900 ns the present ones are longer, and the page used last stays."""
+    uses = [(Op.READ, 0), (Op.COMPUTE, 90), (Op.READ, 1), (Op.COMPUTE, 9), (Op.READ, 1), (Op.COMPUTE, 1), (Op.READ, 0)]
+    tape = Tape.build([[*uses, (Op.COMPUTE, pause), (Op.READ, 2), (Op.COMPUTE, MS)]])
+    free = dict.fromkeys((*COSTS, "remote_line_ns"), 0)
+    pages = run(tape, "gap", frames=2, horizon_ns=2_000, **free).arrays["entities"][1:]
+    assert np.flatnonzero(pages["slot"] < 0).tolist() == [victim]
+
+
+def test_a_waker_of_short_bursts_goes_first():
+    """Its last one took 1 ms, the other's has taken 9 so far; one whose last burst took 20 ms waits."""
+    bursts = lambda ms: [(Op.COMPUTE, ms * MS), (Op.SLEEP, 10 * MS), (Op.COMPUTE, MS)]  # noqa: E731
+    for last, exits in ((1, [12, 52]), (20, [71, 70])):
+        tape = Tape.build([bursts(last), [(Op.COMPUTE, 50 * MS)]], arrival_ns=[0, last * MS])
+        threads = run(tape, "gap", cores=1, switch_ns=0, tick_ns=None).arrays["threads"]
+        assert (threads["exit_ns"] // MS).tolist() == exits
 
 
 # -- metrics
