@@ -1,6 +1,8 @@
 """Ageing, hyperbolic, LHD, LeCaR and Cacheus against slow plain Python, published behaviour and libCacheSim."""
 
 import math
+import subprocess
+import sys
 from collections import OrderedDict
 
 import numpy as np
@@ -415,16 +417,23 @@ def test_on_cores_equals_take_turns_and_a_late_short_job_is_not_starved(policy):
 # -- libCacheSim: its draws differ, so in the mean over seeds
 
 
+PEER = """
+import sys, libcachesim as lc
+plain = lc.ReaderInitParam(ignore_obj_size=True)
+reader = lc.TraceReader(sys.argv[1], lc.TraceType.ORACLE_GENERAL_TRACE, plain)
+print(getattr(lc, sys.argv[2])(cache_size=int(sys.argv[3]), hashpower=16).process_trace(reader)[0])
+"""
+
+
 def misses_of_peer(references, name: str, frames: int, folder) -> int:
-    lc = pytest.importorskip("libcachesim")
-    path = folder / "trace"
+    """In a process of its own: its draws, and a counter that it does not set, depend on what ran before."""
+    pytest.importorskip("libcachesim")
     records = np.zeros(len(references), np.dtype([("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next", "<i8")]))
     records["id"], records["size"], records["next"] = np.asarray(references) + 1, 1, -1
-    records.tofile(path)
-    plain = lc.ReaderInitParam(ignore_obj_size=True)
-    reader = lc.TraceReader(trace=str(path), trace_type=lc.TraceType.ORACLE_GENERAL_TRACE, reader_init_params=plain)
-    ratio, _ = getattr(lc, name)(cache_size=frames, hashpower=16).process_trace(reader)
-    return round(ratio * len(references))
+    records.tofile(folder / "trace")
+    words = [sys.executable, "-c", PEER, str(folder / "trace"), name, str(frames)]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return round(float(said.split()[-1]) * len(references))
 
 
 def misses_over_seeds(references, policy: str, frames: int) -> float:
