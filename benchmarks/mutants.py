@@ -65,7 +65,10 @@ TESTS = {
         "lottery or fcfs or srpt or string or least_of or frequency or gap or priority",
     ),
     **{
-        f"engine/{name}": ("engine_against_reference theory", f"not {ALL_POLICIES}")
+        f"engine/{name}": (
+            "engine_against_reference theory contract",
+            f"engine_against or (theory and not {ALL_POLICIES}) or (invariant and recency)",
+        )
         for name in ("decisions", "frames", "holding", "account", "program", "cores", "events")
     },
 }
@@ -106,7 +109,8 @@ def verdict(place: Path, python: str, path: str, line: int, operator: str, occur
     try:
         output, _ = run.communicate(timeout=LIMIT)
         broken = "TypingError" in output or "LoweringError" in output
-        how = "survived" if run.returncode == 0 else "not compiled" if broken else "killed"
+        how = {0: "survived", -signal.SIGKILL: "stopped from outside"}.get(run.returncode, "killed")
+        how = "not compiled" if broken else how
     except subprocess.TimeoutExpired:
         os.killpg(run.pid, signal.SIGKILL)
         output, how = run.communicate()[0] + "\nhang", "killed"
