@@ -337,15 +337,3 @@ def test_every_tape_ends_that_ends_by_turns(name):
 def test_without_a_tick_nothing_sticks(name):
     for seed in range(3):
         assert run(joint(6, seed), name, **{**SYSTEM, "tick_ns": None}).record["finished"][0]
-
-
-# -- found by mutants
-
-
-def test_a_first_burst_is_a_burst():
-    """Together marks a thread in a burst from its arrival on, not from its first wakeup."""
-    tape = Tape.build([[(Op.COMPUTE, 5_000_000)]] * 2)
-    made = build_settings({"nodes": 1, "cores": 1})
-    simulation = Simulation(tape, made, [policy_named("together").host()], listing=True)
-    simulation.advance()
-    assert simulation.arrays["shared 0"][:2].tolist() == [1, 1]
