@@ -19,27 +19,25 @@ EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
 CPU = int(Resource.CPU)
 
 
-@kernel
-def _comes_before(sim, a, b):
-    first, second = slot_of(sim, a), slot_of(sim, b)
-    return first < second or (first == second and a < b)
+# -- a few numbers in order
 
 
 @kernel
-def _is_shown(shown, rows, e):
-    for i in range(rows):
-        if shown[i] == e:
-            return True
-    return False
+def _ranks(keys, size, ranks):
+    """The place of each of `size` keys among them; equal ones keep their order.
+
+    Every pair is compared, without a branch, eight keys at a time: for so few faster than to sort them.
+    """
+    for i in range(size):
+        key, before = keys[i], 0
+        for j in range(i):
+            before += keys[j] <= key
+        for j in range(i + 1, size):
+            before += keys[j] < key
+        ranks[i] = before
 
 
-@kernel
-def _show(shown, rows, room, e):
-    """Add `e` unless it is there or the room is full; the new number of rows."""
-    if rows < room and not _is_shown(shown, rows, e):
-        shown[rows] = e
-        rows += 1
-    return rows
+# -- which contenders
 
 
 @kernel
@@ -57,36 +55,38 @@ def payoff_ns(sim, e):
 
 
 @kernel
-def _measure(sim, e, which):
+def _measure(sim, decision, which, e):
+    """How much who has most of it is worth showing: in EVICT who can spare its slot, in ADMIT who needs one.
+
+    A long payoff, an old use and few uses spare it.
+    """
     entity = sim.entities[e]
     if which == 0:
-        return float(entity.use_seq)
-    return payoff_ns(sim, e) if which == 1 else float(entity.uses)
+        value = -float(entity.use_seq)
+    elif which == 1:
+        value = payoff_ns(sim, e)
+    else:
+        value = -float(entity.uses)
+    return value if decision.kind == EVICT else -value
 
 
 @kernel
-def _show_extreme(sim, decision, which, sign, sample, size, shown, rows, room):
-    """The one of the sample that is not shown yet with the least or most of a measure; ties by seed."""
-    best, best_value, best_tie = PADDING, 0.0, 0.0
+def _extreme(sim, decision, which, sample, size, is_shown):
+    """The one of the sample that is not shown yet with most of a measure, ties by seed; NONE if all are shown."""
+    best, best_value = NONE, 0.0
     for i in range(size):
-        e = sample[i]
-        value = sign * _measure(sim, e, which)
-        if (best != PADDING and value < best_value) or _is_shown(shown, rows, e):
+        if is_shown[i]:
             continue
-        tie = uniform(sim.rows_seed, decision.number, e)
-        if best == PADDING or value > best_value or tie > best_tie:
-            best, best_value, best_tie = e, value, tie
-    return rows if best == PADDING else _show(shown, rows, room, best)
+        value = _measure(sim, decision, which, sample[i])
+        if best == NONE or value > best_value or (value == best_value and _wins_tie(sim, decision, sample, i, best)):
+            best, best_value = i, value
+    return best
 
 
 @kernel
-def _show_extremes(sim, decision, sample, size, shown, rows, room):
-    """The extremes of last use, payoff and uses that the decision may want: in EVICT who can spare its slot."""
-    spare = decision.kind == EVICT
-    for which in range(3):
-        sign = 1.0 if spare == (which == 1) else -1.0  # a long payoff, an old use and few uses spare it
-        rows = _show_extreme(sim, decision, which, sign, sample, size, shown, rows, room)
-    return rows
+def _wins_tie(sim, decision, sample, a, b):
+    seed, number = sim.rows_seed, decision.number
+    return uniform(seed, number, sample[a]) > uniform(seed, number, sample[b])
 
 
 @kernel
@@ -95,33 +95,43 @@ def _recency(sim, decision, e):
 
 
 @kernel
-def _sort_by_recency(sim, decision, sample, size):
-    for i in range(1, size):
-        e, at = sample[i], i
-        while at > 0 and _recency(sim, decision, sample[at - 1]) > _recency(sim, decision, e):
-            sample[at] = sample[at - 1]
-            at -= 1
-        sample[at] = e
+def _sort_by_recency(sim, decision, sample, size, by_recency):
+    """by_recency[r]: the place in the sample of the r-th, the least recent first."""
+    keys, ranks = np.empty(size, np.int64), np.empty(size, np.int32)
+    for i in range(size):
+        keys[i] = _recency(sim, decision, sample[i])
+    _ranks(keys, size, ranks)
+    for i in range(size):
+        by_recency[ranks[i]] = i
 
 
 @kernel
-def _show_quantiles(sim, decision, sample, size, shown, rows, room):
-    """One seeded draw from each quantile, the most recent first of all."""
-    if size == 0:
-        return rows
-    rows = _show(shown, rows, room, sample[size - 1])
-    quantiles = room - rows
+def _show(sample, i, is_shown, shown, rows):
+    """Add the i-th of the sample; the new number of rows."""
+    shown[rows], is_shown[i] = sample[i], 1
+    return rows + 1
+
+
+@kernel
+def _show_quantiles(sim, decision, sample, size, is_shown, shown, rows):
+    """One seeded draw from each quantile of recency, the most recent first of all."""
+    by_recency = np.empty(size, np.int32)
+    _sort_by_recency(sim, decision, sample, size, by_recency)
+    if not is_shown[by_recency[size - 1]]:
+        rows = _show(sample, by_recency[size - 1], is_shown, shown, rows)
+    quantiles = shown.size - rows
     for q in range(quantiles):
         low, high = q * size // quantiles, (q + 1) * size // quantiles
         width = max(1, high - low)
         start = int(uniform(sim.rows_seed, decision.number, -1 - q) * width)
         for step in range(width):
-            e = sample[min(size - 1, low + (start + step) % width)]
-            if not _is_shown(shown, rows, e):
-                rows = _show(shown, rows, room, e)
+            i = by_recency[min(size - 1, low + (start + step) % width)]
+            if not is_shown[i]:
+                rows = _show(sample, i, is_shown, shown, rows)
                 break
-    for i in range(size):  # quantiles that were shown already leave room
-        rows = _show(shown, rows, room, sample[i])
+    for r in range(size):  # quantiles that were shown already leave room
+        if rows < shown.size and not is_shown[by_recency[r]]:
+            rows = _show(sample, by_recency[r], is_shown, shown, rows)
     return rows
 
 
@@ -131,46 +141,62 @@ def _draw_sample(sim, decision, sample):
     entities = 0
     for i in range(decision.count):
         entities += sim.contenders[i] >= 0
-    size = min(entities, sample.size)
-    seen, taken = 0, 0
+    size, seen, taken = min(entities, sample.size), 0, 0
+    drawn = 0 if entities <= sample.size else _draw_of_stretch(sim, decision, 0, entities, size)
     for i in range(decision.count):
-        e = sim.contenders[i]
-        if e < 0:
+        if sim.contenders[i] < 0:
             continue
-        low, high = taken * entities // max(1, size), (taken + 1) * entities // max(1, size)
-        if taken < size and seen >= low:
-            offset = int(uniform(sim.rows_seed, decision.number, 1_000_003 + taken) * (high - low))
-            if entities <= sample.size or seen == low + offset:
-                sample[taken] = e
-                taken += 1
+        if entities <= sample.size or seen == drawn:
+            sample[taken] = sim.contenders[i]
+            taken += 1
+            if taken == size:
+                break
+            if entities > sample.size:
+                drawn = _draw_of_stretch(sim, decision, taken, entities, size)
         seen += 1
     return taken
 
 
 @kernel
+def _draw_of_stretch(sim, decision, stretch, entities, stretches):
+    low, high = stretch * entities // stretches, (stretch + 1) * entities // stretches
+    return low + int(uniform(sim.rows_seed, decision.number, 1_000_003 + stretch) * (high - low))
+
+
+@kernel
+def _show_some(sim, decision, shown):
+    """Fill all rows from more contenders than there are rows."""
+    sample = np.empty(max(SAMPLE, shown.size), np.int32)
+    is_shown = np.zeros(sample.size, np.uint8)
+    size, rows, room = _draw_sample(sim, decision, sample), 0, shown.size - sim.hosted
+    asks = decision.entity if decision.kind == ADMIT or decision.may_wait else NONE
+    if asks != NONE:
+        shown[0], rows = asks, 1
+        for i in range(size):
+            is_shown[i] = sample[i] == asks
+    for i in range(decision.count):
+        if sim.contenders[i] < 0 and rows < room:
+            shown[rows], rows = sim.contenders[i], rows + 1
+    for which in range(3):
+        i = _extreme(sim, decision, which, sample, size, is_shown)
+        if i != NONE and rows < room:
+            rows = _show(sample, i, is_shown, shown, rows)
+    certain = rows
+    if size > 0:
+        rows = _show_quantiles(sim, decision, sample, size, is_shown, shown, rows)
+    return _show_advice(sim, shown, certain, rows)
+
+
+@kernel
 def select(sim, decision, shown):
     """Fill `shown` with the candidates of the decision, in the order of rows; returns how many."""
-    sample = np.empty(max(SAMPLE, shown.size), np.int32)
-    rows, room = 0, shown.size
     shown[:] = PADDING
-    if decision.count <= room:
-        for i in range(decision.count):
-            rows = _show(shown, rows, room, sim.contenders[i])
+    rows = decision.count
+    if rows <= shown.size:
+        for i in range(rows):
+            shown[i] = sim.contenders[i]
     else:
-        room_of_rest = room - sim.hosted
-        if decision.kind == ADMIT and decision.entity != NONE:
-            rows = _show(shown, rows, room_of_rest, decision.entity)
-        elif decision.may_wait:
-            rows = _show(shown, rows, room_of_rest, decision.entity)
-        for i in range(decision.count):
-            if sim.contenders[i] < 0:
-                rows = _show(shown, rows, room_of_rest, sim.contenders[i])
-        size = _draw_sample(sim, decision, sample)
-        rows = _show_extremes(sim, decision, sample, size, shown, rows, room_of_rest)
-        _sort_by_recency(sim, decision, sample, size)
-        certain = rows
-        rows = _show_quantiles(sim, decision, sample, size, shown, rows, room)
-        rows = _show_advice(sim, shown, certain, rows)
+        rows = _show_some(sim, decision, shown)
     _order(sim, shown, rows)
     return rows
 
@@ -181,9 +207,9 @@ def _show_advice(sim, shown, certain, rows):
     free = rows - 1
     for k in range(sim.hosted):
         choice = sim.advice[k]
-        if _is_shown(shown, rows, choice):
+        if _is_among(shown, rows, choice):
             continue
-        while free >= certain and _is_advice(sim, shown[free]):
+        while free >= certain and _is_among(sim.advice, sim.hosted, shown[free]):
             free -= 1
         shown[free] = choice
         free -= 1
@@ -191,18 +217,20 @@ def _show_advice(sim, shown, certain, rows):
 
 
 @kernel
-def _is_advice(sim, e):
-    for k in range(sim.hosted):
-        if sim.advice[k] == e:
+def _is_among(entities, count, e):
+    for i in range(count):
+        if entities[i] == e:
             return True
     return False
 
 
 @kernel
 def _order(sim, shown, rows):
-    for i in range(1, rows):
-        e, at = shown[i], i
-        while at > 0 and _comes_before(sim, e, shown[at - 1]):
-            shown[at] = shown[at - 1]
-            at -= 1
-        shown[at] = e
+    """By slot, then entity."""
+    keys, ranks, given = np.empty(rows, np.int64), np.empty(rows, np.int32), np.empty(rows, np.int32)
+    for i in range(rows):
+        given[i] = shown[i]
+        keys[i] = (np.int64(slot_of(sim, given[i])) << 32) + given[i]
+    _ranks(keys, rows, ranks)
+    for i in range(rows):
+        shown[ranks[i]] = given[i]

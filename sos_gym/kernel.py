@@ -28,8 +28,9 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, make_attribute_wrapper, models, overload_attribute, register_model
 
 PACKAGE = Path(__file__).parent
-ENGINE_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py", "candidates.py", "observation.py")
+ENGINE_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py")
 POLICY_SOURCES = (*ENGINE_SOURCES, "policy/*.py")  # the engine calls policies by address and does not depend on them
+AGENT_SOURCES = (*ENGINE_SOURCES, "columns.py", "candidates.py", "observation.py")
 CACHE_LINE = 64  # bytes
 CHECKED = bool(os.environ.get("SOS_GYM_BOUNDSCHECK"))  # an index out of a table stops the process
 KEPT_CACHES = 8  # folders of earlier sources that stay, so that two checkouts do not fight
@@ -62,10 +63,11 @@ def _cache_folder(sources: tuple[str, ...]) -> str:
 
 
 def kernel(function: Callable, inline: bool = False) -> Callable:
-    """Compile `function` when it is first called, or load it from the disk cache."""
-    of_policy = function.__module__.startswith(f"{__package__}.policy.")
-    nb.config.CACHE_DIR = _cache_folder(POLICY_SOURCES if of_policy else ENGINE_SOURCES)  # type: ignore[attr-defined]
-    return nb.njit(cache=True, error_model="numpy", forceinline=inline)(function)
+    """Compile `function` when it is first called, or load it from the disk cache. It runs without the GIL."""
+    part = function.__module__.removeprefix(f"{__package__}.").split(".")[0]
+    sources = {"engine": ENGINE_SOURCES, "policy": POLICY_SOURCES}.get(part, AGENT_SOURCES)
+    nb.config.CACHE_DIR = _cache_folder(sources)  # type: ignore[attr-defined]
+    return nb.njit(cache=True, error_model="numpy", forceinline=inline, nogil=True)(function)
 
 
 def inlined(function: Callable) -> Callable:
