@@ -56,6 +56,73 @@ def test_ageing_equals_the_paper_on_a_long_trace():
     assert misses(references, "lfuda", 90) == misses_of_ageing(references, 90)
 
 
+def misses_of_lfuda(references, frames: int) -> int | None:
+    """What libCacheSim does: a list for each key, and the level points at one of them. None where it crashes."""
+    key, level, missed = {}, 0, 0  # keys in the order in which their pages got them
+
+    def next_level():
+        return level if level in key.values() else min((k for k in key.values() if k > level), default=level)
+
+    for page in references:
+        if page in key:
+            old = key.pop(page)
+            new = old + level
+            level = next_level() if old == level else level
+            key[page] = new
+            continue
+        missed += 1
+        if len(key) == frames:
+            level = max(level, 1)
+            listed = [other for other, k in key.items() if k == level]
+            if not listed:
+                return None
+            del key[listed[0]]
+            level = next_level()
+        key[page] = level + 1
+    return missed
+
+
+def test_ageing_equals_the_peer_where_it_is_odd():
+    """Few frames, skewed references: now and then the level jumps past the page that was used."""
+    compared = 0
+    for seed in range(250):
+        rng = np.random.default_rng(seed)
+        references, frames = (rng.random(60) ** 2 * rng.integers(3, 12)).astype(int).tolist(), int(rng.integers(2, 6))
+        expected = misses_of_lfuda(references, frames)
+        if expected is not None:
+            assert misses(references, "ageing(peer=1)", frames) == expected
+            compared += 1
+    assert compared > 200
+
+
+@pytest.mark.parametrize("policy", ["ageing", "ageing(peer=1)"])
+def test_what_was_cooled_goes_first_below_a_level(policy):
+    """Evictions have raised the level; page 9 stands highest, and is cooled."""
+    before = [(Op.READ, page) for page in (*range(10), 7, 7, 8, 8, 9, 9, 9, 9, 7, 8)]
+    tape = Tape.build([[*before, (Op.COLD, 9), (Op.READ, 20), (Op.READ, 7), (Op.READ, 8), (Op.READ, 9)]])
+    assert run(tape, policy, frames=3).record["faults"][0] == 12
+
+
+@pytest.mark.parametrize("policy", ["ageing", "ageing(peer=1)"])
+def test_on_cores_ageing_has_no_peer(policy):
+    arrivals, works = [0, 3, 5, 11, 20, 26, 31, 33], [11, 8, 17, 23, 30, 28, 12, 9]
+    jobs = Tape.from_jobs([MS * at for at in arrivals], [MS * work for work in works])
+    exits = run(jobs, policy, cores=2, switch_ns=0).arrays["threads"]["exit_ns"] // MS
+    assert exits.tolist() == [18, 15, 32, 58, 70, 72, 59, 55]
+
+
+def test_ageing_stops_counting_where_floats_end():
+    """Every turn of the cache doubles the keys. Once they are all alike it is LRU."""
+    references = np.random.default_rng(0).integers(0, 30, 6_000)
+    missed = {}
+    for policy in ("ageing(peer=1)", "lru"):
+        head, whole = (run(Tape.from_references(r), policy, frames=10) for r in (references[:4_000], references))
+        missed[policy] = whole.record["faults"][0] - head.record["faults"][0]
+        if policy != "lru":
+            assert head.arrays["ints 0"][-1] == whole.arrays["ints 0"][-1] == 1 << 53
+    assert missed["ageing(peer=1)"] == missed["lru"]
+
+
 # -- hyperbolic
 
 

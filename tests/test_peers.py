@@ -26,6 +26,7 @@ PEERS = {
     "turns": lc.FIFO,
     "second_chance": lc.Clock,  # one bit, 0 at load
     "frequency": lc.LFU,  # counts start anew at each miss; ties by recency
+    "ageing(peer=1)": lc.LFUDA,  # adds the least key to a key at every use
     "clairvoyant": lc.Belady,
     "arc": lc.ARC,
     "sieve": lc.Sieve,
@@ -61,11 +62,15 @@ TRACES = {
     "loop": loop,
     **{name: (lambda name=name: workload(name)) for name in RECORDINGS},
 }
+# LFUDA counts up from each level to the next, and here the keys need 50 bits or more (sqlite, 20 frames: 1 031).
+ENDLESS = {("zipf 0.6", 0.02), ("zipf 1.0", 0.02), ("zipf 1.2", 0.02)} | {
+    (name, share) for name in ("sort", "sqlite") for share in (0.02, 0.2)
+}
 
 
 @pytest.fixture(scope="module", params=TRACES)
 def trace(request, tmp_path_factory):
-    """A tape, and the file of the same references that the peer reads."""
+    """Its name, a tape, and the file of the same references that the peer reads."""
     tape = TRACES[request.param]()
     if not isinstance(tape, Tape):
         tape = Tape.from_references(tape)
@@ -78,7 +83,7 @@ def trace(request, tmp_path_factory):
     again = pages[order][1:] == pages[order][:-1]
     records["next"][order[:-1][again]] = order[1:][again]
     records.tofile(path)
-    return tape, str(path)
+    return request.param, tape, str(path)
 
 
 def test_recordings_of_pages_are_among_the_traces():
@@ -88,7 +93,9 @@ def test_recordings_of_pages_are_among_the_traces():
 @pytest.mark.parametrize("policy", PEERS)
 @pytest.mark.parametrize("share", [0.02, 0.2, 0.7])
 def test_misses_equal_libcachesims(trace, policy, share):
-    tape, path = trace
+    name, tape, path = trace
+    if PEERS[policy] is lc.LFUDA and (name, share) in ENDLESS:
+        pytest.skip("the peer does not end")
     frames = max(20, int(len(tape.pages) * share) // 4 * 4)  # the peers want a small queue, and four equal segments
     reader = lc.TraceReader(
         trace=path,
