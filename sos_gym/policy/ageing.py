@@ -101,7 +101,7 @@ AGEING = Policy(
     reads="uses at its last use, level at that time; use_seq",
     not_to_be_confused="LFU with halved counts",
     source="Arlitt, Cherkasova, Dilley, Friedrich, Jin, Performance Evaluation Review 27(4), 2000 (cost and size 1); "
-    "peer=1: libCacheSim 0.3.5, exact; from 2**53 on keys are equal, but it steps through all integers and does not end",
+    "peer=1: libCacheSim 0.3.5, exact (from 2**53 on keys are equal, but it counts up to them and does not get there)",
     parameters={
         "peer": Parameter(
             0, "", 0, 1, "1: on frames a use adds the least key of the residents, so keys grow exponentially"
