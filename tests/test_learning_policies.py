@@ -159,7 +159,7 @@ def draws_of(simulation):
     return lambda number: uniform(seed, number, 0)
 
 
-def misses_of_lecar(references, frames: int, draw, keep=True, floor=0.01) -> int:
+def misses_of_lecar(references, frames: int, draw, keep=True, floor=0.01, history=1.0) -> int:
     """Algorithm 1 of the paper with two plain weights; histories, floor and counts as the authors' code has them."""
     count, last, left = {}, {}, {}
     resident, histories, weight = OrderedDict(), (OrderedDict(), OrderedDict()), [0.5, 0.5]
@@ -184,7 +184,7 @@ def misses_of_lecar(references, frames: int, draw, keep=True, floor=0.01) -> int
                 del resident[victim]
                 if victims[0] != victims[1]:
                     left[victim], histories[expert][victim] = now, count[victim]
-                    if len(histories[expert]) > frames // 2:
+                    if len(histories[expert]) > history * frames:
                         histories[expert].popitem(last=False)
         resident[page] = None
         resident.move_to_end(page)
@@ -203,10 +203,12 @@ def test_lecar_equals_the_paper(references, frames, keep):
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_lecar_equals_the_paper_where_phases_change(keep):
+@pytest.mark.parametrize("history", [0.5, 1.0])
+def test_lecar_equals_the_paper_where_phases_change(keep, history):
     references = np.concatenate([zipf(1.1, 3_000, 300, 2), np.arange(3_000) % 90, zipf(0.7, 3_000, 200, 3)]).tolist()
-    simulation = run(Tape.from_references(references), "lecar" if keep else "lecar(keep=0)", frames=50)
-    assert simulation.record["faults"][0] == misses_of_lecar(references, 50, draws_of(simulation), keep)
+    simulation = run(Tape.from_references(references), f"lecar(keep={keep:d}, history={history})", frames=50)
+    expected = misses_of_lecar(references, 50, draws_of(simulation), keep, history=history)
+    assert simulation.record["faults"][0] == expected
 
 
 # -- Cacheus
@@ -221,7 +223,7 @@ class SlowCacheus:
         self.histories = OrderedDict(), OrderedDict()
         self.room = frames - max(1, int(0.01 * frames + 0.5))
         self.count, self.last, self.new, self.demoted = {}, {}, set(), set()
-        self.weight, self.rate, self.last_rate = [0.5, 0.5], math.sqrt(2 * math.log(2) / frames), 0.0
+        self.weight, self.rate, self.last_rate = [0.5, 0.5], 0.001 + 0.999 * drawn_rate(0), 0.0
         self.time = self.hits = self.last_hits = self.idle = self.missed = self.decisions = 0
 
     def demote(self):
