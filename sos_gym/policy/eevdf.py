@@ -85,9 +85,7 @@ EEVDF = Policy(
     "6.6: who returns keeps its whole lag, of 2 slices at most (the paper: no bound, less its weight's share); "
     "yield puts the deadline off by a slice. Unlike there: no RUN_TO_PARITY, no half slice at first",
     parameters={
-        "slice_ns": Parameter(
-            1_000_000, "ns", 1, 10**12, "fewer switches, later turns; kernel 6.6: 750 000 on one core"
-        ),
+        "slice_ns": Parameter(1_000_000, "ns", 1, 10**12, "fewer switches, later turns; kernel 6.6: 750 000"),
         "uses": Parameter(8, "uses", 1, 10**9, "a page's request lasts longer"),
         "keep_lag": Parameter(1, "", 0, 1, "1: lag survives sleep (PLACE_LAG); 0: all start at the mean"),
     },
