@@ -613,6 +613,20 @@ def test_what_the_peer_does_with_lirs(which, frames):
     assert peer_misses("LIRS", references, frames) == lirs(references, frames, peer=True)
 
 
+def test_the_peers_lirs_holds_more_than_its_size():
+    """With one frame for Q it loses sight of resident pages: so no choice of victims can follow it."""
+    lc = pytest.importorskip("libcachesim")
+    cache = lc.LIRS(cache_size=5, hashpower=16)
+    requests = [lc.Request() for _ in range(40)]
+    for page, request in enumerate(requests):
+        request.obj_id, request.obj_size = page + 1, 1
+    held = []
+    for page in (np.random.default_rng(0).random(2_000) ** 2 * 40).astype(int):
+        cache.get(requests[page])
+        held.append(sum(cache.find(request, update_cache=False) is not None for request in requests))
+    assert max(held) > 5
+
+
 @pytest.mark.parametrize("which", range(len(LONG)))
 @pytest.mark.parametrize("cold", [0.5, 1.0])
 def test_what_the_peer_does_with_clockpro(which, cold):

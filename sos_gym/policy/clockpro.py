@@ -219,9 +219,9 @@ CLOCKPRO = Policy(
     on_frames="CLOCK-Pro, adaptive; hot until their room is full at the start. Who may wait (tier hints): by level",
     reads="order of holds, one bit per use, of residents and of as many that left",
     ties="none: the clock orders",
-    source="Jiang, Chen, Zhang, USENIX ATC 2005; open there, here as in Caffeine: `cold`, the start, a new test for a "
-    "cold page used after its test. libCacheSim 0.3.5 fills its cold room, then admits nobody: an oracle in "
-    "tests/test_adaptive_lists.py",
+    source="Jiang, Chen, Zhang, USENIX ATC 2005; open there, here as in Caffeine: `cold`, the start, that a test "
+    "passed counts at any hand, a new test for a cold page used after its test. libCacheSim 0.3.5 fills its cold room, "
+    "then admits nobody: an oracle in tests/test_adaptive_lists.py",
     want=want,
     hold=hold,
     use=use,
