@@ -202,13 +202,14 @@ def test_lecar_equals_the_paper(references, frames, keep):
     assert simulation.record["faults"][0] == found
 
 
-@pytest.mark.parametrize("keep", [False, True])
-@pytest.mark.parametrize("history", [0.5, 1.0])
-def test_lecar_equals_the_paper_where_phases_change(keep, history):
+LECARS = {"lecar": {}, "lecar(history=0.5)": {"history": 0.5}, "lecar(keep=0)": {"keep": False}}
+
+
+@pytest.mark.parametrize("spec", LECARS)
+def test_lecar_equals_the_paper_where_phases_change(spec):
     references = np.concatenate([zipf(1.1, 3_000, 300, 2), np.arange(3_000) % 90, zipf(0.7, 3_000, 200, 3)]).tolist()
-    simulation = run(Tape.from_references(references), f"lecar(keep={keep:d}, history={history})", frames=50)
-    expected = misses_of_lecar(references, 50, draws_of(simulation), keep, history=history)
-    assert simulation.record["faults"][0] == expected
+    simulation = run(Tape.from_references(references), spec, frames=50)
+    assert simulation.record["faults"][0] == misses_of_lecar(references, 50, draws_of(simulation), **LECARS[spec])
 
 
 # -- Cacheus
