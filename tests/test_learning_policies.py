@@ -56,6 +56,73 @@ def test_ageing_equals_the_paper_on_a_long_trace():
     assert misses(references, "lfuda", 90) == misses_of_ageing(references, 90)
 
 
+def misses_of_lfuda(references, frames: int) -> int | None:
+    """What libCacheSim does: a list for each key, and the level points at one of them. None where it crashes."""
+    key, level, missed = {}, 0, 0  # keys in the order in which their pages got them
+
+    def next_level():
+        return level if level in key.values() else min((k for k in key.values() if k > level), default=level)
+
+    for page in references:
+        if page in key:
+            old = key.pop(page)
+            new = old + level
+            level = next_level() if old == level else level
+            key[page] = new
+            continue
+        missed += 1
+        if len(key) == frames:
+            level = max(level, 1)
+            listed = [other for other, k in key.items() if k == level]
+            if not listed:
+                return None
+            del key[listed[0]]
+            level = next_level()
+        key[page] = level + 1
+    return missed
+
+
+def test_ageing_equals_the_peer_where_it_is_odd():
+    """Few frames, skewed references: now and then the level jumps past the page that was used."""
+    compared = 0
+    for seed in range(250):
+        rng = np.random.default_rng(seed)
+        references, frames = (rng.random(60) ** 2 * rng.integers(3, 12)).astype(int).tolist(), int(rng.integers(2, 6))
+        expected = misses_of_lfuda(references, frames)
+        if expected is not None:
+            assert misses(references, "ageing(peer=1)", frames) == expected
+            compared += 1
+    assert compared > 200
+
+
+@pytest.mark.parametrize("policy", ["ageing", "ageing(peer=1)"])
+def test_what_was_cooled_goes_first_below_a_level(policy):
+    """Evictions have raised the level; page 9 stands highest, and is cooled."""
+    before = [(Op.READ, page) for page in (*range(10), 7, 7, 8, 8, 9, 9, 9, 9, 7, 8)]
+    tape = Tape.build([[*before, (Op.COLD, 9), (Op.READ, 20), (Op.READ, 7), (Op.READ, 8), (Op.READ, 9)]])
+    assert run(tape, policy, frames=3).record["faults"][0] == 12
+
+
+@pytest.mark.parametrize("policy", ["ageing", "ageing(peer=1)"])
+def test_on_cores_ageing_has_no_peer(policy):
+    arrivals, works = [0, 3, 5, 11, 20, 26, 31, 33], [11, 8, 17, 23, 30, 28, 12, 9]
+    jobs = Tape.from_jobs([MS * at for at in arrivals], [MS * work for work in works])
+    exits = run(jobs, policy, cores=2, switch_ns=0).arrays["threads"]["exit_ns"] // MS
+    assert exits.tolist() == [18, 15, 32, 58, 70, 72, 59, 55]
+
+
+def test_ageing_stops_counting_where_floats_end():
+    """Every turn of the cache doubles the keys. Once they are all alike it is LRU."""
+    references = np.random.default_rng(0).integers(0, 30, 6_000)
+    missed = {}
+    for policy in ("ageing(peer=1)", "lru"):
+        head, whole = (run(Tape.from_references(r), policy, frames=10) for r in (references[:4_000], references))
+        missed[policy] = whole.record["faults"][0] - head.record["faults"][0]
+        if policy != "lru":
+            assert head.arrays["ints 0"][-1] == whole.arrays["ints 0"][-1] == 1 << 53
+    assert missed["ageing(peer=1)"] == missed["lru"]
+
+
 # -- hyperbolic
 
 
@@ -92,7 +159,7 @@ def draws_of(simulation):
     return lambda number: uniform(seed, number, 0)
 
 
-def misses_of_lecar(references, frames: int, draw, keep=True, floor=0.01) -> int:
+def misses_of_lecar(references, frames: int, draw, keep=True, floor=0.01, history=1.0) -> int:
     """Algorithm 1 of the paper with two plain weights; histories, floor and counts as the authors' code has them."""
     count, last, left = {}, {}, {}
     resident, histories, weight = OrderedDict(), (OrderedDict(), OrderedDict()), [0.5, 0.5]
@@ -117,7 +184,7 @@ def misses_of_lecar(references, frames: int, draw, keep=True, floor=0.01) -> int
                 del resident[victim]
                 if victims[0] != victims[1]:
                     left[victim], histories[expert][victim] = now, count[victim]
-                    if len(histories[expert]) > frames // 2:
+                    if len(histories[expert]) > history * frames:
                         histories[expert].popitem(last=False)
         resident[page] = None
         resident.move_to_end(page)
@@ -135,11 +202,14 @@ def test_lecar_equals_the_paper(references, frames, keep):
     assert simulation.record["faults"][0] == found
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_lecar_equals_the_paper_where_phases_change(keep):
+LECARS = {"lecar": {}, "lecar(history=0.5)": {"history": 0.5}, "lecar(keep=0)": {"keep": False}}
+
+
+@pytest.mark.parametrize("spec", LECARS)
+def test_lecar_equals_the_paper_where_phases_change(spec):
     references = np.concatenate([zipf(1.1, 3_000, 300, 2), np.arange(3_000) % 90, zipf(0.7, 3_000, 200, 3)]).tolist()
-    simulation = run(Tape.from_references(references), "lecar" if keep else "lecar(keep=0)", frames=50)
-    assert simulation.record["faults"][0] == misses_of_lecar(references, 50, draws_of(simulation), keep)
+    simulation = run(Tape.from_references(references), spec, frames=50)
+    assert simulation.record["faults"][0] == misses_of_lecar(references, 50, draws_of(simulation), **LECARS[spec])
 
 
 # -- Cacheus
@@ -154,7 +224,7 @@ class SlowCacheus:
         self.histories = OrderedDict(), OrderedDict()
         self.room = frames - max(1, int(0.01 * frames + 0.5))
         self.count, self.last, self.new, self.demoted = {}, {}, set(), set()
-        self.weight, self.rate, self.last_rate = [0.5, 0.5], math.sqrt(2 * math.log(2) / frames), 0.0
+        self.weight, self.rate, self.last_rate = [0.5, 0.5], 0.001 + 0.999 * drawn_rate(0), 0.0
         self.time = self.hits = self.last_hits = self.idle = self.missed = self.decisions = 0
 
     def demote(self):

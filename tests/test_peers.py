@@ -1,5 +1,7 @@
 """Miss counts against libCacheSim, to the last miss: one thread, one node, no scan."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from test_theory import run
@@ -26,6 +28,7 @@ PEERS = {
     "turns": lc.FIFO,
     "second_chance": lc.Clock,  # one bit, 0 at load
     "frequency": lc.LFU,  # counts start anew at each miss; ties by recency
+    "ageing(peer=1)": lc.LFUDA,  # adds the least key to a key at every use
     "clairvoyant": lc.Belady,
     "arc": lc.ARC,
     "sieve": lc.Sieve,
@@ -61,17 +64,21 @@ TRACES = {
     "loop": loop,
     **{name: (lambda name=name: workload(name)) for name in RECORDINGS},
 }
+# LFUDA counts up from each level to the next, and here the keys need 50 bits or more (sqlite, 20 frames: 1 031).
+ENDLESS = {("zipf 0.6", 0.02), ("zipf 1.0", 0.02), ("zipf 1.2", 0.02)} | {
+    (name, share) for name in ("sort", "sqlite") for share in (0.02, 0.2)
+}
+SHARES = [0.02, 0.2, 0.7]  # of the pages
 
 
-@pytest.fixture(scope="module", params=TRACES)
-def trace(request, tmp_path_factory):
-    """A tape, and the file of the same references that the peer reads."""
-    tape = TRACES[request.param]()
+def tape_and_file(name: str, folder: Path) -> tuple[Tape, str]:
+    """A trace as a tape, and the path of the file of the same references that the peer reads."""
+    tape = TRACES[name]()
     if not isinstance(tape, Tape):
         tape = Tape.from_references(tape)
     assert len(tape.threads) == 1
     pages = tape.ops["arg"][np.isin(tape.ops["op"], (Op.READ, Op.WRITE))]
-    path = tmp_path_factory.mktemp("peers") / "trace.oracleGeneral"
+    path = folder / "trace.oracleGeneral"
     records = np.zeros(len(pages), RECORD)
     records["id"], records["size"], records["next"] = pages + 1, 1, -1  # -1: never again
     order = np.argsort(pages, kind="stable")
@@ -81,23 +88,37 @@ def trace(request, tmp_path_factory):
     return tape, str(path)
 
 
+def frames_for(tape: Tape, share: float) -> int:
+    """The peers want a small queue, and four equal segments."""
+    return max(20, int(len(tape.pages) * share) // 4 * 4)
+
+
+def misses_of(cache, frames: int, path: str, references: int) -> int:
+    """Of a peer."""
+    plain = lc.ReaderInitParam(ignore_obj_size=True)
+    reader = lc.TraceReader(trace=path, trace_type=lc.TraceType.ORACLE_GENERAL_TRACE, reader_init_params=plain)
+    miss_ratio, _ = cache(cache_size=frames, hashpower=16).process_trace(reader)
+    return round(miss_ratio * references)
+
+
+@pytest.fixture(scope="module", params=TRACES)
+def trace(request, tmp_path_factory):
+    return request.param, *tape_and_file(request.param, tmp_path_factory.mktemp("peers"))
+
+
 def test_recordings_of_pages_are_among_the_traces():
     assert len(RECORDINGS) >= 2
 
 
 @pytest.mark.parametrize("policy", PEERS)
-@pytest.mark.parametrize("share", [0.02, 0.2, 0.7])
+@pytest.mark.parametrize("share", SHARES)
 def test_misses_equal_libcachesims(trace, policy, share):
-    tape, path = trace
-    frames = max(20, int(len(tape.pages) * share) // 4 * 4)  # the peers want a small queue, and four equal segments
-    reader = lc.TraceReader(
-        trace=path,
-        trace_type=lc.TraceType.ORACLE_GENERAL_TRACE,
-        reader_init_params=lc.ReaderInitParam(ignore_obj_size=True),
-    )
-    theirs, _ = PEERS[policy](cache_size=frames, hashpower=16).process_trace(reader)
+    name, tape, path = trace
+    if PEERS[policy] is lc.LFUDA and (name, share) in ENDLESS:
+        pytest.skip("the peer does not end")
+    frames = frames_for(tape, share)
     simulation = run(tape, policy, frames=frames)
-    ours = int(simulation.record["faults"][0])
-    assert ours == round(theirs * simulation.record["references"][0])
-    assert len(tape.pages) <= ours < simulation.record["references"][0]
+    ours, references = int(simulation.record["faults"][0]), int(simulation.record["references"][0])
+    assert ours == misses_of(PEERS[policy], frames, path, references)
+    assert len(tape.pages) <= ours < references
     assert simulation.record["evictions"][0] == ours - min(frames, len(tape.pages))

@@ -2,10 +2,9 @@
 
 SR-LRU: newcomers stand in `FRESH` and leave from there; what is used again moves to `REUSED`, whose overflow is demoted
 to `FRESH`. A demoted one that is used makes `REUSED` larger, a newcomer sent away and wanted again makes it smaller.
-CR-LFU: of the least frequent the most recently used goes, so that in a loop the others can stay.
+CR-LFU: of the least frequent the most recently used goes, so that in a loop the others can stay. The reference that
+brings a page back from a history counts; the authors' code works out that count and stores the old one.
 """
-
-import math
 
 from ..engine.chance import uniform
 from ..kernel import kernel
@@ -94,9 +93,13 @@ def _at(my, field):
 
 @kernel
 def _start(my):
-    """The learning rate that bounds the regret over as many choices as there are slots."""
-    my.floats[_at(my, RATE)] = math.sqrt(2 * math.log(2) / my.slots_count)
+    my.floats[_at(my, RATE)] = _drawn_rate(my)
     my.floats[_at(my, LIMIT)] = my.slots_count - max(1, int(my.parameters[RESERVE] * my.slots_count + 0.5))
+
+
+@kernel
+def _drawn_rate(my):
+    return LEAST_RATE + (1 - LEAST_RATE) * uniform(my.seed, my.ints[experts.at(my, experts.CLOCK)], 1)
 
 
 @kernel
@@ -165,8 +168,7 @@ def _learn_to_learn(my):
     elif hits == 0 or gain <= 0:
         own[_at(my, IDLE)] += 1
         if own[_at(my, IDLE)] >= PATIENCE:
-            drawn = uniform(my.seed, my.ints[experts.at(my, experts.CLOCK)], 1)
-            own[_at(my, RATE)], own[_at(my, IDLE)] = LEAST_RATE + (1 - LEAST_RATE) * drawn, 0
+            own[_at(my, RATE)], own[_at(my, IDLE)] = _drawn_rate(my), 0
 
 
 @kernel
@@ -199,7 +201,9 @@ CACHEUS = Policy(
     reads="order of uses, own counts, two histories; u = hash(seed, decision number)",
     ties="CR-LFU's: the most recently used",
     not_to_be_confused="lecar, whose experts are plain LRU and LFU and whose learning rate is fixed",
-    source="Rodriguez et al., FAST 2021; the authors' code where the paper is silent: reserve, history, floor",
+    source="Rodriguez et al., FAST 2021, and the authors' code (sylab/cacheus): reserve, floor, no blame where both "
+    "agree; the paper's draw of the rate. libCacheSim 0.3.5 divides hits in whole numbers, so that its rate stays, and "
+    "reads a counter it never set: compared in the mean, tests/test_learning_policies.py",
     parameters={
         "reserve": Parameter(
             0.01, "", 0.0, 1.0, "newcomers start with more room; share of the slots (libCacheSim: 0.5)"

@@ -126,9 +126,10 @@ def _cool(my, e):
 
 @kernel
 def _end_test(my, e):
+    """Who was used within its test makes room for cold pages, as if promoted; who was not takes it."""
     link = my.links[e]
-    if link.mark & TEST and not link.mark & USED:
-        my.ints[COLD_ROOM] = _cold_room(my) - 1
+    if link.mark & TEST:
+        my.ints[COLD_ROOM] = min(_cold_room(my) + 1, my.slots_count) if link.mark & USED else _cold_room(my) - 1
     link.mark &= ~TEST
     if not link.mark & HERE:
         my.ints[GHOSTS] -= 1
@@ -218,7 +219,9 @@ CLOCKPRO = Policy(
     on_frames="CLOCK-Pro, adaptive; hot until their room is full at the start. Who may wait (tier hints): by level",
     reads="order of holds, one bit per use, of residents and of as many that left",
     ties="none: the clock orders",
-    source="Jiang, Chen, Zhang, USENIX ATC 2005; libCacheSim 0.3.5 never replaces",
+    source="Jiang, Chen, Zhang, USENIX ATC 2005; open there, here as in Caffeine: `cold`, the start, that a test "
+    "passed counts at any hand, a new test for a cold page used after its test. libCacheSim 0.3.5 fills its cold room, "
+    "then admits nobody: an oracle in tests/test_adaptive_lists.py",
     want=want,
     hold=hold,
     use=use,

@@ -81,11 +81,13 @@ EEVDF = Policy(
     "FIFO among the little used",
     reads="ns held (threads), uses (pages), weight",
     not_to_be_confused="`edf`, whose deadlines are real",
-    source="Stoica, Abdel-Wahab, TR 95-22, Old Dominion University, 1995; kernel/sched/fair.c since 6.6",
+    source="Stoica, Abdel-Wahab, TR 95-22, Old Dominion University, 1995, for one resource. As in kernel/sched/fair.c "
+    "6.6: who returns keeps its whole lag, of 2 slices at most (the paper: no bound, less its weight's share); "
+    "yield puts the deadline off by a slice. Unlike there: no RUN_TO_PARITY, no half slice at first",
     parameters={
-        "slice_ns": Parameter(1_000_000, "ns", 1, 10**12, "fewer switches, later turns; the kernel's is 700 000"),
+        "slice_ns": Parameter(1_000_000, "ns", 1, 10**12, "fewer switches, later turns; kernel 6.6: 750 000"),
         "uses": Parameter(8, "uses", 1, 10**9, "a page's request lasts longer"),
-        "keep_lag": Parameter(1, "", 0, 1, "1: lag survives sleep (the kernel's PLACE_LAG); 0: all start at the mean"),
+        "keep_lag": Parameter(1, "", 0, 1, "1: lag survives sleep (PLACE_LAG); 0: all start at the mean"),
     },
     want=want,
     use=use,

@@ -110,14 +110,20 @@ def _stash(my):
 
 
 @kernel
+def weakest(my):
+    """Whose claim is the weakest, legal or not; NONE when nobody holds."""
+    while my.ints[0] > 0 and _refresh(my, my.ints[1]):
+        _sink(my, 1, my.ints[1])
+    return my.ints[1] if my.ints[0] > 0 else NONE
+
+
+@kernel
 def victim(my, decision):
     """The weakest legal holder."""
     full, found = my.ints[0], NONE
     while found == NONE:
-        root = my.ints[1]
-        if _refresh(my, root):
-            _sink(my, 1, root)
-        elif legal_holder(my, decision, root):
+        root = weakest(my)
+        if legal_holder(my, decision, root):
             found = root
         else:
             _stash(my)

@@ -153,7 +153,8 @@ LIRS = Policy(
     on_frames="LIRS, exact, S bounded. Who may wait (tier hints): by level",
     reads="order of holds and uses, of residents and of those that left",
     ties="none: the queues order",
-    source="Jiang, Zhang, SIGMETRICS 2002; libCacheSim besides evicts on a hit outside S",
+    source="Jiang, Zhang, SIGMETRICS 2002. libCacheSim 0.3.5 besides demotes a LIR page at a hit outside S and, with Q "
+    "full, evicts for it: an oracle in tests/test_adaptive_lists.py",
     hold=hold,
     use=use,
     release=release,

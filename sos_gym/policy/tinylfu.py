@@ -175,7 +175,9 @@ TINYLFU = Policy(
     on_frames="W-TinyLFU: LRU window, segmented LRU behind it. Who may wait (tier hints): the less often used",
     reads="order of holds and uses; per slot 64 bits of sketch, which forgets nobody who leaves, and 128 of doorkeeper",
     ties="equal estimates: the window's candidate goes",
-    source="Einziger, Friedman, Manes, ACM TOS 13(4), 2017; libCacheSim admits nothing below 100 slots",
+    source="Einziger, Friedman, Manes, ACM TOS 13(4), 2017. libCacheSim 0.3.5 fills the cache through its window, does "
+    "not count hits there, evicts from probation at hits, and admits nobody below 100 slots: an oracle in "
+    "tests/test_adaptive_lists.py",
     hold=hold,
     use=use,
     release=release,
