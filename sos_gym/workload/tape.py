@@ -254,7 +254,7 @@ def _joined(programs: Iterable[Program]) -> tuple[np.ndarray, np.ndarray]:  # OP
         return programs.reshape(-1), np.arange(1, len(programs) + 1) * programs.shape[1]
     parts = [_program(i, program) for i, program in enumerate(programs)]
     ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
-    return np.concatenate([np.zeros(0, OPS), *parts]), ends
+    return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, OPS), *parts]), ends
 
 
 def _program(thread: int, program: Program) -> np.ndarray:  # OPS (ops,)
