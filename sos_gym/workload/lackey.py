@@ -117,8 +117,10 @@ def parsed(number: int, line: bytes) -> tuple[int, int, int]:  # kind, first and
         if kind not in KINDS:
             raise ValueError
         address, size = line[3:].split(b",")
-        start = int(address, 16)
-        return kind, start, start + max(int(size), 1) - 1
+        start, length = int(address, 16), int(size)
+        if start < 0 or length < 0:
+            raise ValueError
+        return kind, start, start + max(length, 1) - 1
     except (ValueError, IndexError):
         raise TapeError(
             f"line {number} is {line[:60]!r}; allowed: 'I  hex,bytes', ' L hex,bytes', ' S …', ' M …'; "

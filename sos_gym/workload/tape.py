@@ -348,7 +348,7 @@ def _pages(ops: np.ndarray, threads: np.ndarray, names: np.ndarray, given: Mappi
 
 
 def _set_attributes(pages: np.ndarray, names: np.ndarray, given: Mapping, skip: tuple[str, ...]) -> None:
-    row = {int(name): i for i, name in enumerate(names)} if given else {}
+    row = {int(name): i for i, name in enumerate(names) if name in given} if given else {}
     for name, attributes in given.items():
         if name not in row:
             raise TapeError(f"pages names page {name}, which is in no op; allowed: pages that are used; leave it out")

@@ -90,7 +90,7 @@ def from_lackey(source: Source, *, limit: int | None = None, page_bytes: int = 1
     runs.give(references, last=True)
     return references.tape(
         think_ns=0,
-        pages={page: {"file": 1} for page in runs.code},
+        pages={page: {"file": 1} for page in runs.code(references.pages())},
         kept="instruction fetches and data, one thread; accesses to one page in a row are one reference",
         dropped="which of its lines were accessed, and in what order",
         instructions=WORK,
@@ -112,7 +112,7 @@ class Runs:
         self.accesses = 0
         self._shift = page_bytes.bit_length() - 1 - lackey.LINE_BITS  # from the number of a line to that of its page
         self._instructions = 0
-        self._fetched: dict[int, bool] = {}  # page -> whether its first access was a fetch
+        self._fetched = [np.zeros(0, bool)]  # whether a run begins with a fetch
         none = np.zeros(0, np.int64)
         self._open: tuple[np.ndarray, ...] = (
             none,
@@ -121,10 +121,13 @@ class Runs:
             none == 1,
         )  # of each access: line, instruction, written, fetched
 
-    @property
-    def code(self) -> list[int]:
-        """Pages whose first access is a fetch."""
-        return [page for page, fetched in self._fetched.items() if fetched]
+    def code(self, pages: np.ndarray) -> list[int]:
+        """Those of `pages`, one per run, whose first access is a fetch."""
+        fetched = np.concatenate(self._fetched)
+        if not fetched.any():
+            return []
+        known, first = np.unique(pages, return_index=True)
+        return known[fetched[first]].tolist()
 
     def read(self, block: Block) -> None:
         """The accesses of some lines, each to one line or to several that follow each other."""
@@ -160,9 +163,7 @@ class Runs:
         before = references.count
         stamp_ns = instruction[begins] * INSTRUCTION_NS
         references.add(page[begins], stored, lines, stamp_ns=stamp_ns)
-        taken = begins[: references.count - before]
-        for number, fetch in zip(page[taken].tolist(), fetched[taken].tolist(), strict=True):
-            self._fetched.setdefault(number, fetch)
+        self._fetched.append(fetched[begins[: references.count - before]])
 
 
 def _accesses(block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # kind, first byte, last byte: u8 (lines,)

@@ -75,7 +75,8 @@ def _progress(file: Path) -> Iterator[Told]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(escape(file.name), total=None)
         yield lambda read, size: progress.update(task, completed=read, total=size)
 
@@ -93,12 +94,12 @@ def _print_card(console: Console, card: dict) -> None:
 def list_formats(console: Console) -> None:
     """What can be read, with a line of each."""
     table = Table("format", "side", "files", "what, a line of it, where it is defined", "options", box=box.SIMPLE_HEAD)
-    for one in FORMATS.values():
+    for one in sorted(FORMATS.values(), key=lambda one: one.side, reverse=True):
         said = f"{escape(one.what)}\n[dim]{escape(one.sample)}\n{escape(one.source)}[/]"
         options = ", ".join(f"--{name.replace('_', '-')}" for name in one.options)
         table.add_row(one.name, one.side, " ".join(one.extensions), said, options)
     console.print(table)
     console.print("Files may be compressed: .gz, .zst (the latter needs pip install 'sos-gym\\[import]').")
-    options = {name: f"{option.what}: {option.allowed}" for name, option in OPTIONS.items()} | OTHERS
-    for name, told in options.items():
+    taken = {name: f"{option.what}: {option.allowed}" for name, option in OPTIONS.items()} | OTHERS
+    for name, told in taken.items():
         console.print(f"  --{name.replace('_', '-')}: {told}", soft_wrap=True, markup=False, highlight=False)

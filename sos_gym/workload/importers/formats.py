@@ -92,9 +92,12 @@ class Format:
                 allowed = f"left out: {self.name} takes only {', '.join(self.options)}"
                 raise SettingError(name, value, allowed, "drop it, or name another format")
         checked = {name: OPTIONS[name].accept(name, v) if name in OPTIONS else v for name, v in given.items()}
+        for name, kind in (("timed", bool), ("columns", str)):
+            if not isinstance(given.get(name, kind()), kind):
+                raise SettingError(name, given[name], f"a {kind.__name__}", OTHERS[name])
         if "speed" in given and "timed" in self.options and not given.get("timed"):
             raise SettingError("speed", given["speed"], "given with timed", "without timed no times are kept")
-        page_bytes = checked.get("page_bytes", 1)
+        page_bytes = int(checked.get("page_bytes", 1))
         if page_bytes & (page_bytes - 1):
             raise SettingError("page_bytes", page_bytes, "a power of two", "4096 is a page of most machines")
         return checked
@@ -123,10 +126,7 @@ def format_of(
 
 
 def guess(source: Source) -> Format:
-    """The one format that the file's name and first lines allow.
-
-    Lines that fit decide among the formats of that name; a name without a format leaves it to lines that only one
-    format has.
+    """The one format that the file's name allows or, where several or none have that name, its first lines.
 
     Raises:
         TapeError: none or several; it lists all formats.
@@ -134,10 +134,10 @@ def guess(source: Source) -> Format:
     name = source.path.name.lower()
     for compressed in (".gz", ".zst"):
         name = name.removesuffix(compressed)
-    lines = _first_lines(source)
-    named = [one for one in FORMATS.values() if name.endswith(one.extensions)]
-    fitting = [one for one in named or FORMATS.values() if one.fits(lines) and (one.distinct or named)]
-    possible = fitting or [one for one in named if not one.pattern]
+    possible = [one for one in FORMATS.values() if name.endswith(one.extensions)]
+    if len(possible) != 1:
+        lines = _first_lines(source)
+        possible = [one for one in possible or FORMATS.values() if one.fits(lines) and (one.distinct or possible)]
     if len(possible) != 1:
         maybe = f" (it may be {' or '.join(one.name for one in possible)})" if possible else ""
         raise TapeError(

@@ -11,8 +11,9 @@ from sos_gym.workload.layout import LONGEST_NS, TapeError
 from sos_gym.workload.tape import Tape, op_array
 
 # The Standard Workload Format 2.2, https://www.cs.huji.ac.il/labs/parallel/workload/swf.html; -1: not known
-FIELDS = ("job", "submit", "wait", "run", "allocated", "cpu", "memory", "requested", "requested_time")
-FIELDS += ("requested_memory", "status", "user", "group", "program", "queue", "partition", "preceding", "think")
+FIRST = "job", "submit", "wait", "run", "allocated", "cpu", "memory", "requested", "requested_time"
+SECOND = "requested_memory", "status", "user", "group", "program", "queue", "partition", "preceding", "think"
+FIELDS = np.dtype([(name, "f8") for name in FIRST + SECOND])
 PARTIAL = (2, 3, 4)  # status of a line that is a part of a job; another line has the whole
 LONGEST_S = LONGEST_NS // NS
 MOST_PROCESSORS = 1 << 24
@@ -25,7 +26,7 @@ MOST_PROCESSORS = 1 << 24
     what="log of batch jobs: 18 numbers each, times in seconds; headers begin with ;",
     source="Feitelson, Standard Workload Format 2.2, Parallel Workloads Archive",
     sample="1 0 5 3600 4 -1 -1 4 7200 -1 1 3 1 -1 1 -1 -1 -1",
-    pattern=r"(\s*-?[\d.]+){18}\s*$",
+    pattern=r"\s*(-?[\d.]+\s+){17}-?[\d.]+\s*$",
 )
 def swf(source: Source, *, limit: int | None = None, speed: float = 1.0, most_threads: int = 16) -> Tape:
     """A job is one thread per processor: it arrives when it was submitted and runs as long as it ran.
@@ -68,7 +69,7 @@ def swf(source: Source, *, limit: int | None = None, speed: float = 1.0, most_th
 
 def _jobs(source: Source, limit: int | None) -> tuple[np.ndarray, dict[str, int]]:
     """The jobs that ran, and how many lines were left out for which reason."""
-    grammar = Grammar("1 0 5 3600 4 -1 -1 4 7200 -1 1 3 1 -1 1 -1 -1 -1", np.dtype([(name, "f8") for name in FIELDS]))
+    grammar = Grammar("1 0 5 3600 4 -1 -1 4 7200 -1 1 3 1 -1 1 -1 -1 -1", FIELDS)
     parts, left_out, count = [np.zeros(0, grammar.fields)], {"parts of jobs": 0, "jobs without run time": 0}, 0
     for block in blocks(source, grammar, comment=";"):
         rows = block.rows()
@@ -87,8 +88,8 @@ def _jobs(source: Source, limit: int | None) -> tuple[np.ndarray, dict[str, int]
 
 
 def _check(block: Block, rows: np.ndarray) -> None:
-    finite = np.isfinite(rows.view("f8").reshape(len(rows), -1)).all(1)
-    block.refuse_if(~finite, "it holds what is no number")
+    for name in FIRST + SECOND:
+        block.refuse_if(~np.isfinite(rows[name]), f"its {name} is no number")
     submit, run = rows["submit"], rows["run"]
     block.refuse_if((submit < 0) | (submit > LONGEST_S), f"submit time (field 2) must be 0 to {LONGEST_S} s")
     block.refuse_if(

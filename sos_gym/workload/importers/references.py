@@ -7,7 +7,7 @@ import numpy as np
 from sos_gym.resource import Op
 from sos_gym.workload import lackey
 from sos_gym.workload.importers.source import Source
-from sos_gym.workload.layout import DEFAULT_LINES, LONGEST_NS, OPS, TapeError
+from sos_gym.workload.layout import DEFAULT_LINES, LONGEST_NS, OPS, TOUCH_OPS, TapeError, are
 from sos_gym.workload.tape import Tape
 
 NS_PER_REFERENCE = 100  # as Tape.from_references
@@ -81,6 +81,10 @@ class References:
         waits["op"], waits["arg"] = Op.SLEEP_UNTIL, at_ns[1:][later]
         return np.insert(rows, later, waits)
 
+    def pages(self) -> np.ndarray:  # int64 (count,)
+        """The page of each."""
+        return np.concatenate([np.zeros(0, np.int64), *(part["arg"][are(part, TOUCH_OPS)] for part in self._parts)])
+
     def tape(self, think_ns: int = NS_PER_REFERENCE, pages: dict | None = None, **said: object) -> Tape:
         """All of them as a tape; what was gathered is given up. `said` goes into the card.
 
@@ -89,9 +93,10 @@ class References:
         """
         if not self.count:
             raise TapeError(f"{self._source.path} holds no references; allowed: at least one; is it the right format?")
+        time = "arrivals are SLEEP_UNTIL; between them " if self._timed else ""
         card = self._source.card(
             **said,
-            time="arrivals are SLEEP_UNTIL" if self._timed else f"references are back to back, {think_ns} ns each",
+            time=f"{time}references are back to back, {think_ns} ns each",
             end=f"cut after {self.count} references" if self.full else "the whole file",
             references=self.count,
             left_out=self.dropped,

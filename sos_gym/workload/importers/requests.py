@@ -97,7 +97,7 @@ READS, WRITES = (b"r", b"read", b"get"), (b"w", b"write", b"set", b"put")
     what="requests to a cache: time, object, size, next; other columns by their header, or by --columns",
     source="libCacheSim, doc/quickstart_cachesim.md and bin/traceUtils/traceConvOracleGeneral.cpp",
     sample="33898,42932745,512,-1",
-    pattern=r"(?!.*,(Read|Write),)[^,]+(,[^,]*)+$",
+    pattern=r"(?!.*,(Read|Write),)[^,;|\t]+([,;|\t][^,;|\t]*)+$",
     distinct=False,
 )
 def csv(
@@ -107,7 +107,9 @@ def csv(
     layout, found = _layout(columns), False
     references = References(source, limit, timed, speed)
     for block in blocks(source, Grammar("33898,42932745,512,-1", np.dtype([]))):
-        if not found and (data := block.data()):
+        if not (data := block.data()):
+            continue
+        if not found:
             layout, found = _completed(layout, block, data), True
             if layout.header:
                 block.drop_first()
