@@ -61,4 +61,5 @@ def import_tape(
         "parameters": given,
         "format": chosen.name,
     }
+    source.sample = chosen.sample
     return chosen.read(source, **given)

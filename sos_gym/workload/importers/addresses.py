@@ -31,7 +31,7 @@ WORK = f"COMPUTE of {INSTRUCTION_NS} ns per instruction, in grains of {lackey.GR
 def ramulator(source: Source, *, limit: int | None = None, page_bytes: int = 4096) -> Tape:
     """A line is a READ of one cache line and, with a third number, a WRITE of another."""
     fields = np.dtype([("bubbles", "i8"), ("read", "u8"), ("written", "u8")])
-    grammar = Grammar("37 20734016 20734080", fields, completed=_with_write)
+    grammar = Grammar(fields, completed=_with_write)
     references = References(source, limit)
     instructions = 0
     for block in blocks(source, grammar):
@@ -82,7 +82,7 @@ def from_lackey(source: Source, *, limit: int | None = None, page_bytes: int = 1
     """Accesses to one page in a row are one reference, as the recorder has it, but none is dropped after that."""
     references = References(source, limit)
     runs = Runs(page_bytes)
-    for block in blocks(source, Grammar(" S 1ffefff7e0,8", np.dtype([])), comment="=="):
+    for block in blocks(source, Grammar(), comment="=="):
         runs.read(block)
         runs.give(references)
         if references.full:

@@ -4,13 +4,14 @@ import numpy as np
 
 from sos_gym.workload.importers.formats import format_of
 from sos_gym.workload.importers.lines import Block, Grammar, blocks
-from sos_gym.workload.importers.references import References, nanoseconds
+from sos_gym.workload.importers.references import References
 from sos_gym.workload.importers.source import Source
 from sos_gym.workload.tape import Tape
 
 SECTOR = 512  # bytes
 LARGEST_REQUEST = 1 << 30  # bytes; the largest of MSR's are some MB
 LARGEST_DEVICE = 1 << 52  # bytes, 4 PiB; what lies beyond is an error of the file
+MOST_DEVICES = 1000  # in one file
 BATCH = 1 << 20  # references made at once
 TICK_NS = 100  # of a Windows file time
 LINE_BYTES = 64
@@ -30,9 +31,7 @@ WHOLE_PAGE = "a request is one reference to each page that it covers, of all lin
 )
 def arc(source: Source, *, limit: int | None = None, page_bytes: int = SECTOR) -> Tape:
     """A page is a block of 512 bytes, as in the paper."""
-    grammar = Grammar(
-        "110765 64 0 0", np.dtype([("block", "i8"), ("blocks", "i8"), ("ignored", "i8"), ("number", "i8")])
-    )
+    grammar = Grammar(np.dtype([("block", "i8"), ("blocks", "i8"), ("ignored", "i8"), ("number", "i8")]))
     references = References(source, limit)
     for block in blocks(source, grammar):
         rows = block.rows()
@@ -57,17 +56,16 @@ def spc(
 ) -> Tape:
     """Each unit (ASU) has pages of its own."""
     fields = [("unit", "i8"), ("block", "i8"), ("bytes", "i8"), ("op", "S8"), ("time", "f8")]
-    grammar = Grammar("0,303567,3584,w,0.026214", np.dtype(fields), tuple(range(5)), ",")
+    grammar = Grammar(np.dtype(fields), tuple(range(5)), ",")
     references = References(source, limit, timed, speed)
     for block in blocks(source, grammar):
         rows = block.rows()
         op = np.char.lower(np.char.strip(rows["op"]))
         block.refuse_if((op != b"r") & (op != b"w"), "the fourth field must be r or w")
-        block.refuse_if((rows["unit"] < 0) | (rows["unit"] > 1000), "the unit must be 0 to 1000")
-        block.refuse_if(~(np.isfinite(rows["time"]) & (rows["time"] >= 0)), "time must be at least 0 s")
+        block.refuse_if((rows["unit"] < 0) | (rows["unit"] > MOST_DEVICES), f"the unit must be 0 to {MOST_DEVICES}")
         _check(block, rows["block"], rows["bytes"], SECTOR, 1)
         start = rows["unit"] * LARGEST_DEVICE + rows["block"] * SECTOR
-        _add(references, start, rows["bytes"], page_bytes, op == b"w", nanoseconds(rows["time"]))
+        _add(references, start, rows["bytes"], page_bytes, op == b"w", block.nanoseconds(rows["time"]))
         if references.full:
             break
     return references.tape(kept=WHOLE_PAGE, dropped="requests of no bytes; further fields")
@@ -91,7 +89,7 @@ def msr(
     """Each disk of each host has pages of its own."""
     names = "time", "host", "disk", "op", "offset", "bytes", "response"
     fields = np.dtype(list(zip(names, ("i8", "S64", "i8", "S8", "i8", "i8", "i8"), strict=True)))
-    grammar = Grammar("128166372003061629,hm,1,Read,383496192,32768,413", fields, None, ",")
+    grammar = Grammar(fields, None, ",")
     references = References(source, limit, timed, speed, TICK_NS)
     disks: dict[tuple, int] = {}
     for block in blocks(source, grammar):
@@ -102,7 +100,9 @@ def msr(
         block.refuse_if(~write & (rows["op"] != b"Read"), "the fourth field must be Read or Write")
         block.refuse_if(rows["time"] < 0, "time must be at least 0 (a Windows filetime, in units of 100 ns)")
         _check(block, rows["offset"], rows["bytes"], 1, 1)
-        start = _disk(rows, disks) * LARGEST_DEVICE + rows["offset"]
+        disk = _disk(rows, disks)
+        block.refuse_if(disk > MOST_DEVICES, f"the file may have at most {MOST_DEVICES} disks")
+        start = disk * LARGEST_DEVICE + rows["offset"]
         _add(references, start, rows["bytes"], page_bytes, write, rows["time"])
         if references.full:
             break

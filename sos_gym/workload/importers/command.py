@@ -60,7 +60,8 @@ def command(
             root=root,
             progress=progress,
         )
-    tape.save(target)
+    with Console(stderr=True).status(f"writing {escape(str(target))}"):
+        tape.save(target)
     _print_card(console, tape.card)
     console.print(f"written: {target}, {tape!r}", soft_wrap=True, markup=False, highlight=False)
 

@@ -13,7 +13,7 @@ from sos_gym.workload.importers.source import CHUNK, Source
 from sos_gym.workload.layout import TapeError
 from sos_gym.workload.tape import Tape
 
-LOOKED_AT = 20  # lines, to guess a format
+LOOKED_AT, LOOKED_AT_CHARACTERS = 20, 1000  # lines, and of each, to guess a format
 COMMENTS = ("#", ";", "==")
 
 
@@ -150,6 +150,6 @@ def guess(source: Source) -> Format:
 def _first_lines(source: Source) -> list[str]:
     """Some that say something; a last one that is cut off is left out."""
     start = next(islice(Source(source.path).chunks(), 1), b"").removeprefix(UTF8)
-    lines = start.decode("latin-1").splitlines()
+    lines = [line[:LOOKED_AT_CHARACTERS] for line in start.decode("latin-1").splitlines()]
     whole = lines[:-1] if len(start) >= CHUNK else lines
     return list(islice((line for line in whole if line.strip() and not line.lstrip().startswith(COMMENTS)), LOOKED_AT))

@@ -4,8 +4,7 @@ import numpy as np
 
 from sos_gym.resource import Op
 from sos_gym.workload.importers.formats import format_of
-from sos_gym.workload.importers.lines import Block, Grammar, blocks
-from sos_gym.workload.importers.references import NS, nanoseconds
+from sos_gym.workload.importers.lines import NS, Block, Grammar, blocks, nanoseconds
 from sos_gym.workload.importers.source import Source
 from sos_gym.workload.layout import LONGEST_NS, TapeError
 from sos_gym.workload.tape import Tape, op_array
@@ -69,7 +68,7 @@ def swf(source: Source, *, limit: int | None = None, speed: float = 1.0, most_th
 
 def _jobs(source: Source, limit: int | None) -> tuple[np.ndarray, dict[str, int]]:
     """The jobs that ran, and how many lines were left out for which reason."""
-    grammar = Grammar("1 0 5 3600 4 -1 -1 4 7200 -1 1 3 1 -1 1 -1 -1 -1", FIELDS)
+    grammar = Grammar(FIELDS)
     parts, left_out, count = [np.zeros(0, grammar.fields)], {"parts of jobs": 0, "jobs without run time": 0}, 0
     for block in blocks(source, grammar, comment=";"):
         rows = block.rows()

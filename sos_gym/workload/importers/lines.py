@@ -1,7 +1,7 @@
 """Text traces: lines by the chunk, parsed at once; the first line that is wrong is named."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import NoReturn
 
@@ -10,16 +10,17 @@ import numpy as np
 from sos_gym.workload.importers.source import Source
 from sos_gym.workload.layout import TapeError
 
+NS = 10**9  # in a second
+LATEST_S = (1 << 32) - 1  # libCacheSim's limit, the year 2106
 LONGEST_LINE = 1 << 16  # bytes; no format here has lines of over some hundred
 UTF8, UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 
 
 @dataclass(frozen=True)
 class Grammar:
-    """What a line of a format says."""
+    """What the lines of a format hold."""
 
-    example: str  # for those who are refused
-    fields: np.dtype  # of the columns that are read, in order
+    fields: np.dtype = field(default_factory=lambda: np.dtype([]))  # of the columns that are read, in order
     columns: tuple[int, ...] | None = None  # numbers of these columns; None: exactly these and no more
     delimiter: str | None = None  # None: white space
     completed: Callable[[str], str] = str  # a line with the columns that it may leave out
@@ -66,8 +67,14 @@ class Block:
         number, line = self.line(row)
         raise TapeError(
             f"{self.source.path}, line {number} is {line[:80]!r}: {why}; allowed: lines such as "
-            f"{self.grammar.example!r}; mend or drop the line, or name another format"
+            f"{self.source.sample!r}; mend or drop the line, or name another format"
         )
+
+    def nanoseconds(self, seconds: np.ndarray) -> np.ndarray:  # int64 (rows,)
+        """A column of times."""
+        wrong = ~((seconds >= 0) & (seconds <= LATEST_S))
+        self.refuse_if(wrong, f"time must be at least 0 and at most {LATEST_S} s, or left out")
+        return nanoseconds(seconds)
 
     def drop_first(self) -> None:
         """Make a blank line of the first data line: a header."""
@@ -98,6 +105,12 @@ def blocks(source: Source, grammar: Grammar, comment: str = "#") -> Iterator[Blo
         lines = text.decode("latin-1").replace("\r\n", "\n").removesuffix("\n").split("\n")
         yield Block(source, grammar, number, lines, comment)
         number += len(lines)
+
+
+def nanoseconds(seconds: np.ndarray) -> np.ndarray:  # int64
+    """Whole seconds stay exact also where a float has no nanoseconds left."""
+    whole = np.floor(seconds)
+    return whole.astype(np.int64) * NS + np.rint((seconds - whole) * NS).astype(np.int64)
 
 
 def _whole_lines(source: Source) -> Iterator[bytes]:

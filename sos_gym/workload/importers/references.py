@@ -12,7 +12,6 @@ from sos_gym.workload.tape import Tape
 
 NS_PER_REFERENCE = 100  # as Tape.from_references
 MOST_REFERENCES = 1 << 28  # 4 GiB of ops
-NS = 10**9  # in a second
 
 
 class References:
@@ -110,9 +109,3 @@ class References:
         whole = np.concatenate(self._parts)
         self._parts.clear()
         yield whole
-
-
-def nanoseconds(seconds: np.ndarray) -> np.ndarray:  # int64
-    """Whole seconds stay exact also where a float has no nanoseconds left."""
-    whole = np.floor(seconds)
-    return whole.astype(np.int64) * NS + np.rint((seconds - whole) * NS).astype(np.int64)

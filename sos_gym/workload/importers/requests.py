@@ -9,8 +9,8 @@ import numpy as np
 
 from sos_gym.ranges import SettingError
 from sos_gym.workload.importers.formats import format_of
-from sos_gym.workload.importers.lines import Block, Grammar, blocks
-from sos_gym.workload.importers.references import NS, References, nanoseconds
+from sos_gym.workload.importers.lines import NS, Block, Grammar, blocks
+from sos_gym.workload.importers.references import References
 from sos_gym.workload.importers.source import Source
 from sos_gym.workload.layout import TapeError
 from sos_gym.workload.tape import Tape
@@ -51,7 +51,7 @@ def oracle_general(source: Source, *, limit: int | None = None, timed: bool = Fa
         if rest:
             raise TapeError(
                 f"{source.path} is cut short: {len(rest)} bytes follow record {number}; allowed: whole records of "
-                f"{RECORD.itemsize} bytes; fetch the file again, or take what is whole with limit={number}"
+                f"{RECORD.itemsize} bytes; fetch the file again, or take what is whole with limit={references.count}"
             )
     return references.tape(kept="one READ per record", dropped=DROPPED)
 
@@ -106,7 +106,7 @@ def csv(
     """One READ per line, or what its op column says; requests of size 0 are left out, as libCacheSim does."""
     layout, found = _layout(columns), False
     references = References(source, limit, timed, speed)
-    for block in blocks(source, Grammar("33898,42932745,512,-1", np.dtype([]))):
+    for block in blocks(source, Grammar()):
         if not (data := block.data()):
             continue
         if not found:
@@ -188,8 +188,7 @@ def _add(references: References, layout: Layout, block: Block) -> None:
     rows = block.rows()
     time = None
     if layout.time:
-        block.refuse_if(~(np.isfinite(rows["time"]) & (rows["time"] >= 0)), "time must be at least 0 s")
-        time = nanoseconds(rows["time"])
+        time = block.nanoseconds(rows["time"])
     written = np.zeros(len(rows), bool)
     if layout.op:
         op = np.char.lower(np.char.strip(rows["op"]))

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from itertools import islice
 
-import numpy as np
-
 from sos_gym.workload import ftrace
 from sos_gym.workload.importers.formats import format_of
 from sos_gym.workload.importers.lines import Grammar, blocks
@@ -59,8 +57,9 @@ def _read(source: Source, limit: int | None, root: int | None, wakings: str) -> 
         source.card(
             kept="time on a core as COMPUTE; sleeps ended by a known task as WAIT and SIGNAL, a channel per pair",
             dropped=f"time on the run queue, the recorded placement, all other events; {wakings}",
-            time="a task that was asleep at first sleeps from the first line on; one that runs at the end ends there",
-            end=f"cut after {limit} lines" if limit is not None else "the whole file",
+            time="a task that was asleep at first sleeps from the first line on; one whose leaving is not told has "
+            "worked until the last event on its core",
+            end=f"at most {limit} lines were read" if limit is not None else "the whole file",
             recorded_ns=schedule.last_ns - (schedule.first_ns or 0),
             work_ns=sum(task.work_ns for task in schedule.order),
             waits=schedule.waits,
@@ -73,5 +72,5 @@ def _read(source: Source, limit: int | None, root: int | None, wakings: str) -> 
 
 
 def _lines(source: Source) -> Iterator[str]:
-    for block in blocks(source, Grammar("", np.dtype([]))):
+    for block in blocks(source, Grammar()):
         yield from block.lines

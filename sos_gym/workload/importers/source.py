@@ -23,6 +23,7 @@ class Source:
         self.path = Path(path)
         self.size = os.path.getsize(path)
         self.facts: dict[str, object] = {}  # name, format, parameters: what the card begins with
+        self.sample = ""  # a line of the format, for those who are refused
         self._progress = progress or (lambda read, size: None)
         self._digest = hashlib.sha256()
         self._read = 0
