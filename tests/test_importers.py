@@ -131,7 +131,7 @@ def test_msr_times_are_units_of_100_ns_and_disks_are_apart(file):
         "128166372003061639,usr,1,Write,8192,512,413",
         "128166372003061649,hm,1,Write,8192,4096,413",
     )
-    tape = import_tape(file("hm_1.csv", "\n".join(lines)), timed=True)
+    tape = import_tape(file("hm_1.csv", "\r\n".join(lines)), timed=True)
     read, write = (lambda page: (Op.READ, page, 64)), (lambda page: (Op.WRITE, page, 64))
     assert ops(tape) == [
         read(0),
@@ -145,7 +145,9 @@ def test_msr_times_are_units_of_100_ns_and_disks_are_apart(file):
     assert (tape.card["format"], tape.card["disks"], tape.card["name"]) == ("msr", 3, "hm_1")
 
 
-def test_ramulator_rows_are_a_read_and_perhaps_a_write_back(file):
+@pytest.mark.parametrize("chunk", [1, 1 << 20])
+def test_ramulator_rows_are_a_read_and_perhaps_a_write_back(file, monkeypatch, chunk):
+    monkeypatch.setattr(source, "CHUNK", chunk)
     path = file("a.cputrace", "3 20734016\n1500 4096 20734080\n\n600 4160\n0 4096\n")
     assert ops(import_tape(path)) == [
         (Op.READ, 0, 1),
@@ -194,6 +196,14 @@ def test_lackey_is_read_as_the_recorder_reads_it(tmp_path_factory, lines, chunk)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "CHUNK", chunk)
         assert import_tape(path, "lackey") == lackey.tape(lackey.reduce(lines, 1, 10**9))
+
+
+def test_a_run_over_several_chunks_keeps_the_work_before_it(file, monkeypatch):
+    lines = [b"I  00001000,4"] * 1500 + [b" S 00002000,8", b" L 00002040,8", b" L 00002000,8"] * 20 + [b"I  00001000,4"]
+    monkeypatch.setattr(source, "CHUNK", 16)
+    tape = import_tape(file("a.lackey", b"\n".join(lines)))
+    assert ops(tape)[:3] == [(Op.READ, 0, 1), (Op.COMPUTE, 1000, 0), (Op.WRITE, 1, 2)]
+    assert tape == lackey.tape(lackey.reduce(lines, 1, 10**9))
 
 
 JOB = "{} {} 9 {} {} -1 -1 {} 7200 -1 {} {} 1 -1 1 -1 -1 -1\n"
@@ -294,6 +304,48 @@ def test_who_leaves_its_core_unseen_has_worked_until_the_last_event_there(file):
     assert program(tape, 0) == [(Op.SLEEP, 700 * US), (Op.COMPUTE, 200 * US)]
 
 
+def test_who_is_first_heard_of_on_a_core_that_others_had_has_worked_since_then(file):
+    events = [(1, 0, "waking", 11), (10, 500, "waking", 1), (10, 800, "waking", 11)]
+    tape = import_tape(file("trace", "\n".join(LAYOUTS["perf"](*event) for event in events)))
+    assert tape.thread_names == ("init", "child", "a b-1")
+    assert program(tape, 2) == [(Op.COMPUTE, 300 * US)]
+
+
+def perf_line(pid: int, us: int, cpu: int, words: str) -> str:
+    return f"{COMM[pid]} {pid} [{cpu:03}] 7.{us:06}: sched:{words}"
+
+
+def test_a_new_task_may_be_told_twice_or_only_by_its_waking(file):
+    fork = "sched_process_fork: comm=init pid=1 child_comm=child child_pid=11"
+    newtask = "task_newtask: pid=11 comm=child clone_flags=10000 oom_score_adj=0"
+    woken = "sched_wakeup_new: comm=child pid=11 prio=120 target_cpu=000"
+    switch = kernel_words("switch", 1, "R", 11)
+    for told, owner in (((newtask, fork), 0), ((fork,), 1), ((), 1)):
+        words = [kernel_words("waking", 10), *told, woken, switch, kernel_words("switch", 11, "X", 1)]
+        pids = [1] * (len(words) - 1) + [11]
+        lines = [perf_line(pid, 100 * i, 0, said) for i, (pid, said) in enumerate(zip(pids, words, strict=True))]
+        tape = import_tape(file("trace", "\n".join(lines)))
+        assert tape.thread_names == ("init", "a b-1", "child")
+        assert program(tape, 2) == [(Op.WAIT, 1), (Op.COMPUTE, 100 * US), (Op.EXIT, 0)]
+        assert (tape.threads["owner"][2] == tape.threads["owner"][0]) == (owner == 0)
+
+
+def test_the_waking_tells_who_woke_not_the_wakeup_that_follows_on_the_sleepers_core(file):
+    lines = [
+        perf_line(10, 0, 0, kernel_words("waking", 11)),
+        perf_line(1, 100, 1, kernel_words("waking", 10)),  # before it has left its core
+        perf_line(10, 150, 0, kernel_words("waking", 11).replace("waking", "wakeup")),
+        perf_line(11, 200, 2, kernel_words("waking", 10).replace("waking", "wakeup")),
+        perf_line(10, 300, 0, kernel_words("switch", 10, "S", 0)),
+        perf_line(0, 400, 0, kernel_words("switch", 0, "R", 10)),
+        perf_line(10, 500, 0, kernel_words("switch", 10, "X", 0)),
+    ]
+    tape = import_tape(file("trace", "\n".join(lines)))
+    assert tape.thread_names == ("a b-1", "child", "init")
+    assert program(tape, 2) == [(Op.COMPUTE, 100 * US), (Op.SIGNAL, 1)]
+    assert program(tape, 0)[-3:] == [(Op.WAIT, 1), (Op.COMPUTE, 100 * US), (Op.EXIT, 0)]
+
+
 # -- round trips
 
 
@@ -351,6 +403,11 @@ def test_a_mark_blank_lines_comments_and_either_line_end_change_nothing(file, na
     comment = {"swf": "; MaxProcs: 4", "lackey": "==1== x"}.get(name, "# x")
     odd = f"\ufeff{comment}\r\n\r\n{sample}\r\n   \r\n{sample}"
     assert import_tape(file("odd", odd), name) == plain
+
+
+def test_names_at_the_end_of_a_line_do_not_hold_the_line_end(file):
+    path = file("keys.csv", "size,key\r\n1,x\r\n1,y\n1,x\n1,y\r\n")
+    assert touched(import_tape(path)) == [(page, False) for page in (0, 1, 0, 1)]
 
 
 # -- guessing
@@ -676,6 +733,24 @@ def test_the_page_of_formats_says_what_they_become(file, name, content, how, pro
     tape = import_tape(file("example", content), name, **({"timed": True} if "--timed" in how else {}))
     told = [" · ".join(f"{op.name} {arg}" for op, arg in program(tape, i)) for i in range(len(tape.threads))]
     assert told == programs.splitlines()
+
+
+@pytest.mark.parametrize(("name", "content"), [example[:2] for example in EXAMPLES if example[0] in TEXT])
+def test_the_size_of_chunks_changes_nothing(file, monkeypatch, name, content):
+    path = file("example", content)
+    whole = import_tape(path, name)
+    for size in (1, 50):
+        monkeypatch.setattr(source, "CHUNK", size)
+        for limit in (None, 2, 3):
+            cut = import_tape(path, name, limit=limit) if limit and FORMATS[name].side == "memory" else None
+            assert cut is None or touched(cut) == touched(whole)[:limit]
+        assert import_tape(path, name) == whole
+
+
+def test_a_limit_of_jobs_holds_over_several_chunks(file, monkeypatch):
+    monkeypatch.setattr(source, "CHUNK", 100)  # two jobs
+    path = file("a.swf", "".join(JOB.format(i, i, 10 + i, 1, 1, 1, 1) for i in range(9)))
+    assert import_tape(path, limit=3).ops["arg"].tolist() == [10 * S, 11 * S, 12 * S]
 
 
 def test_the_page_tells_every_format_and_option():
