@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .env import ActionError, SosEnv
     from .evaluation import evaluate
     from .policy import claim, policies
+    from .workload.importers import import_tape
 
 __all__ = [
     "COLUMNS",
@@ -32,6 +33,7 @@ __all__ = [
     "TapeError",
     "claim",
     "evaluate",
+    "import_tape",
     "policies",
     "workload",
     "workloads",
@@ -48,6 +50,7 @@ _LAZY = {
     "StuckError": "engine.simulation",
     "claim": "policy",
     "evaluate": "evaluation",
+    "import_tape": "workload.importers",
     "policies": "policy",
 }
 

@@ -1,4 +1,4 @@
-"""The command line: sos-gym leaderboard | run | workloads | policies.
+"""The command line: sos-gym leaderboard | run | workloads | policies | import.
 
 What needs compiled kernels is imported inside the commands, so that help and errors come at once.
 """
@@ -28,6 +28,7 @@ from .ranges import SettingError
 from .settings import build_settings
 from .workload import Tape, TapeError
 from .workload import workloads as workload_cards
+from .workload.importers.command import command as import_trace
 
 if TYPE_CHECKING:
     from .leaderboard.grid import Row
@@ -65,6 +66,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("import")(import_trace)
 
 
 def _print_version(wanted: bool) -> None:

@@ -176,6 +176,10 @@ def test_hash_sees_everything_the_engine_sees_and_no_more():
 # -- validation
 
 
+def test_clock_times_do_not_add_up():
+    assert len(Tape.build([[(Op.SLEEP_UNTIL, 1 << 59), (Op.SLEEP_UNTIL, 1 << 60)]])) == 2
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -201,6 +205,7 @@ def test_hash_sees_everything_the_engine_sees_and_no_more():
         (lambda: Tape.build([[(Op.COMPUTE, -1)]]), ["COMPUTE", "-1"]),
         (lambda: Tape.build([[(Op.SLEEP, -1)]]), ["SLEEP", "-1"]),
         (lambda: Tape.build([[(Op.COMPUTE, 1 << 60)] * 2]), ["add up"]),
+        (lambda: Tape.build([[(Op.COMPUTE, 1 << 60), (Op.SLEEP_UNTIL, 1 << 59)]]), ["add up"]),
         (lambda: Tape.build([[(12, 0)]]), ["thread 0", "op", "0 to 11"]),
         (lambda: Tape.build([[(Op.YIELD, 3)]]), ["YIELD", "3", "no argument"]),
         (lambda: Tape.build([[(Op.SIGNAL, -1)]]), ["channel", "-1"]),

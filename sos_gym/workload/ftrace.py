@@ -1,4 +1,4 @@
-"""A tape from the lines of the kernel's scheduler trace.
+"""A tape from the lines of the kernel's scheduler trace, as tracefs, trace-cmd or perf print them.
 
 Time on a core becomes COMPUTE. A sleep that a recorded task ends becomes WAIT, with a SIGNAL at that point of the
 waker's own work; each pair of waker and sleeper has its own channel, so that no schedule can get stuck. A sleep ended
@@ -26,16 +26,29 @@ WEIGHTS = (
 )
 # fmt: on
 
-LINE = re.compile(
-    r"\s*(?P<comm>.*)-(?P<pid>\d+)\s+(?:\([^)]*\)\s+)?\[\d+\]\s+(?P<flags>\S+)\s+"
-    r"(?P<seconds>\d+)\.(?P<micros>\d{6}):\s+(?P<event>\w+):\s+(?P<rest>.*)"
+LINE = (
+    re.compile(  # tracefs and trace-cmd: comm-pid (tgid) [cpu] flags time: event; perf: comm pid/tid [cpu] time: event
+        r"\s*(?P<comm>.*)(?:-|\s)(?:\d+/)?(?P<pid>\d+)\s+(?:\([^)]*\)\s+)?\[(?P<cpu>\d+)\]\s+(?:(?P<flags>\S+)\s+)?"
+        r"(?P<seconds>\d+)\.(?P<fraction>\d{6,9}):\s+(?:\d+\s+)?(?:\w+:)?(?P<event>\w+):\s+(?P<rest>.*)"
+    )
 )
-SWITCH = re.compile(
-    r"prev_comm=(?P<comm>.*) prev_pid=(?P<prev>\d+) prev_prio=(?P<prio>\d+) prev_state=(?P<state>\S+) ==> "
-    r"next_comm=(?P<next_comm>.*) next_pid=(?P<next>\d+) next_prio=(?P<next_prio>\d+)"
+SWITCH = (  # the kernel's words, then those of libtraceevent's plugin, which trace-cmd uses
+    re.compile(
+        r"prev_comm=(?P<comm>.*) prev_pid=(?P<prev>\d+) prev_prio=(?P<prio>-?\d+) prev_state=(?P<state>\S+) ==> "
+        r"next_comm=(?P<next_comm>.*) next_pid=(?P<next>\d+) next_prio=(?P<next_prio>-?\d+)"
+    ),
+    re.compile(
+        r"(?P<comm>.*):(?P<prev>\d+) \[(?P<prio>-?\d+)\] (?P<state>\S+) ==> "
+        r"(?P<next_comm>.*):(?P<next>\d+) \[(?P<next_prio>-?\d+)\]"
+    ),
 )
-WAKING = re.compile(r"comm=(?P<comm>.*) pid=(?P<pid>\d+) prio=(?P<prio>\d+)")
-NEWTASK = re.compile(r"pid=(?P<pid>\d+) comm=(?P<comm>.*) clone_flags=(?P<clone>[0-9a-f]+)")
+WAKING = (
+    re.compile(r"comm=(?P<comm>.*) pid=(?P<pid>\d+) prio=(?P<prio>-?\d+)"),
+    re.compile(r"(?P<comm>.*):(?P<pid>\d+) \[(?P<prio>-?\d+)\]"),
+)
+NEWTASK = (re.compile(r"pid=(?P<pid>\d+) comm=(?P<comm>.*) clone_flags=(?P<clone>[0-9a-f]+)"),)
+FORK = (re.compile(r"comm=.* pid=(?P<parent>\d+) child_comm=(?P<comm>.*) child_pid=(?P<pid>\d+)"),)
+REMARK = re.compile(r"#|\s*$|cpus=\d+|CPU \d+ is empty|version = ")  # of the tools: not events
 
 
 @dataclass
@@ -59,6 +72,7 @@ class Task:
     priority: int = 120
     work_ns: int = 0
     since_ns: int | None = None  # on a core since
+    cpu: int = 0  # that core, or its last one
     blocked: Action | None = None  # the sleep that it is in
     blocked_ns: int = 0  # since
     early: tuple[int, int, "Task | None", int] | None = None  # line, time, waker, waker's work: before its switch
@@ -70,43 +84,92 @@ class Task:
 
 
 class Schedule:
-    """The recorded tasks, as told line by line. `root` is the first task's pid; the others are its descendants."""
+    """The recorded tasks, as told line by line.
 
-    def __init__(self, root: int) -> None:
-        self.order = [Task(0, root, root)]
-        self.alive = {root: self.order[0]}  # by pid
+    `root` is the first task's pid; the others are its descendants. Without one all tasks but the idle ones count: one
+    that is first heard of when it wakes was asleep since the first line, one that is first heard of on a core has run
+    there since then if nothing else is known of that core. perf may not see the events of some tasks: one whose
+    leaving was not traced has worked until the last event on its core.
+    """
+
+    def __init__(self, root: int | None) -> None:
+        self.order = [] if root is None else [Task(0, root, root)]
+        self.alive = {task.pid: task for task in self.order}  # by pid
         self.preemptions = self.waits = self.sleeps = 0
-        self.first_ns: int | None = None
+        self.first_ns: int | None = None  # of work
         self.last_ns = 0
+        self._everyone = root is None
+        self._began_ns: int | None = None
+        self._now_ns = 0
+        self._heard_ns: dict[int, int] = {}  # by core: its last event
+        self._on: dict[int, Task] = {}  # by core: who came last
 
     def read(self, number: int, line: str) -> None:
         """One line of the trace."""
-        if not line.strip() or line.startswith("#"):
+        if REMARK.match(line):
             return
         if "LOST" in line and "EVENTS" in line:
             raise TapeError(f"line {number}: the trace lost events; record with a larger buffer")
-        told = _match(LINE, number, line)
-        now_ns = int(told["seconds"]) * 10**9 + int(told["micros"]) * 1000
-        rest = told["rest"]
+        told = _match((LINE,), number, line)
+        now_ns = int(told["seconds"]) * 10**9 + int(told["fraction"].ljust(9, "0"))
+        if now_ns < self._now_ns:
+            raise TapeError(f"line {number} is {line[:80]!r}: time runs backwards; sort the lines by time")
+        self._now_ns = now_ns
+        self._began_ns = now_ns if self._began_ns is None else self._began_ns
+        cpu, rest = int(told["cpu"]), told["rest"]
+        self._seen_on_core(now_ns, cpu, int(told["pid"]), told["comm"])
         if told["event"] == "sched_switch":
-            self._switch(number, now_ns, _match(SWITCH, number, rest))
-        elif told["event"] == "sched_waking":
-            self._waking(number, now_ns, told, int(_match(WAKING, number, rest)["pid"]))
+            self._switch(number, now_ns, cpu, _match(SWITCH, number, rest))
+        elif told["event"] in ("sched_waking", "sched_wakeup", "sched_wakeup_new"):
+            self._waking(number, now_ns, told, _match(WAKING, number, rest))
         elif told["event"] == "task_newtask":
-            self._fork(number, now_ns, int(told["pid"]), _match(NEWTASK, number, rest))
+            child = _match(NEWTASK, number, rest)
+            self._fork(number, now_ns, int(told["pid"]), child, bool(int(child["clone"], 16) & CLONE_THREAD))
+        elif told["event"] == "sched_process_fork":
+            child = _match(FORK, number, rest)
+            if int(child["pid"]) not in self.alive:  # task_newtask has not told it already, and better
+                self._fork(number, now_ns, int(child["parent"]), child, thread=False)
 
-    def _switch(self, number: int, now_ns: int, told: re.Match) -> None:
-        leaver, comer = self.alive.get(int(told["prev"])), self.alive.get(int(told["next"]))
+    def stop(self) -> None:
+        """The trace is over."""
+        for task in self.alive.values():
+            self._leave_unseen(task)
+
+    def _known(self, pid: int, name: str) -> tuple[Task | None, bool]:
+        """The task of that pid, and whether it is heard of for the first time."""
+        if pid in self.alive or not self._everyone or not pid:
+            return self.alive.get(pid), False
+        task = self.alive[pid] = Task(len(self.order), pid, pid, name.strip())
+        self.order.append(task)
+        return task, True
+
+    def _seen_on_core(self, now_ns: int, cpu: int, pid: int, name: str) -> None:
+        """Whoever an event happens to is on its core, and nobody else is."""
+        if (other := self._on.get(cpu)) and other.pid != pid and other.cpu == cpu:
+            self._leave_unseen(other)
+        task, new = self._known(pid, name)
+        if task and task.since_ns is None:
+            self._come(self._began_ns or 0 if new and cpu not in self._heard_ns else now_ns, cpu, task)
+        self._heard_ns[cpu] = now_ns
+
+    def _leave_unseen(self, task: Task) -> None:
+        if task.since_ns is not None:
+            left_ns = self._heard_ns[task.cpu]
+            task.work_ns, task.since_ns, self.last_ns = task.worked_ns(left_ns), None, max(left_ns, self.last_ns)
+
+    def _switch(self, number: int, now_ns: int, cpu: int, told: re.Match) -> None:
+        leaver = self.alive.get(int(told["prev"]))
+        comer, _ = self._known(int(told["next"]), told["next_comm"])
         if leaver and leaver.since_ns is not None:
             leaver.name, leaver.priority = told["comm"], int(told["prio"])
             self._leave(number, now_ns, leaver, told["state"])
         if comer:
-            self._come(now_ns, comer)
+            self._come(now_ns, cpu, comer)
 
     def _leave(self, number: int, now_ns: int, task: Task, state: str) -> None:
         task.work_ns, task.since_ns = task.worked_ns(now_ns), None
         self.last_ns = now_ns
-        if state.startswith(("X", "Z")):
+        if state.startswith(("X", "x", "Z")):
             task.actions.append(Action(number, task.work_ns, Op.EXIT))
             del self.alive[task.pid]
         elif state.startswith("R"):
@@ -114,26 +177,29 @@ class Schedule:
         else:
             task.blocked, task.blocked_ns = Action(number, task.work_ns, Op.SLEEP), now_ns
 
-    def _come(self, now_ns: int, task: Task) -> None:
+    def _come(self, now_ns: int, cpu: int, task: Task) -> None:
         if task.blocked and task.early:  # woken between its decision to sleep and the switch
             self._end_sleep(task, *task.early)
         elif task.blocked:  # nobody was seen to wake it
             self._end_sleep(task, 0, now_ns, None, 0)
-        task.early, task.since_ns = None, now_ns
+        task.early, task.since_ns, task.cpu = None, now_ns, cpu
+        self._on[cpu] = task
         if self.first_ns is None:
             self.first_ns = now_ns
 
-    def _waking(self, number: int, now_ns: int, told: re.Match, pid: int) -> None:
-        task = self.alive.get(pid)
+    def _waking(self, number: int, now_ns: int, told: re.Match, woken: re.Match) -> None:
         waker = self.alive.get(int(told["pid"]))
-        if waker and (waker.since_ns is None or _interrupted(told["flags"])):
+        task, new = self._known(int(woken["pid"]), woken["comm"])
+        if task and new:
+            task.blocked, task.blocked_ns = Action(0, 0, Op.SLEEP), self._began_ns or 0
+        if waker and _interrupted(told["flags"] or ""):
             waker = None
         if not task or task is waker:
             return
         wake = (number, now_ns, waker, waker.worked_ns(now_ns) if waker else 0)
         if task.blocked:
             self._end_sleep(task, *wake)
-        else:
+        elif told["event"] == "sched_waking" or not task.early:
             task.early = wake
 
     def _end_sleep(self, task: Task, number: int, now_ns: int, waker: Task | None, work_ns: int) -> None:
@@ -148,13 +214,12 @@ class Schedule:
             self.sleeps += 1
         task.actions.append(sleep)
 
-    def _fork(self, number: int, now_ns: int, parent_pid: int, told: re.Match) -> None:
+    def _fork(self, number: int, now_ns: int, parent_pid: int, told: re.Match, thread: bool) -> None:
         parent = self.alive.get(parent_pid)
         if not parent:
             return
         pid = int(told["pid"])
-        process = parent.process if int(told["clone"], 16) & CLONE_THREAD else pid
-        child = Task(len(self.order), pid, process, told["comm"], parent.priority)
+        child = Task(len(self.order), pid, parent.process if thread else pid, told["comm"], parent.priority)
         self.alive[pid] = child
         self.order.append(child)
         parent.actions.append(Action(number, parent.worked_ns(now_ns), Op.SIGNAL, child.index))
@@ -192,11 +257,12 @@ def _program(task: Task, channels: dict[tuple[int, int], int]) -> list[tuple[Op,
     return program
 
 
-def read(lines: Iterable[str], root: int) -> Schedule:
-    """All lines of a trace; `root` is the pid of the first recorded task."""
+def read(lines: Iterable[str], root: int | None) -> Schedule:
+    """All lines of a trace; `root` is the pid of the first recorded task, None stands for all tasks."""
     schedule = Schedule(root)
     for number, line in enumerate(lines, 1):
         schedule.read(number, line)
+    schedule.stop()
     return schedule
 
 
@@ -210,11 +276,12 @@ def _interrupted(flags: str) -> bool:
     return flags[2:3] in ("h", "H", "s", "z", "Z")
 
 
-def _match(pattern: re.Pattern, number: int, text: str) -> re.Match:
-    told = pattern.match(text)
-    if not told:
-        raise TapeError(
-            f"line {number} is {text[:80]!r}; allowed: tracefs text of {', '.join(EVENTS)}; "
-            "record with sos_gym.workload.record"
-        )
-    return told
+def _match(patterns: tuple[re.Pattern, ...], number: int, text: str) -> re.Match:
+    """By the first pattern that fits."""
+    for pattern in patterns:
+        if told := pattern.match(text):
+            return told
+    raise TapeError(
+        f"line {number} is {text[:80]!r}; allowed: text of {', '.join(EVENTS)} from tracefs, trace-cmd report or "
+        "perf sched script; record with sos_gym.workload.record, or leave out call graphs (perf script -G)"
+    )

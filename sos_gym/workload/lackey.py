@@ -18,6 +18,7 @@ from sos_gym.workload.layout import OPS, TapeError
 from sos_gym.workload.tape import Tape
 
 PAGE_BITS, LINE_BITS = 12, 6  # 4096-byte pages, 64-byte lines
+GRAIN_NS = 1000  # least COMPUTE between two references
 FETCH, STORE, MODIFY = ord("I"), ord("S"), ord("M")
 KINDS = b"ILSM"
 
@@ -98,7 +99,7 @@ def reduce(lines: Iterable[bytes], window_pages: int, references: int) -> Reduct
     for number, line in enumerate(lines, 1):
         if line.startswith(b"==") or not line.strip():
             continue
-        kind, start, end = _parsed(number, line)
+        kind, start, end = parsed(number, line)
         if kind == FETCH:
             trace.instructions += 1
         first, last = start >> LINE_BITS, end >> LINE_BITS
@@ -109,14 +110,17 @@ def reduce(lines: Iterable[bytes], window_pages: int, references: int) -> Reduct
     return trace
 
 
-def _parsed(number: int, line: bytes) -> tuple[int, int, int]:  # kind, first and last byte
+def parsed(number: int, line: bytes) -> tuple[int, int, int]:  # kind, first and last byte
+    """One line."""
     try:
         kind = line[0] if line[0] == FETCH else line[1]
         if kind not in KINDS:
             raise ValueError
         address, size = line[3:].split(b",")
-        start = int(address, 16)
-        return kind, start, start + max(int(size), 1) - 1
+        start, length = int(address, 16), int(size)
+        if start < 0 or length < 0:
+            raise ValueError
+        return kind, start, start + max(length, 1) - 1
     except (ValueError, IndexError):
         raise TapeError(
             f"line {number} is {line[:60]!r}; allowed: 'I  hex,bytes', ' L hex,bytes', ' S …', ' M …'; "
@@ -124,21 +128,29 @@ def _parsed(number: int, line: bytes) -> tuple[int, int, int]:  # kind, first an
         ) from None
 
 
-def tape(trace: Reduction, instruction_ns: int = 1, grain_ns: int = 1000, card: dict | None = None) -> Tape:
-    """One thread that makes the kept references, with COMPUTE between them.
-
-    Work is put in as soon as `grain_ns` of it have come together: it is off by less than that everywhere.
-    """
+def tape(trace: Reduction, instruction_ns: int = 1, grain_ns: int = GRAIN_NS, card: dict | None = None) -> Tape:
+    """One thread that makes the kept references, with COMPUTE between them."""
     kept = list(trace.kept.values())
-    stamp_ns = np.array([reference.instruction for reference in kept] or [0], np.int64) * instruction_ns
-    due_ns = stamp_ns // grain_ns * grain_ns  # work that is in before this reference
-    work_ns = np.diff(due_ns, prepend=0)
     rows = np.zeros(len(kept), OPS)
     rows["op"] = [Op.WRITE if reference.written else Op.READ for reference in kept]
     rows["arg"] = [reference.page for reference in kept]
     rows["lines"] = [reference.lines.bit_count() for reference in kept]
-    work = np.zeros(np.count_nonzero(work_ns), OPS)
-    work["op"], work["arg"] = Op.COMPUTE, work_ns[work_ns > 0]
-    program = np.insert(rows, np.flatnonzero(work_ns), work)
+    stamp_ns = np.array([reference.instruction for reference in kept], np.int64) * instruction_ns
+    program, _ = with_work(rows, stamp_ns, grain_ns)
     pages = {page: {"file": 1} for page in trace.code}
     return Tape.build([program], pages=pages, card=card)
+
+
+def with_work(
+    rows: np.ndarray, stamp_ns: np.ndarray, grain_ns: int = GRAIN_NS, done_ns: int = 0
+) -> tuple[np.ndarray, int]:
+    """OPS rows with COMPUTE between them, and the work that is in by then.
+
+    `stamp_ns` is the work before each row, of which `done_ns` is in already. Work is put in as soon as `grain_ns` of
+    it have come together: it is off by less than that everywhere.
+    """
+    due_ns = np.append(done_ns, stamp_ns // grain_ns * grain_ns)
+    work_ns = np.diff(due_ns)
+    work = np.zeros(np.count_nonzero(work_ns), OPS)
+    work["op"], work["arg"] = Op.COMPUTE, work_ns[work_ns > 0]
+    return np.insert(rows, np.flatnonzero(work_ns), work), int(due_ns[-1])

@@ -254,7 +254,7 @@ def _joined(programs: Iterable[Program]) -> tuple[np.ndarray, np.ndarray]:  # OP
         return programs.reshape(-1), np.arange(1, len(programs) + 1) * programs.shape[1]
     parts = [_program(i, program) for i, program in enumerate(programs)]
     ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
-    return np.concatenate([np.zeros(0, OPS), *parts]), ends
+    return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, OPS), *parts]), ends
 
 
 def _program(thread: int, program: Program) -> np.ndarray:  # OPS (ops,)
@@ -348,7 +348,7 @@ def _pages(ops: np.ndarray, threads: np.ndarray, names: np.ndarray, given: Mappi
 
 
 def _set_attributes(pages: np.ndarray, names: np.ndarray, given: Mapping, skip: tuple[str, ...]) -> None:
-    row = {int(name): i for i, name in enumerate(names)} if given else {}
+    row = {int(name): i for i, name in enumerate(names) if name in given} if given else {}
     for name, attributes in given.items():
         if name not in row:
             raise TapeError(f"pages names page {name}, which is in no op; allowed: pages that are used; leave it out")
