@@ -3,7 +3,7 @@
 #   make leaderboard   score every policy on every environment          make test        the whole test suite
 #   make lint          formatter, linter, types                         make notebooks   execute the notebooks in place
 #   make docs          write all that is made from code: pages, the     make clean       remove all that make made
-#                      outputs in README.md, notebooks                 make benchmark   replay against libcachesim
+#                      outputs in README.md, notebooks                 make benchmark   speed, beside others (.peers)
 #
 # ARGS goes to the program behind a target: make leaderboard ARGS=--quick, make test ARGS="-k tape".
 
@@ -32,11 +32,11 @@ notebooks: .venv/.installed-test
 docs: .venv/.installed-test
 	$(BIN)/python docs/generate.py
 
-benchmark: .venv/.installed-test
-	$(BIN)/python benchmarks/replay.py $(ARGS)
+benchmark: .venv/.installed-test .peers/.installed
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- installing: one stamp per extra, older than pyproject.toml means install again
@@ -50,4 +50,8 @@ clean:
 
 .venv/.installed-%: .venv/.made pyproject.toml
 	$(BIN)/python -m pip install --progress-bar on -e '.[$*]'
+	@touch $@
+
+.peers/.installed: .venv/.made benchmarks/peers/requirements.txt
+	$(BIN)/python -m benchmarks.peers
 	@touch $@

@@ -1,0 +1,99 @@
+"""Memory: bytes of an episode
+
+What one more page, frame, thread (with its owner and one op) or op adds to an episode that runs inside the engine, tape
+included; what a policy keeps of its own comes on top, and is given for three. An environment is all that its default
+episode takes after `reset(seed=0)`, but for the tape, which environments may share. The last row is the peak of a
+process that replays the trace of `caches` in a million frames, interpreter and compiled kernels included.
+"""
+
+import subprocess
+import sys
+
+import gymnasium as gym
+import numpy as np
+
+from sos_gym import Tape
+from sos_gym.cards import number
+from sos_gym.engine.simulation import Simulation
+from sos_gym.policy import policy_named
+from sos_gym.presets import PRESETS
+from sos_gym.settings import build_settings
+
+from .scale import Scale
+
+POLICIES = ("lru", "sieve", "arc")
+LARGE_FRAMES = 1_000_000
+BASE = 1000
+TAPES = ("ops", "page_table")  # arrays of a simulation that are its tape's
+PEAK = """
+import resource, sys
+from sos_gym import Tape
+from benchmarks.replay import ours, zipf_references
+ours(Tape.from_references(zipf_references(int(sys.argv[1]), 10 * int(sys.argv[2]), 1.0)), "lru", int(sys.argv[2]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def cases(scale: Scale) -> list[str]:
+    return ["page", "frame", "thread", "op", *PRESETS, "peak"]
+
+
+def measure(case: str, scale: Scale) -> list[dict]:
+    if case in PRESETS:
+        env = gym.make(case)
+        env.reset(seed=0)
+        simulation = env.unwrapped.simulation
+        return [{"of": case, "bytes": _own(simulation), "tape": _of_tape(simulation.tape)}]
+    if case == "peak":
+        words = [sys.executable, "-c", PEAK, str(scale.references), str(LARGE_FRAMES)]
+        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+        said = f"a process: {number(scale.references)} references, {number(LARGE_FRAMES)} frames"
+        return [{"of": said, "bytes": int(done.stdout)}]
+    rows = [{"of": f"one {case}", "bytes": _added(case, ())}]
+    for name in POLICIES if case in ("page", "frame") else ():
+        own = _added(case, (name,)) - rows[0]["bytes"]
+        rows.append({"of": f"one {case}, own books of {name}", "bytes": own})
+    return rows
+
+
+def draw(figure, rows: list[dict]) -> None:
+    axes = figure.subplots()
+    axes.barh([row["of"] for row in rows], [row["bytes"] for row in rows], color="#4878a8")
+    axes.set_xscale("log")
+    axes.invert_yaxis()
+    axes.set_xlabel("bytes (log scale)")
+
+
+def _added(case: str, policies: tuple[str, ...]) -> int:
+    """Bytes that one more of `case` takes: between two episodes that differ by BASE of it, and in nothing else."""
+    smaller, larger = {
+        "page": ((_loop(BASE), BASE), (_loop(2 * BASE), BASE)),
+        "frame": ((_loop(BASE), BASE), (_loop(BASE), 2 * BASE)),
+        "op": ((_loop(BASE), BASE), (_loop(BASE, 5 * BASE), BASE)),
+        "thread": ((_jobs(BASE), BASE), (_jobs(2 * BASE), BASE)),
+    }[case]
+    return (_size(*larger, policies) - _size(*smaller, policies)) // BASE
+
+
+def _loop(pages: int, ops: int = 4 * BASE) -> Tape:
+    return Tape.from_references(np.arange(ops) % pages)
+
+
+def _jobs(threads: int) -> Tape:
+    return Tape.from_jobs(np.arange(threads), np.ones(threads, int))
+
+
+def _size(tape: Tape, frames: int, policies: tuple[str, ...]) -> int:
+    settings = build_settings({"nodes": 1, "frames": frames, "scan_ns": None})
+    simulation = Simulation(tape, settings, [policy_named(name).host() for name in policies])
+    return _own(simulation) + _of_tape(tape)
+
+
+def _own(simulation: Simulation) -> int:
+    """Bytes of all that is not the tape's."""
+    arrays = (array.nbytes for name, array in simulation.arrays.items() if name not in TAPES)
+    return simulation.record.nbytes + sum(arrays)
+
+
+def _of_tape(tape: Tape) -> int:
+    return sum(getattr(tape, name).nbytes for name in ("ops", "threads", "pages", "owners", "channels"))

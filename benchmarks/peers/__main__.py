@@ -1,0 +1,6 @@
+"""python -m benchmarks.peers."""
+
+from . import install
+
+if __name__ == "__main__":
+    install()
