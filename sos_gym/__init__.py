@@ -64,4 +64,9 @@ def __getattr__(name: str) -> Any:
 
 
 for _preset in PRESETS:
-    gym.register(_preset, entry_point="sos_gym.env:SosEnv", kwargs={"preset": _preset})
+    gym.register(
+        _preset,
+        entry_point="sos_gym.env:SosEnv",
+        vector_entry_point="sos_gym.vector:SosVectorEnv",
+        kwargs={"preset": _preset},
+    )

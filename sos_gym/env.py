@@ -12,7 +12,7 @@ from gymnasium import spaces
 from .candidates import PADDING
 from .engine.simulation import Simulation
 from .metrics import metrics
-from .observation import COLUMNS, CONTEXT, OUTCOME, observe
+from .observation import COLUMNS, CONTEXT, OUTCOME, observe, unsee
 from .policy import policy_named
 from .presets import preset_named
 from .ranges import SettingError
@@ -102,22 +102,10 @@ class SosEnv(gym.Env):
 
         Options: {"workload": a name, a Tape, or a split}.
         """
-        super().reset(seed=seed)
-        self.episode_seed = int(seed) if seed is not None else int(self.np_random.integers(1 << 31))
-        self.draw_tape(self.episode_seed, options)
-        self._simulation = Simulation(
-            self.tape,
-            self.settings,
-            self.hosts,
-            seed=self.episode_seed,
-            listing=True,
-            observed=True,
-            foresight=self.settings.reward == "foresight",
-        )
+        self.begin(seed, options)
         self._closing = False
         observation = self._observe(0)
-        for seen in ("seen_ns", "seen_service_ns", "seen_stall_weighted"):
-            self.simulation.record[seen] = 0  # what passed before the first decision is paid with the first step
+        unsee(self.simulation.record, 0)
         if self.history:
             self.history.begin(self.simulation)
         return observation, self._info()
@@ -191,6 +179,24 @@ class SosEnv(gym.Env):
         self.np_random.bit_generator.state = state["np_random"]
 
     # -- parts
+
+    def begin(
+        self, seed: int | None, options: Mapping[str, Any] | None, record: np.ndarray | None = None
+    ) -> Simulation:
+        """Draw and lay out the next episode, in `record` (SIM, (1,)) if given; nothing of it has run yet."""
+        super().reset(seed=seed)
+        self.episode_seed = int(seed) if seed is not None else int(self.np_random.integers(1 << 31))
+        self._simulation = Simulation(
+            self.draw_tape(self.episode_seed, options),
+            self.settings,
+            self.hosts,
+            seed=self.episode_seed,
+            listing=True,
+            observed=True,
+            foresight=self.settings.reward == "foresight",
+            record=record,
+        )
+        return self._simulation
 
     def draw_tape(self, seed: int, options: Mapping[str, Any] | None = None) -> Tape:
         """The tape of an episode, as `reset` draws it."""

@@ -273,3 +273,12 @@ def observe(sims, i, choice, shown, candidates, context, mask, outcomes):
     rows = select(sim, decision, shown)
     describe(sim, decision, shown, rows, candidates, context, mask)
     return rows
+
+
+@kernel
+def unsee(sims, i):
+    """What passed before the first decision is paid with the first step."""
+    sim = sims[i]
+    sim.seen_ns = 0
+    sim.seen_service_ns = 0
+    sim.seen_stall_weighted = 0

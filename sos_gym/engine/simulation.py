@@ -97,6 +97,7 @@ class Simulation:
         seed: of the policies' streams and of drawn costs.
         listing: contenders are listed at every decision (else only when a host needs them).
         observed: what only observations need is kept.
+        record: SIM (1,), where the episode is laid out, such as one of many in an array; None: its own.
     """
 
     def __init__(
@@ -109,10 +110,12 @@ class Simulation:
         listing: bool = False,
         observed: bool = False,
         foresight: bool = False,
+        record: np.ndarray | None = None,
     ):
         refuse_pinned(tape, settings)
         self.tape, self.settings, self.hosts = tape, settings, tuple(hosts)
-        self.record = aligned_zeros(1, SIM)
+        self.record = aligned_zeros(1, SIM) if record is None else record
+        self.record[:] = np.zeros(1, SIM)
         self.arrays: dict[str, np.ndarray] = {}
         threads, pages = len(tape.threads), len(tape.pages)
         self._lay_slots(threads)
