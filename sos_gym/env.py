@@ -83,7 +83,7 @@ class SosEnv(gym.Env):
         self.render_mode = render_mode
         self.history = None if render_mode is None else History()
         rows = self.settings.rows
-        self.observation_space = spaces.Dict(
+        self.observation_space: spaces.Dict = spaces.Dict(
             candidates=spaces.Box(-4.0, 4.0, (rows, len(COLUMNS)), np.float32),
             context=spaces.Box(-4.0, 4.0, (len(CONTEXT),), np.float32),
             action_mask=spaces.Box(0, 1, (rows,), np.int8),
