@@ -17,6 +17,7 @@ PADDING = np.iinfo(np.int32).min  # in `shown`: a row without a candidate
 SAMPLE = 64  # or K if that is more: above so many contenders, extremes and quantiles come from a seeded sample
 EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
 CPU = int(Resource.CPU)
+LAST_USE, PAYOFF, USES, RECENCY = range(4)
 
 
 # -- a few numbers in order
@@ -26,13 +27,14 @@ CPU = int(Resource.CPU)
 def _ranks(keys, size, ranks):
     """The place of each of `size` keys among them; equal ones keep their order.
 
-    Every pair is compared, without a branch, eight keys at a time: for so few faster than to sort them.
+    Every pair is compared, without a branch, eight keys at a time (which takes unsigned indices): for so few faster
+    than to sort them.
     """
-    for i in range(size):
-        key, before = keys[i], 0
+    for i in range(np.uint64(size)):
+        key, before = keys[i], np.int64(0)
         for j in range(i):
             before += keys[j] <= key
-        for j in range(i + 1, size):
+        for j in range(i + np.uint64(1), np.uint64(size)):
             before += keys[j] < key
         ranks[i] = before
 
@@ -55,29 +57,28 @@ def payoff_ns(sim, e):
 
 
 @kernel
-def _measure(sim, decision, which, e):
-    """How much who has most of it is worth showing: in EVICT who can spare its slot, in ADMIT who needs one.
+def _measure(sim, decision, sample, size, measures):
+    """How much each of the sample has of LAST_USE, PAYOFF and USES; who has most is worth showing. And its RECENCY.
 
-    A long payoff, an old use and few uses spare it.
+    EVICT shows who can spare its slot, ADMIT who needs one; a long payoff, an old use and few uses spare it.
     """
-    entity = sim.entities[e]
-    if which == 0:
-        value = -float(entity.use_seq)
-    elif which == 1:
-        value = payoff_ns(sim, e)
-    else:
-        value = -float(entity.uses)
-    return value if decision.kind == EVICT else -value
+    sign = 1.0 if decision.kind == EVICT else -1.0
+    for i in range(size):
+        entity = sim.entities[sample[i]]
+        measures[LAST_USE, i] = -sign * entity.use_seq
+        measures[PAYOFF, i] = sign * payoff_ns(sim, sample[i])
+        measures[USES, i] = -sign * entity.uses
+        measures[RECENCY, i] = entity.use_seq if decision.kind == EVICT else -entity.want_seq
 
 
 @kernel
-def _extreme(sim, decision, which, sample, size, is_shown):
+def _extreme(sim, decision, values, sample, size, is_shown):
     """The one of the sample that is not shown yet with most of a measure, ties by seed; NONE if all are shown."""
     best, best_value = NONE, 0.0
     for i in range(size):
         if is_shown[i]:
             continue
-        value = _measure(sim, decision, which, sample[i])
+        value = values[i]
         if best == NONE or value > best_value or (value == best_value and _wins_tie(sim, decision, sample, i, best)):
             best, best_value = i, value
     return best
@@ -90,19 +91,12 @@ def _wins_tie(sim, decision, sample, a, b):
 
 
 @kernel
-def _recency(sim, decision, e):
-    return sim.entities[e].use_seq if decision.kind == EVICT else -sim.entities[e].want_seq
-
-
-@kernel
-def _sort_by_recency(sim, decision, sample, size, by_recency):
-    """by_recency[r]: the place in the sample of the r-th, the least recent first."""
-    keys, ranks = np.empty(size, np.int64), np.empty(size, np.int32)
-    for i in range(size):
-        keys[i] = _recency(sim, decision, sample[i])
+def _sort(keys, size, places):
+    """places[r]: where the r-th of the keys stands, the least one first."""
+    ranks = np.empty(size, np.int32)
     _ranks(keys, size, ranks)
     for i in range(size):
-        by_recency[ranks[i]] = i
+        places[ranks[i]] = i
 
 
 @kernel
@@ -113,10 +107,10 @@ def _show(sample, i, is_shown, shown, rows):
 
 
 @kernel
-def _show_quantiles(sim, decision, sample, size, is_shown, shown, rows):
+def _show_quantiles(sim, decision, recency, sample, size, is_shown, shown, rows):
     """One seeded draw from each quantile of recency, the most recent first of all."""
     by_recency = np.empty(size, np.int32)
-    _sort_by_recency(sim, decision, sample, size, by_recency)
+    _sort(recency, size, by_recency)
     if not is_shown[by_recency[size - 1]]:
         rows = _show(sample, by_recency[size - 1], is_shown, shown, rows)
     quantiles = shown.size - rows
@@ -177,13 +171,15 @@ def _show_some(sim, decision, shown):
     for i in range(decision.count):
         if sim.contenders[i] < 0 and rows < room:
             shown[rows], rows = sim.contenders[i], rows + 1
-    for which in range(3):
-        i = _extreme(sim, decision, which, sample, size, is_shown)
+    measures = np.empty((4, size))
+    _measure(sim, decision, sample, size, measures)
+    for which in (LAST_USE, PAYOFF, USES):
+        i = _extreme(sim, decision, measures[which], sample, size, is_shown)
         if i != NONE and rows < room:
             rows = _show(sample, i, is_shown, shown, rows)
     certain = rows
     if size > 0:
-        rows = _show_quantiles(sim, decision, sample, size, is_shown, shown, rows)
+        rows = _show_quantiles(sim, decision, measures[RECENCY], sample, size, is_shown, shown, rows)
     return _show_advice(sim, shown, certain, rows)
 
 

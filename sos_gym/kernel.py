@@ -181,6 +181,21 @@ def expose(name: str, dtype: np.dtype | str) -> None:
 
 
 @intrinsic
+def row_of(typing_context, array, index):  # type: ignore[no-untyped-def]
+    """Row `index` of a C-contiguous matrix as a Table: a slice would count references, an atomic operation per call."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        matrix = context.make_array(array)(context, builder, arguments[0])
+        width = cgutils.unpack_tuple(builder, matrix.shape)[1]
+        table = cgutils.create_struct_proxy(signature.return_type)(context, builder)
+        start = builder.gep(matrix.data, [builder.mul(arguments[1], width)])
+        table.data, table.size = builder.bitcast(start, table.data.type), width
+        return table._getvalue()
+
+    return Table(array.dtype)(array, types.intp), codegen
+
+
+@intrinsic
 def prefetch(typing_context, table, index):  # type: ignore[no-untyped-def]
     """Ask the processor to fetch the first cache lines of `table[index]`, at most two; any index is harmless."""
 
@@ -207,6 +222,16 @@ def bit_length(typing_context, number):  # type: ignore[no-untyped-def]
         return builder.sub(ir.IntType(64)(64), zeros)
 
     return types.int64(types.int64), codegen
+
+
+@intrinsic
+def bit_count(typing_context, word):  # type: ignore[no-untyped-def]
+    """Of a uint64: bit_count(5) = 2."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), codegen
 
 
 def array_fields(*names: str) -> list[tuple[str, str]]:

@@ -10,12 +10,12 @@ from .engine.account import charge, count_pressure
 from .engine.decisions import apply, slot_of
 from .engine.layout import RECENT
 from .engine.loop import run
-from .kernel import kernel
+from .kernel import bit_count, kernel, row_of
 from .resource import NONE, Kind, Resource, State, Status
 
 F, G = len(COLUMNS), len(CONTEXT)
 PSI_WINDOW_NS = 10_000_000  # the kernel's avg10 in an episode's scale: tens of ms instead of 10 s
-LONGEST_LOG = 8.0
+LN2 = math.log(2.0)
 FORESIGHT_TURNOVERS = 12  # H of the foresight reward, in mean hold times
 PROGRESS, STALL, FORESIGHT = range(3)
 EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
@@ -34,49 +34,93 @@ OUTCOME = np.dtype(
 )
 
 
-# -- the columns
+# -- logarithms, of all columns at once
+
+UNBOUNDED = 1e9
+RLOG = (LN2 / 4.0, 2.0)  # of log2: scale, bound
+CLOG = (1.0 / 16.0, 1.0)
+COST = (LN2 / 14.0, UNBOUNDED)
+LOGS = {
+    **dict.fromkeys(("since_use", "held", "waited", "last_gap", "prev_gap", "payoff", "attained"), RLOG),
+    **dict.fromkeys(("uses", "uses_total", "expected_refaults", "users_running", "users_waiting"), CLOG),
+    **dict.fromkeys(("leave_cost", "bind_cost"), COST),
+    "weight": (1.0 / 8.0, UNBOUNDED),
+    "owner_share": (1.0 / 4.0, 1.0),
+    "log_tau": (LN2 / 8.0, UNBOUNDED),
+    **dict.fromkeys(("slots", "contenders", "device_queue"), CLOG),
+}
+SQRT_HALF_BITS = int(np.float32(math.sqrt(0.5)).view(np.int32))
+ATANH = tuple(float(np.float32(2.0 / LN2 / n)) for n in (1, 3, 5, 7))  # log2(m) = 2/ln 2 * atanh((m - 1) / (m + 1))
+
+
+def _of_logs(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per column: what an empty row holds, scale and bound; scale 0: no logarithm."""
+    scales = np.array([LOGS.get(name, (0.0, 0.0))[0] for name in names], np.float32)
+    bounds = np.array([LOGS.get(name, (0.0, UNBOUNDED))[1] for name in names], np.float32)
+    return (scales != 0).astype(np.float32), scales, bounds
+
+
+EMPTY_ROW, ROW_SCALES, ROW_BOUNDS = _of_logs(COLUMNS)
+EMPTY_CONTEXT, CONTEXT_SCALES, CONTEXT_BOUNDS = _of_logs(CONTEXT)
 
 
 @kernel
-def rlog(t, tau):
-    """A duration in units of tau, logarithmic, about -2 to 2."""
-    return min(LONGEST_LOG, max(-LONGEST_LOG, math.log((t + 1000.0) / tau))) / 4.0
+def _take_logs(values, scales, bounds):
+    """Put scale * log2(x), within its bound, for x in the columns that have a scale.
+
+    x = 2^exponent * m with m in [sqrt(1/2), sqrt(2)), and four terms of a series for log2(m): its error is below 1e-7.
+    Without branches, calls and signed indices, so that the compiler does eight columns or more at a time.
+    """
+    c1, c3 = np.float32(ATANH[0]), np.float32(ATANH[1])
+    c5, c7, one = np.float32(ATANH[2]), np.float32(ATANH[3]), np.float32(1.0)
+    for k in range(np.uint64(scales.size)):
+        x, scale, bound = np.float32(values[k]), scales[k], bounds[k]
+        word = x.view(np.int32)
+        exponent = np.int32(np.int32(word - np.int32(SQRT_HALF_BITS)) >> np.int32(23))
+        m = np.int32(word - np.int32(exponent << np.int32(23))).view(np.float32)
+        s = (m - one) / (m + one)
+        q = s * s
+        y = scale * (np.float32(exponent) + s * (c1 + q * (c3 + q * (c5 + q * c7))))
+        y = bound if y > bound else y
+        y = -bound if y < -bound else y
+        values[k] = y if scale != 0 else x
+
+
+# -- the columns; where a logarithm is taken they are given what it is taken of
 
 
 @kernel
-def clog(n):
-    """A count, logarithmic, 0 to 1."""
-    return min(1.0, math.log2(1.0 + n) / 16.0)
+def _counted(n):
+    return 1.0 + n
 
 
 @kernel
-def _cost_log(ns):
-    return math.log(1.0 + ns / 1000.0) / 14.0
+def _priced(ns):
+    return 1.0 + ns / 1000.0
 
 
 @kernel
-def _describe_common(sim, decision, e, row):
-    entity, instance = sim.entities[e], sim.instances[decision.resource]
-    tau, now = instance.tau_ns, sim.now
+def _describe_common(sim, decision, e, per_tau, row):
+    entity, now = sim.entities[e], sim.now
     holds = entity.slot != NONE
     row[1] = holds
     row[2] = entity.state == WAITING or (decision.kind == EVICT and e == decision.entity)
     row[4] = e == decision.entity
-    row[5] = math.log2(entity.weight / instance.mean_weight) / 8.0
+    row[5] = entity.weight / sim.instances[decision.resource].mean_weight
     if entity.uses_total > 0:
-        row[6] = rlog(now - entity.last_use, tau)
+        row[6] = (now - entity.last_use + 1000.0) * per_tau
     if holds:
-        row[7] = rlog(now - (entity.move_ns if entity.moved else entity.hold_ns), tau)
+        row[7] = (now - (entity.move_ns if entity.moved else entity.hold_ns) + 1000.0) * per_tau
     else:
-        row[8] = rlog(now - entity.want_ns, tau)
+        row[8] = (now - entity.want_ns + 1000.0) * per_tau
     if entity.gaps > 0:
-        row[9] = rlog(entity.last_gap, tau)
+        row[9] = (entity.last_gap + 1000.0) * per_tau
     if entity.gaps > 1:
-        row[10] = rlog(entity.prev_gap, tau)
+        row[10] = (entity.prev_gap + 1000.0) * per_tau
     row[11] = entity.gaps / 2.0
-    row[12] = rlog(payoff_ns(sim, e), tau)
-    row[13] = clog(entity.uses)
-    row[14] = clog(entity.uses_total)
+    row[12] = (payoff_ns(sim, e) + 1000.0) * per_tau
+    row[13] = _counted(entity.uses)
+    row[14] = _counted(entity.uses_total)
     row[25] = entity.returned
     _describe_owner(sim, decision.resource, entity.owner, row)
 
@@ -88,7 +132,7 @@ def _describe_owner(sim, resource, o, row):
     if instance.holding > 0 and instance.active_weight > 0:
         entitled = owner.weight / instance.active_weight
         share = max(owner.holding, 0.5) / instance.holding
-        row[16] = min(1.0, max(-1.0, math.log2(share / entitled) / 4.0))
+        row[16] = share / entitled
     if account.stall_ns + account.work_ns > 0:
         row[17] = account.stall_ns / (account.stall_ns + account.work_ns)
 
@@ -118,14 +162,14 @@ def _describe_pair(sim, decision, e, row):
         cost = sim.page_move_ns + sim.shootdown_ns
     elif not near:
         cost = RECENT * 64 * sim.remote_excess_ns  # what some more uses of the page will cost there
-    row[19] = _cost_log(cost)
+    row[19] = _priced(cost)
 
 
 @kernel
-def _describe_thread(sim, t, row):
+def _describe_thread(sim, t, per_tau, row):
     entity = sim.entities[t]
-    row[15] = rlog(entity.attained, sim.instances[CPU].tau_ns)
-    row[18] = _cost_log(sim.switch_ns + (sim.move_near_ns if entity.slot != NONE else 0))
+    row[15] = (entity.attained + 1000.0) * per_tau
+    row[18] = _priced(sim.switch_ns + (sim.move_near_ns if entity.slot != NONE else 0))
     known, resident = 0, 0
     for i in range(t * RECENT, (t + 1) * RECENT):
         if sim.recent[i] != NONE:
@@ -133,33 +177,28 @@ def _describe_thread(sim, t, row):
             resident += sim.entities[sim.recent[i]].slot != NONE
     if known > 0:
         row[21] = resident / known
-        row[22] = clog(known - resident)
+        row[22] = _counted(known - resident)
 
 
 @kernel
 def _describe_page(sim, e, running, waiting, row):
     page, users = sim.entities[e], sim.users[e]
-    row[18] = _cost_log(sim.shootdown_ns + (sim.write_back_ns if page.dirty else 0))
-    row[23] = clog(_bits(users & running))
-    row[24] = clog(_bits(users & waiting))
+    row[18] = _priced(sim.shootdown_ns + (sim.write_back_ns if page.dirty else 0))
+    row[23] = _counted(bit_count(users & running))
+    row[24] = _counted(bit_count(users & waiting))
 
 
 @kernel
-def _bits(mask):
-    count, mask = 0, np.uint64(mask)
-    while mask:
-        mask &= mask - np.uint64(1)
-        count += 1
-    return count
-
-
-@kernel
-def _threads_with(sim, status):
-    mask = np.uint64(0)
+def _masks_of_threads(sim):
+    """Bit t mod 64: thread t runs; it waits, for a core or a page."""
+    running, waiting = np.uint64(0), np.uint64(0)
     for t in range(sim.threads_count):
-        if sim.threads[t].status == status:
-            mask |= np.uint64(1) << np.uint64(t & 63)
-    return mask
+        status, bit = sim.threads[t].status, np.uint64(1) << np.uint64(t & 63)
+        if status == RUNNING:
+            running |= bit
+        elif status == CPU_WAIT or status == FAULTING:
+            waiting |= bit
+    return running, waiting
 
 
 @kernel
@@ -167,9 +206,9 @@ def _describe_context(sim, decision, shown, context):
     instance = sim.instances[decision.resource]
     context[0], context[1] = decision.kind == EVICT, decision.kind == ADMIT
     context[2], context[3] = decision.resource == CPU, decision.resource == MEMORY
-    context[4] = math.log(max(1.0, instance.tau_ns) / 1e6) / 8.0
-    context[5] = clog(instance.size)
-    context[6] = clog(decision.count)
+    context[4] = max(1.0, instance.tau_ns) / 1e6
+    context[5] = _counted(instance.size)
+    context[6] = _counted(decision.count)
     context[7] = shown / decision.count if decision.count else 1.0
     context[8], context[9] = sim.psi_some, sim.psi_full
     context[10] = 1.0 - instance.holding / max(1, instance.size)
@@ -178,32 +217,38 @@ def _describe_context(sim, decision, shown, context):
     backlog = 0.0
     for lane in range(sim.lanes.size):
         backlog += max(0, sim.lanes[lane] - sim.now)
-    context[12] = clog(backlog / max(1, sim.swap_in_ns))
+    context[12] = _counted(backlog / max(1, sim.swap_in_ns))
     context[13] = instance.return_rate
 
 
 @kernel
 def describe(sim, decision, shown, rows, candidates, context, mask):
     """Write the columns of `rows` candidates, the context and the mask."""
-    candidates[:] = 0.0
-    context[:] = 0.0
-    mask[:] = 0
-    running = _threads_with(sim, RUNNING)
-    waiting = _threads_with(sim, CPU_WAIT) | _threads_with(sim, FAULTING)
+    candidates[rows:] = 0.0
+    for i in range(mask.size):
+        mask[i] = i < rows
+    per_tau = 1.0 / sim.instances[decision.resource].tau_ns
+    running, waiting = np.uint64(0), np.uint64(0)
+    if decision.resource == MEMORY:
+        running, waiting = _masks_of_threads(sim)
     for i in range(rows):
-        e, row = shown[i], candidates[i]
-        mask[i] = 1
+        e, row = shown[i], row_of(candidates, i)
+        for k in range(np.uint64(row.size)):
+            row[k] = EMPTY_ROW[k]
         row[0] = 1.0
         if e < 0:
             row[3] = 1.0
         else:
-            _describe_common(sim, decision, e, row)
+            _describe_common(sim, decision, e, per_tau, row)
             if decision.resource == CPU:
-                _describe_thread(sim, e, row)
+                _describe_thread(sim, e, per_tau, row)
             else:
                 _describe_page(sim, e, running, waiting, row)
         _describe_pair(sim, decision, e, row)
+        _take_logs(row, ROW_SCALES, ROW_BOUNDS)
+    context[:] = EMPTY_CONTEXT
     _describe_context(sim, decision, rows, context)
+    _take_logs(context, CONTEXT_SCALES, CONTEXT_BOUNDS)
 
 
 # -- what the last choice cost
