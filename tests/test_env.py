@@ -206,8 +206,9 @@ def test_an_episode_is_truncated_at_its_horizon(env_id):
         env.step(0)
 
 
-def test_a_horizon_behind_the_end_changes_nothing():
-    runs = [sos_gym.evaluate("sos/CPU-v0", "lru", horizon_ns=ns) for ns in (None, 1 << 50)]
+@pytest.mark.parametrize("env_id", IDS)
+def test_a_horizon_behind_the_end_changes_nothing(env_id):
+    runs = [sos_gym.evaluate(env_id, "lru", horizon_ns=ns) for ns in (None, 1 << 50)]
     assert runs[0] == runs[1]
 
 

@@ -319,3 +319,21 @@ def test_metrics_of_nothing_are_numbers():
     found = metrics(run(Tape.build([[(Op.EXIT,)]]), "fcfs", cores=1, switch_ns=0))
     assert all(np.isfinite(value) for value in found.values())
     assert (found["slowdown_mean"], found["jain"], found["miss_ratio"], found["bursts"]) == (1, 1, 0, 1)
+
+
+# -- what the engine keeps of threads and queues
+
+
+def test_a_thread_remembers_its_last_two_bursts():
+    burst = [op for ns in (3 * MS, 5 * MS, 2 * MS) for op in ((Op.COMPUTE, ns), (Op.SLEEP, MS))]
+    thread = run(Tape.build([burst[:-1]]), "turns", cores=1).arrays["entities"][0]
+    assert (thread["gaps"], thread["last_gap"], thread["prev_gap"]) == (2, 2 * MS, 5 * MS)
+
+
+def test_who_is_asked_in_vain_keeps_its_place_in_the_queue_for_frames():
+    """One frame per node. When the first frame is free again, the next page takes it and two go back to before b."""
+    on_0, on_1 = {"affinity": 0b01, "file": 1}, {"affinity": 0b10, "file": 1}
+    pages = {0: on_0, 1: on_1, 2: on_0, 3: on_0, 4: on_0, 5: on_1}
+    tape = Tape.build([[(Op.READ, p)] for p in range(6)], arrival_ns=[0, 1, 2, 3, 4, 5], pages=pages)
+    threads = run(tape, "fifo", nodes=2, frames=(1, 1), scan_ns=None, swap_in_ns=MS, lanes=1).arrays["threads"]
+    assert (threads["exit_ns"] / MS).tolist() == pytest.approx([1, 2, 3, 5, 6, 4], rel=0.05)
