@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .engine.simulation import StuckError
     from .env import ActionError, SosEnv
     from .evaluation import evaluate
+    from .learned import LearnedClaim
     from .policy import claim, policies
     from .workload.importers import import_tape
 
@@ -26,6 +27,7 @@ __all__ = [
     "COLUMNS",
     "CONTEXT",
     "ActionError",
+    "LearnedClaim",
     "SettingError",
     "SosEnv",
     "StuckError",
@@ -46,6 +48,7 @@ except PackageNotFoundError:  # run from a checkout that is not installed
 
 _LAZY = {
     "ActionError": "env",
+    "LearnedClaim": "learned",
     "SosEnv": "env",
     "StuckError": "engine.simulation",
     "claim": "policy",

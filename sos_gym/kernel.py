@@ -30,7 +30,7 @@ from numba.extending import intrinsic, make_attribute_wrapper, models, overload_
 PACKAGE = Path(__file__).parent
 ENGINE_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py")
 POLICY_SOURCES = (*ENGINE_SOURCES, "policy/*.py")  # the engine calls policies by address and does not depend on them
-AGENT_SOURCES = (*ENGINE_SOURCES, "columns.py", "candidates.py", "observation.py", "vector.py")
+AGENT_SOURCES = (*ENGINE_SOURCES, "columns.py", "candidates.py", "observation.py", "vector.py", "learned.py")
 CACHE_LINE = 64  # bytes
 CHECKED = bool(os.environ.get("SOS_GYM_BOUNDSCHECK"))  # an index out of a table stops the process
 KEPT_CACHES = 8  # folders of earlier sources that stay, so that two checkouts do not fight

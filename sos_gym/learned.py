@@ -1,0 +1,177 @@
+"""A learned claim: a small network that scores one row at a time, in a compiled episode or step by step.
+
+The logit of a row is sign * claim(row, context) - pair_cost(row): in EVICT (sign -1) the lowest claim goes without, in
+ADMIT (sign +1) the highest gets the slot. What belongs to entity and slot together, `bind_cost` and `distance`, enters
+the pair cost alone, which is linear. One network serves threads and pages, any number of rows, and either kind.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .candidates import PADDING
+from .columns import COLUMNS, CONTEXT
+from .engine.simulation import Simulation
+from .kernel import kernel
+from .observation import OUTCOME, observe
+from .ranges import SettingError
+
+PAIR = ("bind_cost", "distance")
+INPUTS = (*(name for name in COLUMNS if name not in PAIR), *CONTEXT)
+OWN_COLUMNS = np.array([k for k, name in enumerate(COLUMNS) if name not in PAIR])
+PAIR_COLUMNS = np.array([COLUMNS.index(name) for name in PAIR])
+ADMIT_COLUMN = CONTEXT.index("admit")
+
+
+@kernel
+def _claim(row, context, sizes, weights, now, then):
+    """The network's output. A layer: weights (in, out), then biases; `now`, `then`: rooms for the widest one."""
+    for k in range(OWN_COLUMNS.size):
+        now[k] = row[OWN_COLUMNS[k]]
+    for k in range(context.size):
+        now[OWN_COLUMNS.size + k] = context[k]
+    at, layers = 0, sizes.size - 1
+    for layer in range(layers):
+        wide, narrow = sizes[layer], sizes[layer + 1]
+        biases = at + wide * narrow
+        for j in range(narrow):
+            then[j] = weights[biases + j]
+        for i in range(wide):
+            for j in range(narrow):
+                then[j] += now[i] * weights[at + i * narrow + j]
+        for j in range(narrow):
+            now[j] = max(then[j], np.float32(0.0)) if layer < layers - 1 else then[j]
+        at = biases + narrow
+    return now[0]
+
+
+@kernel
+def choose(candidates, context, mask, sizes, weights, pair_costs):
+    """The legal row with the greatest logit, the first of equals."""
+    widest = max(sizes)
+    now, then = np.empty(widest, np.float32), np.empty(widest, np.float32)
+    sign = np.float32(1.0 if context[ADMIT_COLUMN] == 1.0 else -1.0)
+    best, best_logit = -1, np.float32(0.0)
+    for i in range(mask.size):
+        if not mask[i]:
+            continue
+        logit = sign * _claim(candidates[i], context, sizes, weights, now, then)
+        for k in range(PAIR_COLUMNS.size):
+            logit -= pair_costs[k] * candidates[i, PAIR_COLUMNS[k]]
+        if best < 0 or logit > best_logit:
+            best, best_logit = i, logit
+    return best
+
+
+@kernel
+def _play(sims, shown, candidates, context, mask, outcomes, sizes, weights, pair_costs):
+    """A whole episode."""
+    choice = 0
+    while observe(sims, 0, choice, shown, candidates, context, mask, outcomes) > 0:
+        choice = shown[choose(candidates, context, mask, sizes, weights, pair_costs)]
+
+
+class LearnedClaim:
+    """A policy: `(observation, info) -> row`, and what `evaluate` runs inside the engine, with the same result.
+
+    Args:
+        layers: (weights (inputs, outputs), biases (outputs,)) of each layer; the first takes `INPUTS` (38), the last
+            gives one number; between them ReLU. One layer is a linear claim.
+        pair_costs: (2,), of `bind_cost` and `distance`.
+        name: for tables.
+
+    Raises:
+        SettingError: sizes that do not fit, or numbers that are not finite.
+    """
+
+    def __init__(self, layers: Sequence[tuple[Any, Any]], pair_costs: Any = (0.0, 0.0), name: str = "learned"):
+        self.layers = [(np.array(w, np.float32), np.array(b, np.float32)) for w, b in layers]
+        self.pair_costs, self.__name__ = np.array(pair_costs, np.float32), name
+        self._refuse_misfits()
+        self.sizes = np.array([len(INPUTS), *(len(biases) for _, biases in self.layers)])
+        self.weights = np.concatenate([part.ravel() for layer in self.layers for part in layer])
+
+    @classmethod
+    def linear(cls, weights: Mapping[str, float], name: str = "linear") -> "LearnedClaim":
+        """A claim that is a sum of columns times weights; the weights of `PAIR` are their costs.
+
+        Raises:
+            SettingError: no such column.
+        """
+        for column in weights:
+            if column not in (*INPUTS, *PAIR):
+                raise SettingError("weights", column, f"one of {', '.join((*INPUTS, *PAIR))}", "see sos_gym.COLUMNS")
+        vector = [[weights.get(column, 0.0)] for column in INPUTS]
+        return cls([(vector, [0.0])], [weights.get(column, 0.0) for column in PAIR], name)
+
+    def __call__(self, observation: Mapping[str, np.ndarray], info: Mapping[str, Any]) -> int:
+        arrays = observation["candidates"], observation["context"], observation["action_mask"]
+        return choose(*arrays, self.sizes, self.weights, self.pair_costs)
+
+    def play(self, simulation: Simulation) -> None:
+        """Decide to the end of an episode that was laid out for observations.
+
+        Raises:
+            StuckError: the tape can go no further.
+        """
+        rows = simulation.settings.rows
+        shown, mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
+        candidates, context = np.empty((rows, len(COLUMNS)), np.float32), np.empty(len(CONTEXT), np.float32)
+        arrays = shown, candidates, context, mask, np.zeros(1, OUTCOME)
+        _play(simulation.record, *arrays, self.sizes, self.weights, self.pair_costs)
+        simulation.raise_if_stuck()
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write an .npz file, with the names of the inputs."""
+        target = Path(path)
+        if target.suffix != ".npz":
+            raise SettingError("path", str(path), "a name with .npz at its end", "add it")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, Any] = {"inputs": INPUTS, "pair": PAIR, "pair_costs": self.pair_costs, "name": self.__name__}
+        for n, (weights, biases) in enumerate(self.layers):
+            arrays |= {f"w{n}": weights, f"b{n}": biases}
+        with open(target, "wb") as file:
+            np.savez(file, **arrays)
+        return target
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "LearnedClaim":
+        """Read what `save` wrote.
+
+        Raises:
+            SettingError: not such a file, or one for other columns.
+            OSError: it cannot be read.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                found = dict(file)
+            inputs, pair, name = tuple(found["inputs"].tolist()), tuple(found["pair"].tolist()), str(found["name"])
+            layers = [(found[f"w{n}"], found[f"b{n}"]) for n in range(sum(key[0] == "w" for key in found))]
+            costs = found["pair_costs"]
+        except (KeyError, ValueError, EOFError) as error:
+            allowed = "a file that LearnedClaim.save wrote"
+            raise SettingError("path", str(path), allowed, f"train it again ({error})") from error
+        if (inputs, pair) != (INPUTS, PAIR):
+            other = sorted(set(inputs) ^ set(INPUTS)) or "in another order"
+            raise SettingError("path", str(path), "for the present columns", f"it was trained for others: {other}")
+        return cls(layers, costs, name)
+
+    def _refuse_misfits(self) -> None:
+        width = len(INPUTS)
+        for n, (weights, biases) in enumerate(self.layers):
+            if weights.ndim != 2 or len(weights) != width or biases.shape != weights.shape[1:]:
+                shapes, allowed = (weights.shape, biases.shape), f"of shapes ({width}, n) and (n,)"
+                raise SettingError(f"layers[{n}]", shapes, allowed, "pass (weights, biases)")
+            width = len(biases)
+        if not self.layers or width != 1:
+            raise SettingError(
+                "layers", len(self.layers), "one or more, the last with one output", "a claim is a number"
+            )
+        if self.pair_costs.shape != (len(PAIR),):
+            raise SettingError("pair_costs", self.pair_costs, f"{len(PAIR)} numbers, of {PAIR}", "pass both")
+        for part in (self.pair_costs, *(part for layer in self.layers for part in layer)):
+            if not np.isfinite(part).all():
+                raise SettingError("layers", part, "finite numbers", "training may have diverged")
