@@ -1,5 +1,7 @@
 """Learned claims: one result whichever way they are run, and claims whose rule is known."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from sos_gym.presets import PRESETS
 
 def network(seed: int, hidden=(8, 5)) -> LearnedClaim:
     rng, sizes = np.random.default_rng(seed), (len(INPUTS), *hidden, 1)
-    layers = [(rng.normal(size=pair), rng.normal(size=pair[1])) for pair in zip(sizes[:-1], sizes[1:], strict=True)]
+    layers = [(rng.normal(size=pair), rng.normal(size=pair[1])) for pair in pairwise(sizes)]
     return LearnedClaim(layers, rng.normal(size=2), f"network {seed}")
 
 
@@ -79,10 +81,10 @@ def test_a_file_for_other_columns_is_refused(tmp_path):
     with pytest.raises(SettingError, match=r"trained for others: \['age', 'valid'\]"):
         LearnedClaim.load(path)
     np.savez(path, weights=np.zeros(3))
-    with pytest.raises(SettingError, match="LearnedClaim.save"):
+    with pytest.raises(SettingError, match=r"LearnedClaim\.save"):
         LearnedClaim.load(path)
     path.write_bytes(b"no zip")
-    with pytest.raises(SettingError, match="LearnedClaim.save"):
+    with pytest.raises(SettingError, match=r"LearnedClaim\.save"):
         LearnedClaim.load(path)
 
 

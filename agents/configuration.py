@@ -1,0 +1,31 @@
+"""YAML files as dataclasses; a key or a type that is wrong is named."""
+
+import dataclasses
+import difflib
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from sos_gym import SettingError
+
+T = TypeVar("T")
+
+
+def read(kind: type[T], path: Path, **changed) -> T:
+    """The dataclass `kind` from a file; what is not in it keeps its default; `changed` overrides both.
+
+    Raises:
+        SettingError: an unknown key, or a value of another type than the default's.
+    """
+    given = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) | changed
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for name, value in given.items():
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else f"keys are {', '.join(fields)}"
+            raise SettingError(f"{path}: {name}", value, "a known key", remedy)
+        wanted = fields[name].type
+        if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
+            raise SettingError(f"{path}: {name}", value, f"of type {wanted.__name__}", "mend the file")
+    return kind(**given)

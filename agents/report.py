@@ -1,0 +1,55 @@
+"""How a learned claim stands against named policies: the same episodes, in pairs."""
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from sos_gym import LearnedClaim, evaluate
+
+STUDENT_975 = 2.02  # of 40 episodes
+
+
+def stalls(env: str, policy, split: str, seed: int, episodes: int, workers: int) -> np.ndarray:  # float (episodes,)
+    """Weighted stall of each episode, ns."""
+    runs = evaluate(env, policy, split=split, seed=seed, episodes=episodes, workers=workers)
+    return np.array([run["weighted_stall_ns"] for run in runs])
+
+
+def compare(env: str, claim: LearnedClaim, baselines: list[str], episodes: int, workers: int) -> Table:
+    """On the val split: stall relative to the first baseline's, and what the claim saves of each one's, with 95 %."""
+    found = {name: stalls(env, name, "val", 0, episodes, workers) for name in baselines}
+    found[claim.__name__] = own = stalls(env, claim, "val", 0, episodes, workers)
+    table = Table(
+        "policy", f"stall / {baselines[0]}", "saved by the claim, %", title=f"{env}, val, {episodes} episodes"
+    )
+    for name, stall in sorted(found.items(), key=lambda item: item[1].mean()):
+        saved = 100 * (1 - own / stall)
+        error = STUDENT_975 * saved.std(ddof=1) / np.sqrt(episodes)
+        words = "" if name == claim.__name__ else f"{saved.mean():.2f} ± {error:.2f}"
+        table.add_row(name, f"{stall.mean() / found[baselines[0]].mean():.4f}", words)
+    return table
+
+
+def show(table: Table, path: Path) -> None:
+    """On the screen, and as text in a file."""
+    Console().print(table)
+    with open(path, "w", encoding="utf-8") as file:
+        Console(file=file, width=100).print(table)
+
+
+def draw(curve: list[float], label: str, path: Path) -> None:
+    """The learning curve as a picture, where matplotlib is installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        return
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(curve)
+    axes.axhline(1.0, color="grey", linewidth=0.8)
+    axes.set_xlabel("step of training")
+    axes.set_ylabel(label)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,72 @@
+"""A policy over a set of rows for MaskablePPO: one claim per row from shared weights, whatever the rows' order.
+
+Its actor is what `LearnedClaim` computes, so that what was trained runs inside the engine. The critic pools the rows
+that are there, padding left out, and has weights of its own.
+"""
+
+import numpy as np
+import torch
+from sb3_contrib.common.maskable.policies import MaskableMultiInputActorCriticPolicy
+from torch import nn
+
+from sos_gym import COLUMNS, CONTEXT, LearnedClaim
+from sos_gym.learned import ADMIT_COLUMN, INPUTS, OWN_COLUMNS, PAIR, PAIR_COLUMNS
+
+
+class SetActorCritic(nn.Module):
+    """From flat features (candidates, then context) to logits (K,) and what the value is read from."""
+
+    def __init__(self, rows: int, width: int):
+        super().__init__()
+        self.rows = rows
+        self.actor = nn.Sequential(
+            nn.Linear(len(INPUTS), width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
+        )
+        self.pair_costs = nn.Parameter(torch.zeros(len(PAIR)))
+        self.critic = nn.Sequential(nn.Linear(len(COLUMNS) + len(CONTEXT), width), nn.ReLU(), nn.Linear(width, width))
+        self.latent_dim_pi, self.latent_dim_vf = rows, width
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.forward_actor(features), self.forward_critic(features)
+
+    def forward_actor(self, features: torch.Tensor) -> torch.Tensor:
+        rows, context = self._parts(features)
+        repeated = context[:, None, :].expand(-1, self.rows, -1)
+        claims = self.actor(torch.cat([rows[:, :, OWN_COLUMNS], repeated], dim=2)).squeeze(2)
+        sign = torch.where(context[:, ADMIT_COLUMN] == 1.0, 1.0, -1.0)
+        return sign[:, None] * claims - rows[:, :, PAIR_COLUMNS] @ self.pair_costs
+
+    def forward_critic(self, features: torch.Tensor) -> torch.Tensor:
+        rows, context = self._parts(features)
+        pooled = rows.sum(dim=1) / rows[:, :, :1].sum(dim=1).clamp(min=1.0)  # padding is zero, `valid` counts the rest
+        return torch.relu(self.critic(torch.cat([pooled, context], dim=1)))
+
+    def _parts(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        flat = self.rows * len(COLUMNS)
+        return features[:, :flat].view(-1, self.rows, len(COLUMNS)), features[:, flat:]
+
+
+class SetPolicy(MaskableMultiInputActorCriticPolicy):
+    """For `SosVecEnv`, whose observation is candidates and context. `width`: of the hidden layers."""
+
+    def __init__(self, *args, width: int = 32, **keywords):
+        self.width = width
+        super().__init__(*args, **keywords)
+
+    def _build_mlp_extractor(self) -> None:
+        self.mlp_extractor = SetActorCritic(int(self.action_space.n), self.width)
+
+    def _build(self, lr_schedule) -> None:
+        super()._build(lr_schedule)
+        self.action_net = nn.Identity()  # the logits are there already
+        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
+
+    def claim(self, name: str) -> LearnedClaim:
+        """The actor as NumPy arrays."""
+        linear = [module for module in self.mlp_extractor.actor if isinstance(module, nn.Linear)]
+        layers = [(_numbers(module.weight).T, _numbers(module.bias)) for module in linear]
+        return LearnedClaim(layers, _numbers(self.mlp_extractor.pair_costs), name)
+
+
+def _numbers(parameter: torch.Tensor) -> np.ndarray:
+    return parameter.detach().cpu().numpy().copy()
