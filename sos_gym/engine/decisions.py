@@ -44,7 +44,11 @@ def _list_evict(sim, decision):
             if slot != NONE and allowed(sim, e, node):
                 sim.contenders[found] = -1 - slot
                 found += 1
-    for slot in range(instance.first_slot, instance.first_slot + instance.size):
+    first, size = instance.first_slot, instance.size
+    if decision.local or decision.cause == HINT:  # no holder elsewhere is legal
+        place = node_of(sim, decision.resource, decision.node)
+        first, size = place.first_slot, place.size
+    for slot in range(first, first + size):
         holder = sim.slots[slot].holder
         if holder != NONE and legal_holder(sim, decision, holder):
             sim.contenders[found] = holder
