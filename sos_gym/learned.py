@@ -16,7 +16,7 @@ from .candidates import PADDING
 from .columns import COLUMNS, CONTEXT
 from .engine.simulation import Simulation
 from .kernel import kernel
-from .observation import OUTCOME, observe
+from .observation import OUTCOME, observe_address, observe_at
 from .ranges import SettingError
 
 PAIR = ("bind_cost", "distance")
@@ -67,10 +67,10 @@ def choose(candidates, context, mask, sizes, weights, pair_costs):
 
 
 @kernel
-def _play(sims, shown, candidates, context, mask, outcomes, sizes, weights, pair_costs):
+def _play(observe, sims, shown, candidates, context, mask, outcomes, sizes, weights, pair_costs):
     """A whole episode."""
     choice = 0
-    while observe(sims, 0, choice, shown, candidates, context, mask, outcomes) > 0:
+    while observe_at(observe)(sims, 0, choice, shown, candidates, context, mask, outcomes) > 0:
         choice = shown[choose(candidates, context, mask, sizes, weights, pair_costs)]
 
 
@@ -121,7 +121,7 @@ class LearnedClaim:
         shown, mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
         candidates, context = np.empty((rows, len(COLUMNS)), np.float32), np.empty(len(CONTEXT), np.float32)
         arrays = shown, candidates, context, mask, np.zeros(1, OUTCOME)
-        _play(simulation.record, *arrays, self.sizes, self.weights, self.pair_costs)
+        _play(observe_address(), simulation.record, *arrays, self.sizes, self.weights, self.pair_costs)
         simulation.raise_if_stuck()
 
     def save(self, path: str | os.PathLike) -> Path:

@@ -2,15 +2,17 @@
 
 import math
 
+import numba as nb
 import numpy as np
+from numba import types
 
 from .candidates import PADDING, payoff_ns, select
 from .columns import COLUMNS, CONTEXT
 from .engine.account import charge, count_pressure
 from .engine.decisions import apply, slot_of
-from .engine.layout import RECENT
+from .engine.layout import RECENT, SIM
 from .engine.loop import run
-from .kernel import bit_count, kernel, row_of
+from .kernel import address_of, bit_count, function_at, kernel, row_of
 from .resource import NONE, Kind, Resource, State, Status
 
 F, G = len(COLUMNS), len(CONTEXT)
@@ -318,6 +320,24 @@ def observe(sims, i, choice, shown, candidates, context, mask, outcomes):
     rows = select(sim, decision, shown)
     describe(sim, decision, shown, rows, candidates, context, mask)
     return rows
+
+
+OBSERVE = types.int64(
+    nb.typeof(np.zeros(1, SIM)),
+    types.int64,
+    types.int64,
+    types.int32[::1],
+    types.float32[:, ::1],
+    types.float32[::1],
+    types.int8[::1],
+    nb.typeof(np.zeros(1, OUTCOME)),
+)
+observe_at = function_at(OBSERVE)
+
+
+def observe_address() -> int:
+    """For kernels that call `observe_at(address)(...)`: linked into each, `observe` would be compiled once for each."""
+    return address_of(observe, OBSERVE)
 
 
 @kernel

@@ -17,7 +17,7 @@ from .engine.layout import SIM
 from .env import CAUSES, KINDS, RESOURCES, ActionError, SosEnv
 from .kernel import aligned_zeros, kernel
 from .metrics import metrics
-from .observation import OUTCOME, observe, unsee
+from .observation import OUTCOME, observe_address, observe_at, unsee
 from .ranges import SettingError
 from .resource import NONE
 
@@ -69,13 +69,15 @@ def _tell(sim, rows, shown, step, advice):
 
 
 @kernel
-def _step(which, begins, actions, sims, discounts_ns, shown, masks, candidates, context, outcomes, steps, advice):
+def _step(
+    observe, which, begins, actions, sims, discounts_ns, shown, masks, candidates, context, outcomes, steps, advice
+):
     """Apply the actions in the environments `which` and observe what comes; `begins`: it has just been laid out."""
     for n in range(which.size):
         i = which[n]
         row = _legal_row(masks[i], actions[i], steps[i]) if not begins[i] else 0
         choice = shown[i, row]
-        rows = observe(sims, i, choice, shown[i], candidates[i], context[i], masks[i], outcomes[i : i + 1])
+        rows = observe_at(observe)(sims, i, choice, shown[i], candidates[i], context[i], masks[i], outcomes[i : i + 1])
         if begins[i]:
             unsee(sims, i)
             outcomes[i].reward = 0.0
@@ -111,6 +113,8 @@ class SosVectorEnv(gym.vector.VectorEnv):
         threads: int | None = None,
         **keywords: Any,
     ):
+        if keywords.get("render_mode") is not None:
+            raise SettingError("render_mode", keywords["render_mode"], "left out", "look at one environment: gym.make")
         self.num_envs = _whole("num_envs", num_envs, 1, 1 << 20)
         self.tape_group = _whole("tape_group", tape_group, 1, self.num_envs)
         if self.num_envs % self.tape_group:
@@ -129,9 +133,10 @@ class SosVectorEnv(gym.vector.VectorEnv):
         self._shown = np.full((self.num_envs, rows), PADDING, np.int32)
         self._masks = np.zeros((self.num_envs, rows), np.int8)
         self._over = np.ones(self.num_envs, bool)  # no episode is in progress
-        self._last: _Found | None = None
+        self._last: _Batch | None = None
         self._everyone = np.arange(self.num_envs)
         self._pool = _pool(threads, self.num_envs)
+        self._observe = observe_address()
 
     # -- Gymnasium
 
@@ -144,7 +149,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
         chosen = _reset_mask(options.pop("reset_mask", None), self.num_envs)
         for i, own in zip(np.flatnonzero(chosen).tolist(), self._seeds(seed)[chosen], strict=True):
             self._begin(i, own, options)
-        found = _Found(self)
+        found = _Batch(self)
         if self._last and not chosen.all():
             found.keep(self._last)
         found.step(np.flatnonzero(chosen), begins=chosen, actions=np.zeros(self.num_envs, np.int64))
@@ -165,7 +170,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
         actions = self._checked(actions, begins)
         for i in np.flatnonzero(begins).tolist():
             self._begin(i, None, {})
-        found = _Found(self)
+        found = _Batch(self)
         found.step(self._everyone, begins, actions)
         rewards, terminated, truncated = found.ends()
         over = terminated | truncated
@@ -205,7 +210,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
     def _begin(self, i: int, seed: int | None, options: dict[str, Any]) -> None:
         self.envs[i].begin(seed, options, self._sims[i : i + 1])
 
-    def _begin_at_once(self, ended: "_Found", infos: dict[str, Any], over: np.ndarray):
+    def _begin_at_once(self, ended: "_Batch", infos: dict[str, Any], over: np.ndarray):
         """SAME_STEP: what ended becomes `final_obs` and `final_info`, and the next episodes begin."""
         found = ended.copy()
         for i in np.flatnonzero(over).tolist():
@@ -238,7 +243,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
         return given.astype(np.int64)
 
 
-class _Found:
+class _Batch:
     """The arrays that one step returns; written while it is made, never after."""
 
     def __init__(self, vector: SosVectorEnv):
@@ -251,13 +256,13 @@ class _Found:
         self.steps["fallback_row"] = NONE
         self.masks = vector._masks
 
-    def keep(self, other: "_Found") -> None:
+    def keep(self, other: "_Batch") -> None:
         """Begin with a copy of what another found."""
         for name in ("candidates", "context", "outcomes", "steps", "advice"):
             getattr(self, name)[...] = getattr(other, name)
 
-    def copy(self) -> "_Found":
-        other = _Found(self.vector)
+    def copy(self) -> "_Batch":
+        other = _Batch(self.vector)
         other.keep(self)
         return other
 
@@ -268,12 +273,12 @@ class _Found:
         arrays = *given, self.candidates, self.context, self.outcomes, self.steps, self.advice
         if vector._pool:
             parts = np.array_split(which, vector._pool._max_workers + 1)
-            waiting = [vector._pool.submit(_step, part, *arrays) for part in parts[1:]]
-            _step(parts[0], *arrays)
+            waiting = [vector._pool.submit(_step, vector._observe, part, *arrays) for part in parts[1:]]
+            _step(vector._observe, parts[0], *arrays)
             for future in waiting:
                 future.result()
         else:
-            _step(which, *arrays)
+            _step(vector._observe, which, *arrays)
         self.masks = vector._masks.copy()
         for i in which[self.steps["stuck"][which]].tolist():
             vector.envs[i].simulation.raise_if_stuck()

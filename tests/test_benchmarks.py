@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_queues import round_robin, srpt
 
-from benchmarks import __main__, jobs, peers, report, timing
+from benchmarks import __main__, jobs, peers, report, timing, training
 
 DOCS = Path(__file__).parents[1] / "docs"
 job_lists = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), min_size=1, max_size=12).map(sorted)
@@ -101,3 +101,12 @@ def test_the_page_is_made_of_the_results(tmp_path):
     assert made == (DOCS / "benchmarks.md").read_text(encoding="utf-8"), "run python -m benchmarks --out docs"
     for module in __main__.BENCHMARKS:
         assert f"benchmarks/{report.name_of(module)}.png" in made
+
+
+def test_a_stopwatch_counts_the_time_inside_and_passes_on_the_rest(monkeypatch):
+    instants = iter([0.0, 2.0, 10.0, 13.0])
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(instants))
+    worker = type("Worker", (), {"work": lambda self, n: n + 1, "rest": lambda self: "rested"})()
+    watch = training.Stopwatch(worker, "work")
+    assert (worker.work(1), worker.rest(), worker.work(n=5)) == (2, "rested", 6)
+    assert watch.seconds == 5.0

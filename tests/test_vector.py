@@ -182,6 +182,7 @@ def test_before_the_first_reset_nothing_is_stepped():
         ({"tape_group": 3}, "tape_group"),
         ({"autoreset_mode": "soon"}, "autoreset_mode"),
         ({"threads": 0}, "threads"),
+        ({"render_mode": "ansi"}, "render_mode"),
         ({"each": {"frames": []}}, "frames"),
         ({"each": {"rows": [16, 32]}}, "rows"),
         ({"each": {"frames": [40]}, "frames": 50}, "frames"),
