@@ -1,9 +1,10 @@
 """YAML files as dataclasses; a key or a type that is wrong is named."""
 
+import argparse
 import dataclasses
 import difflib
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -29,3 +30,12 @@ def read(kind: type[T], path: Path, **changed) -> T:
         if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
             raise SettingError(f"{path}: {name}", value, f"of type {wanted.__name__}", "mend the file")
     return kind(**given)
+
+
+def asked(kind: type[T], text: str) -> tuple[T, Path]:
+    """What the command line asks for: a configuration, and the folder for what comes of it."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    given: Any = parser.parse_args()
+    return read(kind, given.config), given.out

@@ -7,10 +7,8 @@ Every `check` steps the claim as it is plays some episodes of the val split insi
 Writes runs/NAME/: claim.npz, curve.png, val.txt.
 """
 
-import argparse
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import configuration
 import report
@@ -104,21 +102,9 @@ def train(given: Training) -> KeepBest:
     return keep
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("runs"))
-    asked = parser.parse_args()
-    given = configuration.read(Training, asked.config)
+if __name__ == "__main__":
+    given, out = configuration.asked(Training, __doc__)
     start = time.perf_counter()
     keep = train(given)
     print(f"trained in {time.perf_counter() - start:.0f} s")
-    home = keep.best.save(asked.out / given.name / "claim.npz").parent
-    report.draw(keep.curve, f"stall / {given.baselines[0]}, val", home / "curve.png")
-    report.show(
-        report.compare(given.env, keep.best, given.baselines, given.val_episodes, given.workers), home / "val.txt"
-    )
-
-
-if __name__ == "__main__":
-    main()
+    report.finish(given, keep.best, keep.curve, out)

@@ -32,13 +32,6 @@ def compare(env: str, claim: LearnedClaim, baselines: list[str], episodes: int, 
     return table
 
 
-def show(table: Table, path: Path) -> None:
-    """On the screen, and as text in a file."""
-    Console().print(table)
-    with open(path, "w", encoding="utf-8") as file:
-        Console(file=file, width=100).print(table)
-
-
 def draw(curve: list[float], label: str, path: Path) -> None:
     """The learning curve as a picture, where matplotlib is installed."""
     try:
@@ -53,3 +46,13 @@ def draw(curve: list[float], label: str, path: Path) -> None:
     axes.set_ylabel(label)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
+
+
+def finish(given, claim: LearnedClaim, curve: list[float], out: Path) -> None:
+    """Write claim, curve and comparison to out/NAME, and show the comparison."""
+    home = claim.save(out / given.name / "claim.npz").parent
+    draw(curve, f"stall / {given.baselines[0]}", home / "curve.png")
+    table = compare(given.env, claim, given.baselines, given.val_episodes, given.workers)
+    Console().print(table)
+    with open(home / "val.txt", "w", encoding="utf-8") as file:
+        Console(file=file, width=100).print(table)

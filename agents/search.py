@@ -7,9 +7,7 @@ Each generation draws `population` claims around the mean, plays all of them on 
 noise that keeps the spread from collapsing.) Writes runs/NAME/: claim.npz, curve.png, val.txt.
 """
 
-import argparse
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import configuration
 import numpy as np
@@ -66,17 +64,6 @@ def claim_of(weights: np.ndarray, name: str = "search") -> LearnedClaim:
     return LearnedClaim.linear(dict(zip(FREE, weights.tolist(), strict=True)), name)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("runs"))
-    asked = parser.parse_args()
-    given = configuration.read(Search, asked.config)
-    claim, curve = search(given)
-    home = claim.save(asked.out / given.name / "claim.npz").parent
-    report.draw(curve, f"stall / {given.baselines[0]}, of the elite", home / "curve.png")
-    report.show(report.compare(given.env, claim, given.baselines, given.val_episodes, given.workers), home / "val.txt")
-
-
 if __name__ == "__main__":
-    main()
+    given, out = configuration.asked(Search, __doc__)
+    report.finish(given, *search(given), out)

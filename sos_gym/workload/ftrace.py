@@ -225,6 +225,18 @@ class Schedule:
         parent.actions.append(Action(number, parent.worked_ns(now_ns), Op.SIGNAL, child.index))
         child.actions.append(Action(number, 0, Op.WAIT, parent.index))
 
+    def counts(self) -> dict[str, int]:
+        """What a card says of the schedule; times in ns."""
+        return {
+            "recorded_ns": self.last_ns - (self.first_ns or 0),
+            "work_ns": sum(task.work_ns for task in self.order),
+            "waits": self.waits,
+            "sleeps": self.sleeps,
+            "preemptions": self.preemptions,
+            "threads": len(self.order),
+            "processes": len({task.process for task in self.order}),
+        }
+
     def tape(self, card: dict | None = None) -> Tape:
         """One thread per task, in order of creation."""
         channels: dict[tuple[int, int], int] = {}

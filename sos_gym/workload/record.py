@@ -188,13 +188,7 @@ def _cpu_card(about: About, command: Sequence[str], schedule: ftrace.Schedule) -
         ),
         end="the whole run",
         cores=os.cpu_count(),
-        recorded_ns=schedule.last_ns - (schedule.first_ns or 0),
-        work_ns=sum(task.work_ns for task in schedule.order),
-        waits=schedule.waits,
-        sleeps=schedule.sleeps,
-        preemptions=schedule.preemptions,
-        threads=len(schedule.order),
-        processes=len({task.process for task in schedule.order}),
+        **schedule.counts(),
     )
 
 

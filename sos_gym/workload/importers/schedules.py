@@ -60,13 +60,7 @@ def _read(source: Source, limit: int | None, root: int | None, wakings: str) -> 
             time="a task that was asleep at first sleeps from the first line on; one whose leaving is not told has "
             "worked until the last event on its core",
             end=f"at most {limit} lines were read" if limit is not None else "the whole file",
-            recorded_ns=schedule.last_ns - (schedule.first_ns or 0),
-            work_ns=sum(task.work_ns for task in schedule.order),
-            waits=schedule.waits,
-            sleeps=schedule.sleeps,
-            preemptions=schedule.preemptions,
-            threads=len(schedule.order),
-            processes=len({task.process for task in schedule.order}),
+            **schedule.counts(),
         )
     )
 
