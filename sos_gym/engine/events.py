@@ -40,6 +40,15 @@ def due(sim, source, time, what):
 
 
 @kernel
+def next_arrival(sim):
+    """Make the next thread's arrival due, one when the last has come: a heap of all would be as large as the tape."""
+    if sim.arrived < sim.threads_count:
+        t = sim.arrivals[sim.arrived]
+        sim.arrived += 1
+        enter(sim.calendar, sim.places, t, sim.threads[t].arrival_ns, (WAKE << CLASS_BIT) | (t + 1), WAKE)
+
+
+@kernel
 def void(sim, source):
     """Nothing of `source` is due any more."""
     if sim.places[source] > 0:

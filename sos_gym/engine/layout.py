@@ -121,7 +121,7 @@ POLICY = _aligned(
 SIM = _aligned(
     [
         *array_fields("entities", "slots", "owners", "threads", "channels", "nodes", "instances"),
-        *array_fields("calendar", "places", "agenda", "agenda_places"),
+        *array_fields("arrivals", "calendar", "places", "agenda", "agenda_places"),
         *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
         *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent", "users"),
         *array_fields("ops", "page_table", "work", "next_use", "burst_end", "page_users", "first_user"),
@@ -159,6 +159,7 @@ SIM = _aligned(
         ("now", "i8"),
         ("seq", "i8"),
         ("created", "i8"),  # events so far
+        ("arrived", "i8"),  # of the arrivals, those that were made due
         ("frame_queue_used", "i8"),
         ("live", "i8"),
         ("running", "i8"),  # threads on cores
@@ -213,6 +214,7 @@ EXPOSED: dict[str, np.dtype | str] = {
     "channels": CHANNEL,
     "nodes": NODE,
     "instances": INSTANCE,
+    "arrivals": "i4",
     "calendar": ENTRY,
     "places": "i4",
     "agenda": ENTRY,

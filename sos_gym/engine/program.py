@@ -17,7 +17,7 @@ from .account import (
 )
 from .cores import BLOCK, EXIT, FAULT, YIELD, leave_core
 from .decisions import settle_fault
-from .events import COMPLETION, HINT_ITEM, WAKE, WANT, ask_for, comes_first, due, next_due, nothing_until
+from .events import COMPLETION, HINT_ITEM, WAKE, WANT, ask_for, comes_first, due, next_arrival, next_due, nothing_until
 from .frames import (
     PAGEOUT,
     cool_page,
@@ -108,6 +108,7 @@ def wake(sim, t):
     sim.timers -= 1
     arrives = sim.threads[t].status == NOT_ARRIVED
     if arrives:
+        next_arrival(sim)
         sim.threads[t].since = sim.now
     begin_burst(sim, t, sim.now)
     if sim.plenty_cores:

@@ -14,7 +14,7 @@ from ..resource import DECISION, ENTITY, NEVER, NONE, OWNER, SLOT, Op, Resource,
 from ..settings import MOST_NODES, REWARDS, SettingError, Settings
 from ..streams import stream
 from ..workload import Tape
-from .events import HORIZON, SCAN, WAKE, due, horizon_source, scan_source
+from .events import HORIZON, SCAN, due, horizon_source, next_arrival, scan_source
 from .layout import (
     BURST,
     CHANNEL,
@@ -58,10 +58,10 @@ def _lay_pages(sims):
 
 @kernel
 def _start(sims):
-    """Make the arrivals, the first scan and the horizon due."""
+    """Make the first arrival, the first scan and the horizon due."""
     sim = sims[0]
-    for t in range(sim.threads_count):
-        due(sim, t, sim.threads[t].arrival_ns, WAKE)
+    sim.created = sim.threads_count  # the arrivals, in the order of threads
+    next_arrival(sim)
     if sim.scan_ns > 0:
         due(sim, scan_source(sim), sim.scan_ns, SCAN)
     if sim.horizon_ns > 0:
@@ -130,7 +130,7 @@ class Simulation:
         self._attach()
         _lay_pages(self.record)
         _start(self.record)
-        self._constant = {"ops", "page_table", "work", "next_use", "burst_end", "first_user"}
+        self._constant = {"arrivals", "ops", "page_table", "work", "next_use", "burst_end", "first_user"}
 
     # -- running
 
@@ -254,6 +254,7 @@ class Simulation:
         bursts = threads + sum(np.count_nonzero(op == end) for end in (Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT))
         self._add(
             channels=channels,
+            arrivals=np.argsort(tape.threads["arrival_ns"], kind="stable").astype(np.int32),
             calendar=np.zeros(sources + 1, ENTRY),
             places=np.zeros(sources, np.int32),
             agenda=np.zeros(threads + cores + self.settings.nodes + 1, ENTRY),
