@@ -147,10 +147,12 @@ class SosVectorEnv(gym.vector.VectorEnv):
         """
         options = dict(options or {})
         chosen = _reset_mask(options.pop("reset_mask", None), self.num_envs)
+        if self._last is None and not chosen.all():
+            raise gym.error.ResetNeeded("reset_mask leaves environments as they are: call reset() without it first")
         for i, own in zip(np.flatnonzero(chosen).tolist(), self._seeds(seed)[chosen], strict=True):
             self._begin(i, own, options)
         found = _Batch(self)
-        if self._last and not chosen.all():
+        if self._last:
             found.keep(self._last)
         found.step(np.flatnonzero(chosen), begins=chosen, actions=np.zeros(self.num_envs, np.int64))
         self._over[chosen], self._last = False, found
@@ -178,7 +180,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
         if over.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
             found, infos = self._begin_at_once(found, infos, over)
         else:
-            self._over = over
+            self._over = over.copy()  # the other stands in the infos
         self._last = found
         return found.observation(), rewards, terminated, truncated, infos
 

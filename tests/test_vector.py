@@ -162,6 +162,22 @@ def test_a_masked_reset_leaves_the_others_alone():
         assert found[1][i] == expected[1][i]
 
 
+def test_a_masked_reset_cannot_be_the_first():
+    with pytest.raises(gym.error.ResetNeeded, match="without it first"):
+        make(2).reset(options={"reset_mask": np.array([True, False])})
+
+
+def test_a_reset_leaves_earlier_infos_alone():
+    vector = make(2, horizon_ns=1000, workload="loop")
+    vector.reset(seed=0)
+    infos = {}
+    while "_metrics" not in infos:
+        *_, infos = vector.step(np.zeros(2, int))
+    before = infos["_metrics"].tolist()
+    vector.reset(seed=0)
+    assert infos["_metrics"].tolist() == before and any(before)
+
+
 def test_an_end_needs_a_reset_when_autoreset_is_disabled():
     vector = make(2, autoreset_mode="Disabled", horizon_ns=1000, workload="loop")
     vector.reset(seed=0)
