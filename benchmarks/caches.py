@@ -25,7 +25,6 @@ PAGES, FRAMES, ALPHA = 100_000, 10_000, 1.0
 NATIVE = {**PEERS, "lfu": "LFU", "clairvoyant": "Belady"}  # policy -> class of libcachesim
 PLUGIN = {"lru": "LRU", "turns": "FIFO"}
 CACHETOOLS = {"lru": "LRUCache", "turns": "FIFOCache", "lfu": "LFUCache"}
-SHORTENED = {"clairvoyant": 100}  # times fewer references: each of its choices looks at all frames
 HASHPOWERS = (24, math.ceil(math.log2(PAGES)))
 ORACLE = np.dtype([("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next", "<i8")])  # oracleGeneral
 
@@ -40,7 +39,7 @@ def measure(case: str, scale: Scale) -> list[dict]:
         f"libcachesim native, 2^{power}": {"peer": "native", "rule": NATIVE[policy], "hashpower": power}
         for power in HASHPOWERS
     }
-    rows += _rows(policy, scale.references // SHORTENED.get(policy, 1), scale.rounds, ways)
+    rows += _rows(policy, scale.references, scale.rounds, ways)
     ways = {}
     if policy in PLUGIN:
         ways["libcachesim plugin"] = {"peer": "plugin", "rule": PLUGIN[policy], "hashpower": HASHPOWERS[1]}

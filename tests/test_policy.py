@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from test_theory import run
 
 from sos_gym import SettingError, Tape, policies
+from sos_gym.engine import bitmap
 from sos_gym.engine.layout import PICK_SIGNATURE, VERB_SIGNATURE
 from sos_gym.engine.simulation import Host, Simulation
 from sos_gym.kernel import address_of
@@ -141,6 +142,30 @@ def test_queues_are_deques(given_operations):
             model[q - 1].append(e)
         expected = [number for m in model for number in (len(m), m[-1] if m else NONE, *m)]
         assert row[: len(expected)].tolist() == expected
+
+
+@numba.njit
+def _visit(words, n, operations, log):
+    for i in range(len(operations)):
+        what, number = operations[i]
+        if what == 0:
+            bitmap.enter(words, n, number)
+        elif what == 1:
+            bitmap.leave(words, n, number)
+        log[i] = bitmap.greatest_below(words, n, number)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data(), st.sampled_from([1, 2, 63, 64, 65, 4096, 4097, 300_000]))
+def test_a_bitmap_is_a_set(data, n):
+    numbers = st.integers(0, n - 1) | st.integers(max(0, n - 3), n - 1) | st.integers(0, min(n - 1, 130))
+    operations = data.draw(st.lists(st.tuples(st.integers(0, 2), numbers), min_size=1, max_size=40))
+    log = np.zeros(len(operations), np.int64)
+    _visit(bitmap.empty(n), n, np.array(operations), log)
+    members: set[int] = set()
+    for (what, number), found in zip(operations, log.tolist(), strict=True):
+        members = members | {number} if what == 0 else members - {number} if what == 1 else members
+        assert found == max((member for member in members if member < number), default=NONE)
 
 
 # -- what both resources see

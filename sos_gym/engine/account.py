@@ -15,6 +15,12 @@ def left(thread):
 
 
 @inlined
+def work_of(sim, t, op):
+    """Service of a READ or WRITE, ns: the thread's own work and local accesses."""
+    return sim.threads[t].think_ns + op.lines * sim.local_line_ns
+
+
+@inlined
 def account_of(sim, t):
     """Where service and stall of thread `t`'s owner are kept."""
     return sim.owners[sim.owners.size // 2 + sim.entities[t].owner]

@@ -328,7 +328,7 @@ def raise_decision(sim):
     sim.instances[decision.resource].decisions += 1
     sim.undecided = 1
     charge_running(sim)
-    if sim.prophets:
+    if sim.prophets and decision.listed:
         foresee(sim, decision.count)
     for k in range(sim.hosted):
         my = sim.policies[2 * k + decision.resource]

@@ -1,31 +1,57 @@
 """What only a clairvoyant reads: own-thread work, ns, to the next use of a page or to the end of a burst.
 
-Nothing is kept up while the tape runs: a page's pointers move forward along its chain of uses when they are asked for.
+Each page has its next READ or WRITE by each thread that uses it. Those of resident pages are members of `awaited`, a
+bitmap over the tape's ops, so that the page used farthest ahead by a thread is that of the greatest member.
 """
 
+import numpy as np
+
 from ..kernel import kernel
-from ..resource import NEVER
+from ..resource import NEVER, NONE, Op
+from ..workload import Tape
+from . import bitmap
+from .account import work_of
+from .bitmap import enter
+from .layout import USER
+
+COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE, WAIT, EXIT = map(
+    int, (Op.COMPUTE, Op.SLEEP, Op.SLEEP_UNTIL, Op.READ, Op.WRITE, Op.WAIT, Op.EXIT)
+)
 
 
 @kernel
-def work_done(sim, t):
-    """Work of the tape before where thread `t` stands, ns."""
-    thread = sim.threads[t]
-    if not thread.started:
-        return sim.work[thread.pc]
-    return sim.work[thread.pc + 1] - thread.service_left
-
-
-@kernel
-def _to_next_use(sim, p):
-    nearest = NEVER
+def look_ahead(sim, e, t, resident):
+    """Thread `t` touches page `e`: its next use is the one behind. `future` is NEVER when nobody uses it again."""
+    p, awaited, page = e - sim.threads_count, sim.awaited, sim.entities[e]
+    page.future = NEVER
     for u in range(sim.first_user[p], sim.first_user[p + 1]):
         user = sim.page_users[u]
-        thread = sim.threads[user.thread]
-        while user.position >= 0 and user.position < thread.pc + thread.started:
+        touching = user.thread == t
+        if touching:
             user.position = sim.next_use[user.position]
-        if user.position >= 0:
-            nearest = min(nearest, sim.work[user.position] - work_done(sim, user.thread))
+        if user.position != NONE:
+            page.future = 0  # not for ever; foresee() says how long
+            if touching or not resident:
+                enter(awaited, sim.ops.size, user.position)
+
+
+@kernel
+def work_done(view, t):
+    """Work of the tape before where thread `t` stands, ns."""
+    thread = view.threads[t]
+    if not thread.started:
+        return view.work[thread.pc]
+    return view.work[thread.pc + 1] - thread.service_left
+
+
+@kernel
+def to_next_use(view, p):
+    """From now to the next use of page number `p` by any thread."""
+    nearest = NEVER
+    for u in range(view.first_user[p], view.first_user[p + 1]):
+        user = view.page_users[u]
+        if user.position != NONE:
+            nearest = min(nearest, view.work[user.position] - work_done(view, user.thread))
     return nearest
 
 
@@ -35,6 +61,78 @@ def foresee(sim, contenders):
     for i in range(contenders):
         e = sim.contenders[i]
         if e >= sim.threads_count:
-            sim.entities[e].future = _to_next_use(sim, e - sim.threads_count)
+            sim.entities[e].future = to_next_use(sim, e - sim.threads_count)
         elif e >= 0:
             sim.entities[e].future = sim.work[sim.burst_end[sim.threads[e].pc]] - work_done(sim, e)
+
+
+# -- laid once, from the tape
+
+
+@kernel
+def lay_futures(sims):
+    """What is walked along above: work before each op, next use of its page, end of its burst; users per page."""
+    sim = sims[0]
+    _lay_work(sim)
+    _lay_users(sim)
+
+
+@kernel
+def _lay_work(sim):
+    ops, done = sim.ops, 0
+    for t in range(sim.threads_count):
+        thread = sim.threads[t]
+        for i in range(thread.first, thread.last):
+            op = ops[i]
+            sim.work[i] = done
+            if op.op == COMPUTE:
+                done += op.arg
+            elif op.op == READ or op.op == WRITE:
+                done += work_of(sim, t, op)
+        end = thread.last
+        for i in range(thread.last - 1, thread.first - 1, -1):
+            op = ops[i].op
+            if op == SLEEP or op == SLEEP_UNTIL or op == WAIT or op == EXIT:
+                end = i
+            sim.burst_end[i] = end
+    sim.work[ops.size], sim.burst_end[ops.size] = done, ops.size
+
+
+@kernel
+def _lay_users(sim):
+    """Backwards twice: for the next uses and the number of users, then for the users and their first positions."""
+    ops, pages = sim.ops, sim.page_table.size
+    latest = np.full(pages, ops.size)
+    for t in range(sim.threads_count - 1, -1, -1):
+        thread = sim.threads[t]
+        for i in range(thread.last - 1, thread.first - 1, -1):
+            op = ops[i]
+            if op.op == READ or op.op == WRITE:
+                again = latest[op.arg]
+                sim.next_use[i] = again if again < thread.last else NONE
+                sim.first_user[op.arg + 1] += again >= thread.last
+                latest[op.arg] = i
+    for p in range(pages):
+        sim.first_user[p + 1] += sim.first_user[p]
+        latest[p] = sim.first_user[p + 1]
+    for t in range(sim.threads_count - 1, -1, -1):
+        thread = sim.threads[t]
+        for i in range(thread.last - 1, thread.first - 1, -1):
+            op = ops[i]
+            if op.op == READ or op.op == WRITE:
+                latest[op.arg] -= sim.next_use[i] == NONE
+                user = sim.page_users[latest[op.arg]]
+                user.thread, user.position = t, i
+
+
+def room_for_futures(tape: Tape, known: bool) -> dict[str, np.ndarray]:
+    """The arrays that `lay_futures` fills; empty unless somebody knows the future. Users: at most so many."""
+    ops, pages = (len(tape.ops), len(tape.pages)) if known else (-1, -1)
+    return {
+        "work": np.zeros(ops + 1, np.int64),
+        "next_use": np.zeros(max(ops, 0), np.int64),
+        "burst_end": np.zeros(ops + 1, np.int64),
+        "page_users": np.zeros(min(max(pages, 0) * len(tape.threads), max(ops, 0)), USER),
+        "first_user": np.zeros(pages + 1, np.int64),
+        "awaited": bitmap.empty(ops) if known else np.zeros(0, np.int64),
+    }

@@ -95,17 +95,18 @@ ENTRY = np.dtype([("time", "i8"), ("order", "i8"), ("what", "i4"), ("source", "i
 
 BURST = np.dtype([("thread", "i8"), ("start", "i8"), ("end", "i8"), ("attained", "i8")])
 
-USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or WRITE by one thread, found lazily
+USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or WRITE by one thread, or NONE
 
 # A policy's own record of an entity: where it stands in one of the policy's queues (policy/queue.py).
 LINK = np.dtype([("next", "i4"), ("previous", "i4"), ("queue", "i4"), ("mark", "i4")])
 
 # What a policy sees: `my`. The engine owns entities, owners, slots, nodes, contenders and waiting, read only; links,
-# ints and floats are its own on one resource, shared its own on both.
+# ints and floats are its own on one resource, shared its own on both. From ops on: for those that know the tape.
 POLICY = _aligned(
     [
         *array_fields("entities", "owners", "slots", "nodes", "vacant_slots", "contenders", "waiting"),
         *array_fields("links", "ints", "floats", "shared", "parameters"),
+        *array_fields("ops", "threads", "work", "page_users", "first_user", "awaited"),
         ("claim_at", "i8"),  # address of its claim, 0 for none
         ("victim_at", "i8"),  # address of what names the victim of a page fault, 0 for none
         ("seed", "i8"),  # of its own random stream
@@ -124,7 +125,7 @@ SIM = _aligned(
         *array_fields("arrivals", "calendar", "places", "agenda", "agenda_places"),
         *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
         *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent", "users"),
-        *array_fields("ops", "page_table", "work", "next_use", "burst_end", "page_users", "first_user"),
+        *array_fields("ops", "page_table", "work", "next_use", "burst_end", "page_users", "first_user", "awaited"),
         # -- settings
         ("plenty_cores", "i4"),
         ("plenty_frames", "i4"),
@@ -239,6 +240,7 @@ EXPOSED: dict[str, np.dtype | str] = {
     "burst_end": "i8",
     "page_users": USER,
     "first_user": "i8",
+    "awaited": "i8",
     "links": LINK,
     "ints": "i8",
     "floats": "f8",

@@ -14,6 +14,7 @@ from .account import (
     end_burst,
     left,
     stall_in_place,
+    work_of,
 )
 from .cores import BLOCK, EXIT, FAULT, YIELD, leave_core
 from .decisions import settle_fault
@@ -29,6 +30,7 @@ from .frames import (
     serve_frame_queue,
     use_page,
 )
+from .futures import look_ahead
 from .holding import (
     ABSENT,
     CPU,
@@ -132,12 +134,6 @@ def _signal(sim, c):
 # -- pages
 
 
-@inlined
-def work_of(sim, t, op):
-    """Service of a READ or WRITE, ns: the thread's own work and local accesses."""
-    return sim.threads[t].think_ns + op.lines * sim.local_line_ns
-
-
 @kernel
 def _wait_for(sim, t, e):
     """Thread `t` stalls until page `e` is in."""
@@ -235,6 +231,8 @@ def _touch(sim, t, op):
             ask_for(sim, MEMORY, t, sim.seq, HINT_ITEM)
             return False
         sim.references += 1
+        if sim.prophets:
+            look_ahead(sim, e, t, True)
         use_page(sim, e, t, op.lines, writes)
         if page.node != thread.node:
             charge(sim, t)  # service before it and the remote excess must not mix
@@ -243,6 +241,8 @@ def _touch(sim, t, op):
         thread.started = 1
         return True
     sim.references += 1
+    if sim.prophets:
+        look_ahead(sim, e, t, False)
     if page.state == IN_FLIGHT:
         use_page(sim, e, t, op.lines, writes)
         _wait_for(sim, t, e)
@@ -373,6 +373,8 @@ def _touch_residents(sim, t):
         mark_used(page, seq, now)
         page.last_user = t
         page.dirty |= op.op == WRITE
+        if sim.prophets:
+            look_ahead(sim, e, t, True)
         tell_at(sim, now, MEMORY, USE, e, op.lines, USED)
         now, pc = done, pc + 1
     sim.references += pc - thread.pc

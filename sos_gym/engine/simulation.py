@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..settings import MOST_NODES, REWARDS, SettingError, Settings
 from ..streams import stream
 from ..workload import Tape
 from .events import HORIZON, SCAN, due, horizon_source, next_arrival, scan_source
+from .futures import lay_futures, room_for_futures
 from .layout import (
     BURST,
     CHANNEL,
@@ -26,7 +26,6 @@ from .layout import (
     RECENT,
     SIM,
     THREAD,
-    USER,
     VERBS,
     WAIT_BUCKETS,
 )
@@ -34,7 +33,6 @@ from .loop import advance
 
 FIRST_TAU_NS = 1_000_000  # mean hold time before anything was held: one tick
 ALL_NODES = (1 << MOST_NODES) - 1
-TOUCHES = (Op.READ, Op.WRITE)
 
 
 class StuckError(RuntimeError):
@@ -123,12 +121,13 @@ class Simulation:
         self._lay_queues(threads, pages, observed)
         self._lay_policies(seed)
         self._set_scalars(driver, listing, observed, foresight, seed)
-        if self.record["prophets"][0]:
-            self._lay_futures()
-        else:
-            self._add(work=_EMPTY, next_use=_EMPTY, burst_end=_EMPTY, page_users=np.zeros(0, USER), first_user=_EMPTY)
+        known = bool(self.record["prophets"][0])
+        self._add(**room_for_futures(tape, known))
         self._attach()
         _lay_pages(self.record)
+        if known:
+            lay_futures(self.record)
+            self.arrays["page_users"] = self.arrays["page_users"][: self.arrays["first_user"][-1]]
         _start(self.record)
         self._constant = {"arrivals", "ops", "page_table", "work", "next_use", "burst_end", "first_user"}
 
@@ -300,7 +299,8 @@ class Simulation:
     def _attach(self) -> None:
         """Write the arrays' addresses into the records."""
         attach(self.record, {name: array for name, array in self.arrays.items() if name + "_at" in (SIM.names or ())})
-        shared = ("entities", "slots", "nodes", "vacant_slots", "contenders", "waiting")
+        shared = ["entities", "slots", "nodes", "vacant_slots", "contenders", "waiting"]
+        shared += ["ops", "threads", "work", "page_users", "first_user", "awaited"]
         for i in range(len(self.arrays["policies"])):
             half = len(self.arrays["owners"]) // 2
             arrays = {name: self.arrays[name] for name in shared}
@@ -338,12 +338,6 @@ class Simulation:
         record["rows_seed"] = stream(seed, "rows").integers(1 << 62)
         record["stall_per_service"], record["reward_scale_ns"] = settings.stall_per_service, settings.reward_scale_ns
         record["reward"] = REWARDS.index(settings.reward)
-
-    def _lay_futures(self) -> None:
-        self._add(**futures(self.tape, int(self.record["local_line_ns"][0])))
-
-
-_EMPTY = np.zeros(0, np.int64)
 
 
 def _empty_queues(members: int, queues: int) -> np.ndarray:  # LINK (members + queues,), or none
@@ -417,43 +411,3 @@ def refuse_pinned(tape: Tape, settings: Settings) -> None:
                 f"more than the {crowd} pinned pages that may lie on nodes {bin(mask & ((1 << settings.nodes) - 1))}",
                 "add frames or pin fewer pages",
             )
-
-
-@cache
-def _touch_ops() -> np.ndarray:
-    return np.array(TOUCHES, np.uint8)
-
-
-def futures(tape: Tape, local_line_ns: int) -> dict[str, np.ndarray]:
-    """What `futures.py` walks along: work before each op, next use of its page, end of its burst; users per page."""
-    ops, op = tape.ops, tape.ops["op"]
-    touches = np.isin(op, _touch_ops())
-    thread = np.repeat(np.arange(len(tape.threads)), tape.threads["last"] - tape.threads["first"])
-    cost = np.where(op == Op.COMPUTE, ops["arg"], 0)
-    cost = np.where(touches, tape.threads["think_ns"][thread] + ops["lines"].astype(np.int64) * local_line_ns, cost)
-    work = np.concatenate(([0], np.cumsum(cost)))
-    ends = np.isin(op, np.array((Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT, Op.EXIT), np.uint8))
-    position = np.arange(len(ops))
-    stop = np.where(ends, position, len(ops))
-    burst_end = np.minimum(np.minimum.accumulate(stop[::-1])[::-1], tape.threads["last"][thread])
-    burst_end = np.append(burst_end, len(ops))
-    where = position[touches]
-    key = ops["arg"][touches] * len(tape.threads) + thread[touches]
-    order = np.argsort(key, kind="stable")
-    sorted_key, sorted_where = key[order], where[order]
-    same = sorted_key[1:] == sorted_key[:-1]
-    next_use = np.full(len(ops), NONE, np.int64)
-    next_use[sorted_where[:-1][same]] = sorted_where[1:][same]
-    first = np.concatenate(([True], ~same)) if len(key) else np.zeros(0, bool)
-    users = np.zeros(int(first.sum()), USER)
-    users["position"] = sorted_where[first]
-    users["thread"] = sorted_key[first] % len(tape.threads)
-    page = sorted_key[first] // len(tape.threads)
-    first_user = np.searchsorted(page, np.arange(len(tape.pages) + 1))
-    return {
-        "work": work.astype(np.int64),
-        "next_use": next_use,
-        "burst_end": burst_end.astype(np.int64),
-        "page_users": users,
-        "first_user": first_user.astype(np.int64),
-    }

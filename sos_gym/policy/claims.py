@@ -36,11 +36,6 @@ def gap_claim(my, entity, now, number):
 
 
 @kernel
-def clairvoyant_claim(my, entity, now, number):
-    return -float(entity.future), 0.0
-
-
-@kernel
 def lottery_claim(my, entity, now, number):
     return math.log(uniform(my.seed, number, entity.id)) / entity.weight, 0.0
 
@@ -102,15 +97,4 @@ LOTTERY = Policy(
     source="Waldspurger, Weihl, OSDI 1994; log(u)/weight: Efraimidis, Spirakis, IPL 97, 2006",
     claim=lottery_claim,
 )
-CLAIRVOYANT = Policy(
-    name="clairvoyant",
-    aliases=("belady", "min", "srpt"),
-    summary="the nearest future first; knows the tape, not a bound",
-    on_cores="SRPT: least own work left in this burst",
-    on_frames="Belady's MIN: the page used farthest ahead (own-thread work) goes",
-    reads="future (privileged)",
-    source="Belady, 1966; Schrage, Operations Research 16(3), 1968",
-    claim=clairvoyant_claim,
-    needs_future=True,
-)
-POLICIES = (SENIORITY, FREQUENCY, PRIORITY, GAP, LOTTERY, CLAIRVOYANT)
+POLICIES = (SENIORITY, FREQUENCY, PRIORITY, GAP, LOTTERY)

@@ -1,6 +1,7 @@
 """Earliest deadline first: what is due soonest comes first."""
 
 from ..kernel import kernel
+from . import clairvoyant
 from .base import Policy
 from .turns import turn
 
@@ -23,5 +24,9 @@ EDF = Policy(
     not_to_be_confused="SCHED_DEADLINE's bandwidth server: nothing here enforces a budget",
     source="Liu, Layland, JACM 20(1), 1973; Belady, 1966",
     claim=claim,
+    hold=clairvoyant.hold,
+    use=clairvoyant.use,
+    victim=clairvoyant.victim,
+    ints=clairvoyant.INTS,
     needs_future=True,
 )

@@ -14,6 +14,7 @@ from .arc import ARC
 from .attained import ATTAINED
 from .base import Policy
 from .cacheus import CACHEUS
+from .clairvoyant import CLAIRVOYANT
 from .clockpro import CLOCKPRO
 from .edf import EDF
 from .eevdf import EEVDF
@@ -40,7 +41,7 @@ from .turns import TURNS
 from .twoq import TWOQ
 
 _BUILT_IN = (
-    *(TURNS, RECENCY, *claims.POLICIES, FAIR_SHARE, SECOND_CHANCE),
+    *(TURNS, RECENCY, *claims.POLICIES, CLAIRVOYANT, FAIR_SHARE, SECOND_CHANCE),
     *(MRU, SIEVE, S3FIFO, SLRU, TWOQ),
     *(ARC, LRUK, LIRS, CLOCKPRO, TINYLFU),
     *(AGEING, HYPERBOLIC, LECAR, CACHEUS, LHD),

@@ -1,0 +1,98 @@
+"""The nearest future first: SRPT on cores, Belady's MIN on frames. It knows the tape."""
+
+from ..engine.bitmap import greatest_below, leave
+from ..engine.futures import to_next_use, work_done
+from ..engine.legality import legal_holder
+from ..kernel import kernel
+from ..resource import NEVER, NONE, State, Why
+from .base import Policy
+from .log import COOL_HEAD, HEAD, INTS, append, first_legal, has_entries
+
+COLD, MOVE, ABSENT = int(Why.COLD), int(Why.MOVE), int(State.ABSENT)
+BY_USE = 1
+
+
+@kernel
+def claim(my, entity, now, number):
+    return -float(entity.future), 0.0
+
+
+# -- pages that are never used again, least recently used first
+
+
+@kernel
+def hold(my, entity, slot, why, now):
+    if why != MOVE and my.entities[entity].future == NEVER:
+        append(my, HEAD, entity, my.entities[entity].use_seq, BY_USE)
+
+
+@kernel
+def use(my, entity, amount, why, now):
+    if my.entities[entity].future == NEVER:
+        append(my, COOL_HEAD if why == COLD else HEAD, entity, my.entities[entity].use_seq, BY_USE)
+
+
+@kernel
+def _done_with(my, decision):
+    if has_entries(my, COOL_HEAD):
+        cold = first_legal(my, decision, COOL_HEAD, BY_USE)
+        if cold != NONE:
+            return cold
+    return first_legal(my, decision, HEAD, BY_USE)
+
+
+# -- the others
+
+
+@kernel
+def _later(my, e, future, best, best_future):
+    if best == NONE or future != best_future:
+        return best == NONE or future > best_future
+    return my.entities[e].use_seq < my.entities[best].use_seq
+
+
+@kernel
+def _used_farthest_ahead(my, decision):
+    """Thread by thread from its last awaited op down, as long as that is farther ahead than what was found.
+
+    A page that several threads use is used by another one before that, perhaps. What lost its frame is awaited no more.
+    """
+    best, best_future, n = NONE, 0, my.ops.size
+    for t in range(my.threads.size):
+        thread, done = my.threads[t], work_done(my, t)
+        op = greatest_below(my.awaited, n, thread.last)
+        while op >= thread.pc + thread.started and my.work[op] - done >= best_future:
+            p = my.ops[op].arg
+            e = my.first_entity + p
+            if my.entities[e].state == ABSENT:
+                leave(my.awaited, n, op)
+            elif legal_holder(my, decision, e):
+                future = to_next_use(my, p)
+                if _later(my, e, future, best, best_future):
+                    best, best_future = e, future
+            op = greatest_below(my.awaited, n, op)
+    return best
+
+
+@kernel
+def victim(my, decision):
+    """Who is used farthest ahead; of equals, the least recently used."""
+    e = _done_with(my, decision)
+    return e if e != NONE else _used_farthest_ahead(my, decision)
+
+
+CLAIRVOYANT = Policy(
+    name="clairvoyant",
+    aliases=("belady", "min", "srpt"),
+    summary="the nearest future first; knows the tape, not a bound",
+    on_cores="SRPT: least own work left in this burst",
+    on_frames="Belady's MIN: the page used farthest ahead (own-thread work) goes",
+    reads="future (privileged)",
+    source="Belady, 1966; Schrage, Operations Research 16(3), 1968",
+    claim=claim,
+    hold=hold,
+    use=use,
+    victim=victim,
+    ints=INTS,
+    needs_future=True,
+)
