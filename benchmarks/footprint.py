@@ -3,11 +3,13 @@
 What one more page, frame, thread (with its owner and one op) or op adds to an episode that runs inside the engine, tape
 included; what a policy keeps of its own comes on top, and is given for three. An environment is all that its default
 episode takes after `reset(seed=0)`, but for the tape, which environments may share. The last row is the peak of a
-process that replays the trace of `caches` in a million frames, interpreter and compiled kernels included.
+process that replays zipf references in a million frames; the tape, saved with `compressed=False`, is mapped; its
+resident part counts, and so do the interpreter and the compiled kernels.
 """
 
 import subprocess
 import sys
+import tempfile
 
 import gymnasium as gym
 import numpy as np
@@ -25,12 +27,20 @@ POLICIES = ("lru", "sieve", "arc")
 LARGE_FRAMES = 1_000_000
 BASE = 1000
 TAPES = ("ops", "page_table")  # arrays of a simulation that are its tape's
+WRITE = """
+import sys
+from sos_gym import Tape
+from benchmarks.replay import zipf_references
+references = zipf_references(int(sys.argv[2]), 10 * int(sys.argv[3]), 1.0)
+Tape.from_references(references).save(sys.argv[1], compressed=False)
+"""
 PEAK = """
 import resource, sys
 from sos_gym import Tape
-from benchmarks.replay import ours, zipf_references
-ours(Tape.from_references(zipf_references(int(sys.argv[1]), 10 * int(sys.argv[2]), 1.0)), "lru", int(sys.argv[2]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+from benchmarks.replay import ours
+tape = Tape.load(sys.argv[1])
+ours(tape, "lru", int(sys.argv[3]))
+print(len(tape.pages), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
@@ -45,10 +55,13 @@ def measure(case: str, scale: Scale) -> list[dict]:
         simulation = env.unwrapped.simulation
         return [{"of": case, "bytes": _own(simulation), "tape": _of_tape(simulation.tape)}]
     if case == "peak":
-        words = [sys.executable, "-c", PEAK, str(scale.references), str(LARGE_FRAMES)]
-        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-        said = f"a process: {number(scale.references)} references, {number(LARGE_FRAMES)} frames"
-        return [{"of": said, "bytes": int(done.stdout)}]
+        with tempfile.TemporaryDirectory() as folder:
+            given = [f"{folder}/tape.npz", str(10 * scale.references), str(LARGE_FRAMES)]
+            subprocess.run([sys.executable, "-c", WRITE, *given], check=True)
+            done = subprocess.run([sys.executable, "-c", PEAK, *given], stdout=subprocess.PIPE, text=True, check=True)
+        pages, peak = map(int, done.stdout.split())
+        said = f"{number(10 * scale.references)} references to {number(pages)} pages, {number(LARGE_FRAMES)} frames"
+        return [{"of": f"a process: {said}", "bytes": peak}]
     rows = [{"of": f"one {case}", "bytes": _added(case, ())}]
     for name in POLICIES if case in ("page", "frame") else ():
         own = _added(case, (name,)) - rows[0]["bytes"]

@@ -1,6 +1,7 @@
 """Tapes: constructors, validation, files."""
 
 import contextlib
+import dataclasses
 import json
 import re
 import subprocess
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sos_gym.resource import Op
-from sos_gym.workload import OPS, OWNERS, PAGES, THREADS, Tape, TapeError, op_array
+from sos_gym.workload import OPS, OWNERS, PAGES, THREADS, Tape, TapeError, op_array, validity
 
 JOINT = [
     [(Op.SLEEP, 5), (Op.READ, 70), (Op.WRITE, 3, 9), (Op.SIGNAL, 0), (Op.COLD, 70), (Op.YIELD,), (Op.EXIT,)],
@@ -304,9 +305,11 @@ def test_waits_that_are_met_later_are_fine():
 # -- files
 
 
-def test_save_and_load_round_trip(tmp_path):
+@pytest.mark.parametrize("compressed", [True, False])
+def test_save_and_load_round_trip(tmp_path, compressed):
     tape = joint(thread_names=["ä", "b"], pages={3: {"pinned": 1}})
-    loaded = Tape.load(tape.save(tmp_path / "a.npz"))
+    loaded = Tape.load(tape.save(tmp_path / "a.npz", compressed))
+    assert not loaded.ops.flags.owndata and (loaded.ops.base is not None)
     assert loaded == tape and loaded.hash() == tape.hash()
     assert (loaded.card, loaded.thread_names) == (tape.card, tape.thread_names)
     for name in ("ops", "threads", "pages", "owners", "channels"):
@@ -328,8 +331,9 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_every_cut_file_is_refused(tmp_path):
-    path = joint().save(tmp_path / "a.npz")
+@pytest.mark.parametrize("compressed", [True, False])
+def test_every_cut_file_is_refused(tmp_path, compressed):
+    path = joint().save(tmp_path / "a.npz", compressed)
     whole = path.read_bytes()
     for length in range(0, len(whole), 97):
         path.write_bytes(whole[:length])
@@ -337,8 +341,43 @@ def test_every_cut_file_is_refused(tmp_path):
             Tape.load(path)
 
 
-def test_a_flipped_byte_is_refused_or_harmless(tmp_path):
-    path = joint().save(tmp_path / "a.npz")
+def test_plain_ops_are_mapped(tmp_path):
+    """What is not compressed stays in its file: a change there is seen, a load does not read it."""
+    tape = Tape.from_references(np.arange(9))
+    path = tape.save(tmp_path / "a.npz", compressed=False)
+    loaded = Tape.load(path)
+    assert loaded == tape
+    whole = bytearray(path.read_bytes())
+    at = whole.index(tape.ops.tobytes())
+    whole[at : at + OPS.itemsize] = tape.ops[5:6].tobytes()
+    with open(path, "r+b") as file:  # in place: the same file
+        file.write(whole)
+    assert loaded.ops["arg"].tolist() == [5, *range(1, 9)]
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7])
+def test_a_tape_is_checked_piece_by_piece(monkeypatch, piece):
+    monkeypatch.setattr(validity, "PIECE", piece)
+    tape = joint()
+    assert dataclasses.replace(tape).hash() == tape.hash()
+    for wrong in (
+        {"threads": _with(tape.threads, "owner", 1, [0])},  # a private page of another owner
+        {"ops": _with(tape.ops, "op", 99, [-1])},
+        {"ops": tape.ops[::-1].copy()},
+    ):
+        with pytest.raises(TapeError):
+            dataclasses.replace(tape, **wrong)
+
+
+def _with(table, field, value, at):
+    changed = table.copy()
+    changed[field][at] = value
+    return changed
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_flipped_byte_is_refused_or_harmless(tmp_path, compressed):
+    path = joint().save(tmp_path / "a.npz", compressed)
     whole = path.read_bytes()
     for at in range(0, len(whole), 53):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])

@@ -6,12 +6,12 @@ bitmap over the tape's ops, so that the page used farthest ahead by a thread is 
 
 import numpy as np
 
-from ..kernel import kernel
+from ..kernel import inlined, kernel, prefetch
 from ..resource import NEVER, NONE, Op
 from ..workload import Tape
 from . import bitmap
 from .account import work_of
-from .bitmap import enter
+from .bitmap import WORD_BITS, enter
 from .layout import USER
 
 COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE, WAIT, EXIT = map(
@@ -19,20 +19,33 @@ COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE, WAIT, EXIT = map(
 )
 
 
-@kernel
-def look_ahead(sim, e, t, resident):
-    """Thread `t` touches page `e`: its next use is the one behind. `future` is NEVER when nobody uses it again."""
-    p, awaited, page = e - sim.threads_count, sim.awaited, sim.entities[e]
-    page.future = NEVER
+@inlined
+def look_ahead(sim, t, p, resident):
+    """Thread `t` touches page number `p`: its next use is the one behind."""
+    awaited = sim.awaited
     for u in range(sim.first_user[p], sim.first_user[p + 1]):
         user = sim.page_users[u]
         touching = user.thread == t
         if touching:
             user.position = sim.next_use[user.position]
-        if user.position != NONE:
-            page.future = 0  # not for ever; foresee() says how long
-            if touching or not resident:
-                enter(awaited, sim.ops.size, user.position)
+        if user.position != NONE and (touching or not resident):
+            enter(awaited, sim.ops.size, user.position)
+
+
+@inlined
+def expect_look_ahead(sim, op):
+    """Bring to the processor's cache what `look_ahead` will read and write when `op`, a touch, is carried out."""
+    prefetch(sim.page_users, sim.first_user[sim.ops[op].arg])
+    prefetch(sim.awaited, sim.next_use[op] >> WORD_BITS)
+
+
+@inlined
+def used_again(view, p):
+    """Whether anybody uses page number `p` after what is being carried out."""
+    for u in range(view.first_user[p], view.first_user[p + 1]):
+        if view.page_users[u].position != NONE:
+            return True
+    return False
 
 
 @kernel

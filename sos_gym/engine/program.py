@@ -30,7 +30,7 @@ from .frames import (
     serve_frame_queue,
     use_page,
 )
-from .futures import look_ahead
+from .futures import expect_look_ahead, look_ahead
 from .holding import (
     ABSENT,
     CPU,
@@ -232,7 +232,7 @@ def _touch(sim, t, op):
             return False
         sim.references += 1
         if sim.prophets:
-            look_ahead(sim, e, t, True)
+            look_ahead(sim, t, op.arg, True)
         use_page(sim, e, t, op.lines, writes)
         if page.node != thread.node:
             charge(sim, t)  # service before it and the remote excess must not mix
@@ -242,7 +242,7 @@ def _touch(sim, t, op):
         return True
     sim.references += 1
     if sim.prophets:
-        look_ahead(sim, e, t, False)
+        look_ahead(sim, t, op.arg, False)
     if page.state == IN_FLIGHT:
         use_page(sim, e, t, op.lines, writes)
         _wait_for(sim, t, e)
@@ -367,14 +367,14 @@ def _touch_residents(sim, t):
         if page.state != HOLDING or page.node != node or page.home != node or done >= until:
             break
         if pc + AHEAD < ops.size:
-            _expect(sim, pages, sim.threads_count + ops[pc + AHEAD].arg)
+            _expect(sim, pages, pc + AHEAD)
         seq += 1
         note_gap(page, now)
         mark_used(page, seq, now)
         page.last_user = t
         page.dirty |= op.op == WRITE
         if sim.prophets:
-            look_ahead(sim, e, t, True)
+            look_ahead(sim, t, op.arg, True)
         tell_at(sim, now, MEMORY, USE, e, op.lines, USED)
         now, pc = done, pc + 1
     sim.references += pc - thread.pc
@@ -383,9 +383,13 @@ def _touch_residents(sim, t):
 
 
 @inlined
-def _expect(sim, pages, e):
-    """Bring page `e` to the processor's cache, and what hosted policies keep of it."""
+def _expect(sim, pages, at):
+    """Bring the page of op `at` to the processor's cache, and what hosted policies and clairvoyants keep of it."""
+    op = sim.ops[at]
+    e = sim.threads_count + op.arg
     prefetch(pages, e)
+    if sim.prophets and (op.op == READ or op.op == WRITE):
+        expect_look_ahead(sim, at)
     for k in range(sim.linked):
         prefetch(sim.policies[2 * k + MEMORY].links, e)
 
@@ -405,7 +409,7 @@ def step(sim, t):
                 break
         op = ops[thread.pc]
         if thread.pc + AHEAD < ops.size:
-            _expect(sim, pages, sim.threads_count + ops[thread.pc + AHEAD].arg)
+            _expect(sim, pages, thread.pc + AHEAD)
         if op.op == READ or op.op == WRITE:
             if not _touch(sim, t, op):
                 return

@@ -1,10 +1,10 @@
 """The nearest future first: SRPT on cores, Belady's MIN on frames. It knows the tape."""
 
 from ..engine.bitmap import greatest_below, leave
-from ..engine.futures import to_next_use, work_done
+from ..engine.futures import to_next_use, used_again, work_done
 from ..engine.legality import legal_holder
-from ..kernel import kernel
-from ..resource import NEVER, NONE, State, Why
+from ..kernel import inlined, kernel
+from ..resource import NONE, State, Why
 from .base import Policy
 from .log import COOL_HEAD, HEAD, INTS, append, first_legal, has_entries
 
@@ -20,15 +20,20 @@ def claim(my, entity, now, number):
 # -- pages that are never used again, least recently used first
 
 
+@inlined
+def _is_page_done_with(my, entity):
+    return my.use_is_credit > 0 and not used_again(my, entity - my.first_entity)
+
+
 @kernel
 def hold(my, entity, slot, why, now):
-    if why != MOVE and my.entities[entity].future == NEVER:
+    if why != MOVE and _is_page_done_with(my, entity):
         append(my, HEAD, entity, my.entities[entity].use_seq, BY_USE)
 
 
 @kernel
 def use(my, entity, amount, why, now):
-    if my.entities[entity].future == NEVER:
+    if _is_page_done_with(my, entity):
         append(my, COOL_HEAD if why == COLD else HEAD, entity, my.entities[entity].use_seq, BY_USE)
 
 

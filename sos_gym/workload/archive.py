@@ -1,9 +1,10 @@
-"""Tapes as files: one compressed .npz, a column per field."""
+"""Tapes as files: one .npz, compressed with a column per field, or plain with ops that are mapped, not read."""
 
 import json
 import os
 import struct
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,23 +16,37 @@ from sos_gym.workload.layout import CHANNELS, OPS, OWNERS, PAGES, THREADS, TapeE
 
 FORMAT = "sos_gym.tape"
 VERSION = 1
+PIECE = 1 << 22  # bytes
+LENGTHS_AT = 26  # of a zip member's name and extra field, from the start of its local header (APPNOTE.TXT 4.3.7)
 TABLES = {"ops": OPS, "threads": THREADS, "pages": PAGES, "owners": OWNERS}
-# What numpy and zipfile raise on damaged input; RuntimeError also covers flags for encryption and patches.
-_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError, MemoryError)
+# What numpy and zipfile raise on damaged input. RuntimeError also covers flags for encryption and patches; numpy
+# evaluates the text of an .npy header, hence the last two.
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError, MemoryError),
+    *(SyntaxError, tokenize.TokenError),
+)
 
 
-def write(path: str | os.PathLike, tables: dict[str, np.ndarray], card: dict, names: tuple[str, ...]) -> Path:
+def write(
+    path: str | os.PathLike, tables: dict[str, np.ndarray], card: dict, names: tuple[str, ...], compressed: bool
+) -> Path:
     """Write a tape's arrays; the file appears whole or not at all."""
     path = Path(path)
     columns: dict[str, Any] = {
-        f"{t}.{field}": np.ascontiguousarray(tables[t][field]) for t, kind in TABLES.items() for field in named(kind)
+        f"{t}.{field}": np.ascontiguousarray(tables[t][field])
+        for t, kind in TABLES.items()
+        for field in named(kind)
+        if compressed or t != "ops"
     }
     columns["channels"] = tables["channels"]
+    if not compressed:
+        columns["ops"] = tables["ops"]
     header = {"format": FORMAT, "version": VERSION, "card": card, "thread_names": list(names)}
     descriptor, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            np.savez_compressed(file, header=_text(json.dumps(header)), **columns)
+            save = np.savez_compressed if compressed else np.savez
+            save(file, header=_text(json.dumps(header)), **columns)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
@@ -45,7 +60,10 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
     with _opened(path) as archive:
         header = _header(path, archive)
         try:
-            tables = {name: _table(archive, name, kind) for name, kind in TABLES.items()}
+            plain = "ops" in archive
+            tables = {name: _table(archive, name, kind) for name, kind in TABLES.items() if name != "ops" or not plain}
+            if plain:
+                tables["ops"] = _mapped(path, archive.zip)
             channels = archive["channels"].astype(CHANNELS, casting="safe")
         except (*_BROKEN, KeyError, TypeError) as error:
             raise TapeError(f"{path} is damaged ({error}); record or save the tape again") from error
@@ -94,6 +112,27 @@ def _table(archive, name: str, kind: np.dtype) -> np.ndarray:
     for field, column in columns.items():
         table[field] = column.astype(kind[field], casting="safe")
     return table
+
+
+def _mapped(path: str | os.PathLike, archive: zipfile.ZipFile) -> np.ndarray:  # OPS (ops,), read as it is used
+    """The ops, which lie in the file as they do in memory. Read once before, for the sake of the checksum."""
+    member = archive.getinfo("ops.npy")
+    with archive.open(member) as whole:
+        while whole.read(PIECE):
+            pass
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError("its ops are compressed as records")
+    with open(path, "rb") as file:
+        file.seek(member.header_offset + LENGTHS_AT)
+        name, extra = struct.unpack("<HH", file.read(4))
+        file.seek(name + extra, os.SEEK_CUR)
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"its ops have an .npy header of version {version}")
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+        if kind != OPS or len(shape) != 1:
+            raise ValueError(f"its ops are {kind} {shape}")
+        return np.memmap(path, OPS, "r", file.tell(), shape)
 
 
 def _text(text: str) -> np.ndarray:  # u1 (bytes,)

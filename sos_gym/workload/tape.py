@@ -119,10 +119,14 @@ class Tape:
 
     # -- files
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write one .npz; the file appears whole or not at all."""
+    def save(self, path: str | os.PathLike, compressed: bool = True) -> Path:
+        """Write one .npz; the file appears whole or not at all.
+
+        What is not compressed (12 bytes per op) is mapped by `load`: the system brings in what a run uses, and drops
+        it again when memory is short. For traces of 10^8 references.
+        """
         tables = {name: getattr(self, name) for name in ("ops", "threads", "pages", "owners", "channels")}
-        return archive.write(path, tables, self.card, self.thread_names)
+        return archive.write(path, tables, self.card, self.thread_names, compressed)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Tape":
@@ -152,9 +156,9 @@ class Tape:
         """The thread of each op."""
         return np.repeat(np.arange(len(self.threads)), self.threads["last"] - self.threads["first"])
 
-    def op_owner(self) -> np.ndarray:  # int32 (ops,)
-        """The owner of each op's thread."""
-        return _op_owner(self.threads)
+    def op_owner(self, first: int = 0, last: int | None = None) -> np.ndarray:  # int32 (last - first,)
+        """The owner of each op's thread, of all ops or of ops[first:last]."""
+        return _op_owner(self.threads, first, len(self.ops) if last is None else last)
 
     def hash(self) -> str:
         """What the engine sees of it, as 16 hex digits; the same on every machine."""
@@ -167,7 +171,8 @@ class Tape:
             table = getattr(self, name)
             digest.update(f"{name} {len(table)} ".encode())
             for column in named(table.dtype):
-                digest.update(np.ascontiguousarray(table[column]).data)
+                for at in range(0, len(table), validity.PIECE):
+                    digest.update(np.ascontiguousarray(table[column][at : at + validity.PIECE]).data)
         digest.update(np.ascontiguousarray(self.channels).data)
         return digest.hexdigest()[:16]
 
@@ -330,15 +335,15 @@ def _sorted_ids(page: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # int64 (pa
     return np.flatnonzero(seen) + low, (np.cumsum(seen) - 1)[page - low]
 
 
-def _op_owner(threads: np.ndarray) -> np.ndarray:
-    return np.repeat(threads["owner"], threads["last"] - threads["first"])
+def _op_owner(threads: np.ndarray, first: int, last: int) -> np.ndarray:
+    return np.repeat(threads["owner"], np.clip(threads["last"], first, last) - np.clip(threads["first"], first, last))
 
 
 def _pages(ops: np.ndarray, threads: np.ndarray, names: np.ndarray, given: Mapping) -> np.ndarray:  # PAGES (pages,)
     pages = np.zeros(len(names), PAGES)
     pages["affinity"] = -1
     mention = are(ops, PAGE_OPS)
-    page, user = ops["arg"][mention], _op_owner(threads)[mention]
+    page, user = ops["arg"][mention], _op_owner(threads, 0, len(ops))[mention]
     pages["owner"] = user[validity.first_mention(page, len(names))]
     _set_attributes(pages, names, given, skip=("private",))
     pages["private"] = 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sos_gym.workload.tape import Tape
 
 INT32_MAX = (1 << 31) - 1
+PIECE = 1 << 22  # ops that are checked at once: 48 MB
 DEADLINES = "give ns from the start of a burst, -1 for no deadline"
 
 
@@ -106,34 +107,52 @@ def _check_numbers(tape: "Tape") -> None:
             )
 
 
+def _pieces(tape: "Tape") -> range:
+    """Where pieces of the ops begin: a tape that is mapped must not come into memory as a whole."""
+    return range(0, len(tape.ops), PIECE)
+
+
 def _check_ops(tape: "Tape") -> None:
-    ops = tape.ops
-    within("ops.op", ops["op"], 0, max(Op), "use a member of sos_gym.resource.Op")
-    times = ops["arg"][are(ops, TIME_OPS)]
-    within("ops.arg of COMPUTE, SLEEP, SLEEP_UNTIL (ns)", times, 0, LONGEST_NS, "times never run backwards")
-    lasting = ops["arg"][are(ops, (Op.COMPUTE, Op.SLEEP))].sum(dtype=np.float64)
-    if lasting + ops["arg"][are(ops, (Op.SLEEP_UNTIL,))].max(initial=0) > LONGEST_NS:  # clock times do not add up
+    lasting, latest = 0.0, 0
+    for at in _pieces(tape):
+        ops = tape.ops[at : at + PIECE]
+        _check_arguments(tape, at)
+        lasting += ops["arg"][are(ops, (Op.COMPUTE, Op.SLEEP))].sum(dtype=np.float64)
+        latest = max(latest, int(ops["arg"][are(ops, (Op.SLEEP_UNTIL,))].max(initial=0)))
+    if lasting + latest > LONGEST_NS:  # clock times do not add up
         raise TapeError(f"the tape's times add up to over {LONGEST_NS} ns, allowed: up to that; cut the tape")
+
+
+def _check_arguments(tape: "Tape", at: int) -> None:
+    ops = tape.ops[at : at + PIECE]
+    piece = f"ops[{at}:]" if at else "ops"
+    within(f"{piece}.op", ops["op"], 0, max(Op), "use a member of sos_gym.resource.Op")
+    times = ops["arg"][are(ops, TIME_OPS)]
+    within(f"{piece}.arg of COMPUTE, SLEEP, SLEEP_UNTIL (ns)", times, 0, LONGEST_NS, "times never run backwards")
     pages = ops["arg"][are(ops, PAGE_OPS)]
     within(
-        "ops.arg of READ, WRITE, COLD, PAGEOUT, DONTNEED (page)",
+        f"{piece}.arg of READ, WRITE, COLD, PAGEOUT, DONTNEED (page)",
         pages,
         0,
         len(tape.pages) - 1,
         "number the pages from 0",
     )
     channels = ops["arg"][are(ops, CHANNEL_OPS)]
-    within("ops.arg of WAIT, SIGNAL (channel)", channels, 0, len(tape.channels) - 1, "number the channels from 0")
-    within("ops.arg of YIELD, EXIT", ops["arg"][are(ops, BARE_OPS)], 0, 0, "they take no argument")
-    within("ops.lines of READ, WRITE", ops["lines"][are(ops, TOUCH_OPS)], 1, None, "a touch accesses at least one line")
+    within(f"{piece}.arg of WAIT, SIGNAL (channel)", channels, 0, len(tape.channels) - 1, "number the channels from 0")
+    within(f"{piece}.arg of YIELD, EXIT", ops["arg"][are(ops, BARE_OPS)], 0, 0, "they take no argument")
+    lines = ops["lines"][are(ops, TOUCH_OPS)]
+    within(f"{piece}.lines of READ, WRITE", lines, 1, None, "a touch accesses at least one line")
 
 
 def _check_pages(tape: "Tape") -> None:
-    mention = are(tape.ops, PAGE_OPS)
-    page = tape.ops["arg"][mention]
-    first = first_mention(page, len(tape.pages))
-    if (first == len(page)).any():
-        absent = int(np.argmax(first == len(page)))
+    never = len(tape.ops)
+    first = np.full(len(tape.pages), never)
+    for at in reversed(_pieces(tape)):
+        ops = tape.ops[at : at + PIECE]
+        mention = np.flatnonzero(are(ops, PAGE_OPS))[::-1]
+        first[ops["arg"][mention]] = at + mention  # the last assignment stays
+    if (first == never).any():
+        absent = int(np.argmax(first == never))
         raise TapeError(f"page {absent} of {len(tape.pages)} is in no op; allowed: pages that are used; leave it out")
     if (np.diff(first) < 0).any():
         late = int(np.argmax(np.diff(first) < 0)) + 1
@@ -141,13 +160,22 @@ def _check_pages(tape: "Tape") -> None:
             f"page {late} is mentioned before page {late - 1}; allowed: ids dense in order of first mention; "
             "build the tape with Tape.build, which renumbers"
         )
-    foreign = tape.op_owner()[mention] != tape.pages["owner"][page]
-    broken = foreign & (tape.pages["private"][page] == 1)
-    if broken.any():
-        raise TapeError(
-            f"page {page[np.argmax(broken)]} is private, but a thread of another owner uses it; "
-            "allowed: private = 1 only for pages of one owner's threads; set private = 0"
-        )
+    if len(tape.owners) > 1:
+        _check_private(tape)
+
+
+def _check_private(tape: "Tape") -> None:
+    for at in _pieces(tape):
+        ops = tape.ops[at : at + PIECE]
+        mention = are(ops, PAGE_OPS)
+        page = ops["arg"][mention]
+        foreign = tape.op_owner(at, at + len(ops))[mention] != tape.pages["owner"][page]
+        broken = foreign & (tape.pages["private"][page] == 1)
+        if broken.any():
+            raise TapeError(
+                f"page {page[np.argmax(broken)]} is private, but a thread of another owner uses it; "
+                "allowed: private = 1 only for pages of one owner's threads; set private = 0"
+            )
 
 
 def first_mention(ids: np.ndarray, count: int) -> np.ndarray:

@@ -31,6 +31,9 @@ def command(
     columns: Annotated[
         str | None, typer.Option(help="csv: such as 'time-col=2, obj-id-col=5, obj-size-col=4'.")
     ] = None,
+    uncompressed: Annotated[
+        bool, typer.Option("--uncompressed", help="12 bytes per op, which a run maps and need not hold in memory.")
+    ] = False,
     root: Annotated[int | None, typer.Option(help="Only this pid and its descendants: perf, ftrace.")] = None,
 ) -> None:
     """Import a trace of another tool as a tape."""
@@ -61,7 +64,7 @@ def command(
             progress=progress,
         )
     with Console(stderr=True).status(f"writing {escape(str(target))}"):
-        tape.save(target)
+        tape.save(target, compressed=not uncompressed)
     _print_card(console, tape.card)
     console.print(f"written: {target}, {tape!r}", soft_wrap=True, markup=False, highlight=False)
 
