@@ -29,6 +29,7 @@ from .settings import build_settings
 from .workload import Tape, TapeError
 from .workload import workloads as workload_cards
 from .workload.importers.command import command as import_trace
+from .workload.recorders.command import command as record_program
 
 if TYPE_CHECKING:
     from .leaderboard.grid import Row
@@ -67,6 +68,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("import")(import_trace)
+app.command("record")(record_program)
 
 
 def _print_version(wanted: bool) -> None:

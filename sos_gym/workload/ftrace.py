@@ -237,16 +237,19 @@ class Schedule:
             "processes": len({task.process for task in self.order}),
         }
 
-    def tape(self, card: dict | None = None) -> Tape:
-        """One thread per task, in order of creation."""
+    def programs(self) -> list[list[tuple[Op, int]]]:
+        """What each task does, in order of creation."""
         channels: dict[tuple[int, int], int] = {}
-        programs = [_program(task, channels) for task in self.order]
+        return [_program(task, channels) for task in self.order]
+
+    def tape(self, card: dict | None = None, programs: list | None = None, pages: dict | None = None) -> Tape:
+        """One thread per task, in order of creation; `programs`, with their `pages`, in place of its own."""
         processes = {p: i for i, p in enumerate(dict.fromkeys(task.process for task in self.order))}
         return Tape.build(
-            programs,
+            programs or self.programs(),
             owner=[processes[task.process] for task in self.order],
             weight=[weight(task.priority) for task in self.order],
-            channels=[0] * len(channels),
+            pages=pages,
             card=card,
             thread_names=[task.name or f"task {task.index}" for task in self.order],
         )
@@ -295,5 +298,5 @@ def _match(patterns: tuple[re.Pattern, ...], number: int, text: str) -> re.Match
             return told
     raise TapeError(
         f"line {number} is {text[:80]!r}; allowed: text of {', '.join(EVENTS)} from tracefs, trace-cmd report or "
-        "perf sched script; record with sos_gym.workload.record, or leave out call graphs (perf script -G)"
+        "perf sched script; record with sos-gym record cpu, or leave out call graphs (perf script -G)"
     )

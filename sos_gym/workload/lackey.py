@@ -7,8 +7,9 @@ of LRU and MIN exact for every memory of at least `window_pages` frames (SAD: Ka
 reduction for virtual memory simulations, SIGMETRICS 1999).
 """
 
+import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,8 @@ PAGE_BITS, LINE_BITS = 12, 6  # 4096-byte pages, 64-byte lines
 GRAIN_NS = 1000  # least COMPUTE between two references
 FETCH, STORE, MODIFY = ord("I"), ord("S"), ord("M")
 KINDS = b"ILSM"
+SCHEDULED = re.compile(rb"--\d+--\s+SCHED\[(\d+)\]:\s+acquired lock")
+TOLD_LINES = (1 << 16) - 1  # progress is told once per so many
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class Reference:
 
 @dataclass
 class Reduction:
-    """A trace while it is being reduced."""
+    """A thread's trace while it is being reduced."""
 
     window_pages: int  # >= 1; 1 drops nothing but runs
     kept: dict[int, Reference] = field(default_factory=dict)  # by number, in order
@@ -93,20 +96,58 @@ class Reduction:
             self._recent.popitem(last=False)
 
 
-def reduce(lines: Iterable[bytes], window_pages: int, references: int) -> Reduction:
-    """Read lackey's lines until `references` are kept; other tools' lines (==pid==) are skipped."""
-    trace = Reduction(window_pages)
+@dataclass
+class Trace:
+    """The references of a program, thread by thread in order of creation; each thread's are reduced on their own."""
+
+    window_pages: int
+    threads: list[Reduction] = field(default_factory=list)
+    _running: dict[int, Reduction] = field(default_factory=dict)  # by valgrind's number, which is used again
+
+    def thread(self, number: int, starts: bool = False) -> Reduction:
+        """The thread of that number; one that starts is another than the one that had its number before."""
+        if starts or number not in self._running:
+            self._running[number] = Reduction(self.window_pages)
+            self.threads.append(self._running[number])
+        return self._running[number]
+
+    @property
+    def kept(self) -> int:
+        """References so far."""
+        return sum(len(thread.kept) for thread in self.threads)
+
+    @property
+    def pages(self) -> set[int]:
+        """All that are referenced."""
+        return {reference.page for thread in self.threads for reference in thread.kept.values()}
+
+
+def reduce(
+    lines: Iterable[bytes], window_pages: int, references: int, progress: Callable[[int], None] | None = None
+) -> Trace:
+    """Read lackey's lines until `references` are kept, told as they come; other tools' lines (==pid==) are skipped.
+
+    Which thread runs is known with --trace-sched=yes; without it there is one.
+    """
+    trace = Trace(window_pages)
+    thread, others = trace.thread(1), 0
     for number, line in enumerate(lines, 1):
-        if line.startswith(b"==") or not line.strip():
+        if line.startswith((b"==", b"--")) or not line.strip():
+            if scheduled := SCHEDULED.match(line):
+                begins = b"new thread" in line and bool(thread.instructions)
+                thread = trace.thread(int(scheduled[1]), begins)
+                others = trace.kept - len(thread.kept)
             continue
         kind, start, end = parsed(number, line)
         if kind == FETCH:
-            trace.instructions += 1
+            thread.instructions += 1
         first, last = start >> LINE_BITS, end >> LINE_BITS
         for at in range(first, last + 1):
-            trace.access(at >> (PAGE_BITS - LINE_BITS), at & 63, kind)
-        if len(trace.kept) >= references:
-            break
+            thread.access(at >> (PAGE_BITS - LINE_BITS), at & 63, kind)
+            if others + len(thread.kept) >= references:
+                return trace
+        if progress and not number & TOLD_LINES:
+            progress(others + len(thread.kept))
     return trace
 
 
@@ -128,17 +169,28 @@ def parsed(number: int, line: bytes) -> tuple[int, int, int]:  # kind, first and
         ) from None
 
 
-def tape(trace: Reduction, instruction_ns: int = 1, grain_ns: int = GRAIN_NS, card: dict | None = None) -> Tape:
-    """One thread that makes the kept references, with COMPUTE between them."""
-    kept = list(trace.kept.values())
+def rows_of(thread: Reduction) -> tuple[np.ndarray, np.ndarray]:  # OPS (references,), int64 (references,)
+    """A thread's kept references, and the instructions that it began before each."""
+    kept = list(thread.kept.values())
     rows = np.zeros(len(kept), OPS)
     rows["op"] = [Op.WRITE if reference.written else Op.READ for reference in kept]
     rows["arg"] = [reference.page for reference in kept]
     rows["lines"] = [reference.lines.bit_count() for reference in kept]
-    stamp_ns = np.array([reference.instruction for reference in kept], np.int64) * instruction_ns
-    program, _ = with_work(rows, stamp_ns, grain_ns)
-    pages = {page: {"file": 1} for page in trace.code}
-    return Tape.build([program], pages=pages, card=card)
+    return rows, np.array([reference.instruction for reference in kept], np.int64)
+
+
+def file_pages(trace: Trace) -> dict[int, dict[str, int]]:
+    """The pages that a thread first touched by a fetch, as `Tape.build` takes them."""
+    return {page: {"file": 1} for thread in trace.threads for page in thread.code & trace.pages}
+
+
+def tape(trace: Trace, instruction_ns: int = 1, grain_ns: int = GRAIN_NS, card: dict | None = None) -> Tape:
+    """A thread of one process for each, which makes its kept references with COMPUTE between them."""
+    programs = []
+    for thread in trace.threads:
+        rows, instructions = rows_of(thread)
+        programs.append(with_work(rows, instructions * instruction_ns, grain_ns)[0])
+    return Tape.build(programs, owner=0, pages=file_pages(trace), card=card)
 
 
 def with_work(

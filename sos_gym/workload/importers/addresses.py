@@ -14,7 +14,7 @@ ABSENT = np.uint64(2**64 - 1)  # stands for a write-back that a line does not ha
 HIGHEST = 1 << 63  # bytes; no address is at or above
 MOST_BUBBLES = 1 << 40
 LONGEST_ACCESS = 1 << 16  # bytes; XSAVE with AMX stays under 12 KB
-INSTRUCTION_NS = 1  # as sos_gym.workload.record
+INSTRUCTION_NS = 1  # as recorders.memory
 WORK = f"COMPUTE of {INSTRUCTION_NS} ns per instruction, in grains of {lackey.GRAIN_NS} ns"
 
 

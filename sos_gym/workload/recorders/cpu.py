@@ -1,0 +1,156 @@
+"""The schedule of a program and its descendants, from the kernel's scheduler trace."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sos_gym.workload import ftrace
+from sos_gym.workload.layout import TapeError
+from sos_gym.workload.recorders.about import About, Progress
+from sos_gym.workload.tape import Tape
+
+TRACEFS = Path("/sys/kernel/tracing")
+BUFFER_KB = 65536  # per core: some 800 000 events
+SOURCE = "tracefs: " + ", ".join(event.replace("/", ":") for event in ftrace.EVENTS)
+POLL_S = 0.2
+REMEDY = (
+    "run as root (sudo), with tracefs mounted: mount -t tracefs tracefs /sys/kernel/tracing; in a container it must be "
+    "given (--privileged). Without root: record with `perf sched record` where perf is allowed, and `sos-gym import`"
+)
+
+
+def record_cpu(
+    command: Sequence[str],
+    about: About,
+    events: int = 200_000,
+    tracefs: Path = TRACEFS,
+    progress: Progress | None = None,
+) -> Tape:
+    """The schedule of a program and its descendants: bursts, sleeps, and who wakes whom.
+
+    Args:
+        command: The program and its arguments; it must end with status 0.
+        about: Name and words of the card.
+        events: >= 1; tracing stops and the program is ended once there are so many.
+        tracefs: Where it is mounted; recording has an instance of its own there.
+        progress: Called with the number of events so far.
+
+    Raises:
+        TapeError: no permission, the program failed, or events were lost.
+    """
+    schedule, cut = trace_cpu(command, events, tracefs, progress)
+    card = about.card(
+        "cpu",
+        command,
+        SOURCE,
+        kept="time on a core as COMPUTE; sleeps ended by a recorded task as WAIT and SIGNAL, a channel per pair",
+        dropped=DROPPED,
+        end=f"cut after {events} events" if cut else "the whole run",
+        cores=os.cpu_count(),
+        **schedule.counts(),
+    )
+    return schedule.tape(card)
+
+
+DROPPED = (
+    "time on the run queue and the recorded placement; sleeps ended by timers, devices, interrupts (softirqs too) or "
+    "unrecorded tasks are SLEEPs from block to wake; page faults and system calls count as work; time stolen by "
+    "interrupts or the hypervisor counts as work; time stamps are rounded to 1 µs"
+)
+
+
+def trace_cpu(
+    command: Sequence[str], events: int, tracefs: Path, progress: Progress | None
+) -> tuple[ftrace.Schedule, bool]:
+    """Run the program; its schedule, and whether it was cut."""
+    if events < 1:
+        raise TapeError(f"events is {events}; allowed: 1 or more; 200000 are some seconds of a parallel build")
+    with _instance(tracefs) as folder:
+        root, cut = _run_traced(command, folder, events, progress)
+        with open(folder / "trace", encoding="utf-8", errors="replace") as lines:
+            return ftrace.read(lines, root), cut
+
+
+@contextlib.contextmanager
+def _instance(tracefs: Path) -> Iterator[Path]:
+    """A trace buffer of our own, so that other tracing is left alone."""
+    folder = tracefs / "instances" / f"sos_gym.{os.getpid()}"
+    settings = {
+        "tracing_on": 0,
+        "trace_clock": "mono",
+        "buffer_size_kb": BUFFER_KB,
+        "options/overwrite": 0,
+        "options/event-fork": 1,
+    }
+    try:
+        if not (tracefs / "instances").is_dir():
+            subprocess.run(["mount", "-t", "tracefs", "tracefs", str(tracefs)], check=True, capture_output=True)
+        folder.mkdir()
+        for name, value in (settings | {f"events/{event}/enable": 1 for event in ftrace.EVENTS}).items():
+            (folder / name).write_text(f"{value}\n")
+    except (OSError, subprocess.CalledProcessError) as error:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise TapeError(
+            f"tracefs at {tracefs} cannot be used ({error}); allowed: a tracefs that this user may write; {REMEDY}"
+        ) from error
+    try:
+        yield folder
+    finally:
+        folder.rmdir()
+
+
+def _run_traced(command: Sequence[str], folder: Path, events: int, progress: Progress | None) -> tuple[int, bool]:
+    """Run to the end, or until there are enough events; the trace holds it and its descendants."""
+    stopped = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *command]
+    program = subprocess.Popen(
+        stopped, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    os.waitpid(program.pid, os.WUNTRACED)
+    cut = False
+    try:
+        (folder / "set_event_pid").write_text(f"{program.pid}\n")
+        (folder / "tracing_on").write_text("1\n")
+        program.send_signal(signal.SIGCONT)
+        while not cut and _still_runs(program):
+            seen = _told(folder, "entries")
+            cut = seen >= events
+            if progress:
+                progress(seen)
+        if not cut and program.returncode:
+            said = program.stderr.read().decode(errors="replace").strip()[-300:] if program.stderr else ""
+            raise TapeError(
+                f"{shlex.join(command)} failed with status {program.returncode} ({said}); give a command that works"
+            )
+        time.sleep(0.1)  # a zombie has yet to leave its core for the last time
+    finally:
+        (folder / "tracing_on").write_text("0\n")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+        program.wait()
+        if program.stderr:
+            program.stderr.close()
+    lost = _told(folder, "overrun") + _told(folder, "dropped events")
+    if lost:
+        raise TapeError(f"{folder.name} lost {lost} events; allowed: 0; give a lower limit of events than {events}")
+    return program.pid, cut
+
+
+def _still_runs(program: subprocess.Popen) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        program.wait(POLL_S)
+    return program.returncode is None
+
+
+def _told(folder: Path, what: str) -> int:
+    """A number of the buffers' statistics, summed over the cores."""
+    total = 0
+    for stats in folder.glob("per_cpu/cpu*/stats"):
+        told = dict(line.split(": ") for line in stats.read_text().splitlines() if ": " in line)
+        total += int(told[what])
+    return total

@@ -1,0 +1,108 @@
+"""The page references of a program, from valgrind's lackey."""
+
+import contextlib
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+
+from sos_gym.workload import lackey
+from sos_gym.workload.layout import TapeError
+from sos_gym.workload.recorders.about import About, Progress, found
+from sos_gym.workload.tape import Tape
+
+SOURCE = "valgrind lackey, --trace-mem=yes --trace-sched=yes"
+REMEDY = "apt install valgrind (dnf, pacman, apk likewise), or see valgrind.org"
+
+
+def record_memory(
+    command: Sequence[str],
+    about: About,
+    references: int = 100_000,
+    window_pages: int = 16,
+    instruction_ns: int = 1,
+    tool: str = "valgrind",
+    progress: Progress | None = None,
+) -> Tape:
+    """The page references of one program, up to `references` kept ones; each of its threads is a thread of the tape.
+
+    Args:
+        command: The program and its arguments; what it starts in turn is not seen.
+        about: Name and words of the card.
+        references: >= 1; the program is ended once so many are kept.
+        window_pages: >= 1; see `lackey`: LRU and MIN stay exact from so many frames on. 1 joins runs only.
+        instruction_ns: Work of the tape per instruction.
+        tool: valgrind, or a path to it.
+        progress: Called with the number of references kept so far.
+
+    Raises:
+        TapeError: valgrind is missing, or the program cannot be run under it.
+    """
+    trace = trace_memory(command, references, window_pages, tool, progress)
+    card = about.card(
+        "memory",
+        command,
+        SOURCE,
+        kept="instruction fetches and data, by thread, 4096-byte pages",
+        dropped=dropped(window_pages),
+        time=f"COMPUTE of {instruction_ns} ns per instruction, in grains of 1 µs; when threads wait is not recorded",
+        end=f"cut after {references} kept references" if trace.kept >= references else "the whole run",
+        **counts(trace),
+    )
+    return lackey.tape(trace, instruction_ns, card=card)
+
+
+def trace_memory(
+    command: Sequence[str], references: int, window_pages: int, tool: str, progress: Progress | None
+) -> lackey.Trace:
+    """Run the program and reduce what lackey says of it."""
+    if references < 1:
+        raise TapeError(f"references is {references}; allowed: 1 or more; give what an episode needs, such as 100000")
+    if window_pages < 1:
+        raise TapeError(f"window_pages is {window_pages}; allowed: 1 or more; 1 joins runs on one page only")
+    with _lackey(found(tool, REMEDY), command) as lines:
+        trace = lackey.reduce(lines, window_pages, references, progress)
+    if not trace.kept:
+        raise TapeError(f"{shlex.join(command)} gave no references; allowed: a program that valgrind can run")
+    return trace
+
+
+@contextlib.contextmanager
+def _lackey(tool: str, command: Sequence[str]) -> Iterator[Iterator[bytes]]:
+    """Lackey's lines while the program runs; its own output is dropped. Leaving early ends it."""
+    reader, writer = os.pipe()
+    options = ["--tool=lackey", "--trace-mem=yes", "--trace-sched=yes", "--basic-counts=no", f"--log-fd={writer}"]
+    program = subprocess.Popen(
+        [tool, *options, *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(writer,)
+    )
+    os.close(writer)
+    try:
+        with open(reader, "rb", buffering=1 << 20) as lines:
+            yield lines
+    finally:
+        program.kill()
+        program.wait()
+
+
+def dropped(window_pages: int) -> str:
+    """What a reduced trace leaves out, for its card."""
+    return (
+        f"runs on one page are one reference; of three references of a thread to a page the middle one, if fewer than "
+        f"{window_pages} other pages come between the outer two (SAD: LRU and MIN misses of a thread alone stay exact "
+        f"from {window_pages} frames on); lines = distinct 64-byte lines of what was joined; an access across two "
+        "lines counts for both; kernel work, system call buffers and child processes are not seen"
+    )
+
+
+def counts(trace: lackey.Trace) -> dict[str, object]:
+    """What is measured."""
+    return {
+        "file_pages": "pages whose first access is an instruction fetch; mapped data files count as anonymous",
+        "accesses": sum(thread.accesses for thread in trace.threads),
+        "runs": sum(thread.references for thread in trace.threads),
+        "instructions": sum(thread.instructions for thread in trace.threads),
+        "references": trace.kept,
+        "footprint_pages": len(trace.pages),
+        "threads": len(trace.threads),
+        "window_pages": trace.window_pages,
+    }
