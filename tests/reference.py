@@ -251,11 +251,20 @@ class ReferenceEngine:
     def wake(self, i: int) -> None:
         """It arrives, or its sleep or wait is over."""
         t = self.threads[i]
+        if t.status == Status.NEW and self.is_born_waiting(t):
+            self.enter(t, Status.BLOCKED)
+            self.waiting[self.ops[t.pc].arg].append(t.id)
+            self.next_op(t)
+            return None
         if self.cores:
-            return self.want(t, Why.NEW if t.status == Status.NEW else Why.WAKE)
+            return self.want(t, Why.WAKE if t.want_seq else Why.NEW)
         t.burst_start, t.attained = self.now, 0
         self.enter(t, Status.RUNNING)
         self.resume(t)
+
+    def is_born_waiting(self, t: Thread) -> bool:
+        """Whoever signals forks it."""
+        return t.pc < t.last and self.ops[t.pc].op == Op.WAIT and not self.counts[self.ops[t.pc].arg]
 
     def resume(self, t: Thread) -> None:
         """It goes on with what is left, else it steps."""

@@ -1,19 +1,27 @@
 """The recorders: their parsers, their messages, and what they make of this machine."""
 
+import itertools
 import os
 import re
 import shutil
 from collections import OrderedDict
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_contract import FREE_OF_COST
 from typer.testing import CliRunner
 
 from sos_gym.cli import app
-from sos_gym.resource import Op
+from sos_gym.engine.layout import PICK_SIGNATURE, VERB_SIGNATURE
+from sos_gym.engine.simulation import Host, Simulation
+from sos_gym.kernel import address_of
+from sos_gym.policy import policy_named
+from sos_gym.resource import Op, Resource, Why
+from sos_gym.settings import build_settings
 from sos_gym.workload import Tape, TapeError, ftrace, lackey
 from sos_gym.workload.recorders import About, record_cpu, record_memory, record_system
 from sos_gym.workload.recorders.system import join, with_references
@@ -392,3 +400,100 @@ def test_both_of_this_machine():
         record_system(["true"], About("x"), references=100)
     with pytest.raises(TapeError, match="events is 1, which the run exceeds"):
         record_system(["sleep", "1"], About("x"), events=1)
+
+
+# -- a recorded schedule, replayed under the rule of the machine that it was recorded on
+
+
+SCRIBE = 1 << 16  # ints of the scribe's log
+
+
+def scribe() -> Host:
+    """A policy that writes down what it is told: how many, then (verb, entity, why, now) each."""
+
+    def verb(number):
+        def write(my, entity, argument, why, now):
+            at = 1 + 4 * my.ints[0]
+            my.ints[0] += 1
+            my.ints[at], my.ints[at + 1], my.ints[at + 2], my.ints[at + 3] = number, entity, why, now
+
+        return address_of(numba.njit(write), VERB_SIGNATURE)
+
+    def pick(my, decision):
+        return my.contenders[0]  # nobody asks
+
+    verbs = (verb(0), verb(1), 0, verb(3), address_of(numba.njit(pick), PICK_SIGNATURE))
+    return Host("scribe", verbs, ints=(SCRIBE, 0, 0))
+
+
+def events_of(tape: Tape, rule: str, log: Host, **keywords) -> list[tuple[str, int, int, int]]:
+    """(verb, thread, why, now) of every want, hold and release on the cores."""
+    made = build_settings({"nodes": 1, "frames": None, **FREE_OF_COST, **keywords})
+    simulation = Simulation(tape, made, [policy_named(rule).host(), log], driver=0)
+    simulation.advance()
+    ints = simulation.arrays[f"ints {2 + Resource.CPU}"]
+    rows = ints[1 : 1 + 4 * ints[0]].reshape(-1, 4).tolist()
+    return [(("want", "hold", "", "release")[verb], thread, why, now) for verb, thread, why, now in rows]
+
+
+def as_ftrace(events, signalled: set[int]) -> list[str]:
+    """What the kernel would print of a run on one core. Threads in `signalled` are woken by whoever runs."""
+    runs, left, lines = 0, None, []
+
+    def line(now, pid, flags, text):
+        lines.append(f" t-{pid} [000] {flags} {now // 10**9}.{now % 10**9:09}: {text}")
+
+    def switch(now, comer):
+        nonlocal left
+        pid, state = left or (0, "R")
+        told = f"prev_comm=t prev_pid={pid} prev_prio=120 prev_state={state}"
+        line(now, pid, "d..2.", f"sched_switch: {told} ==> next_comm=t next_pid={comer} next_prio=120")
+        left = None
+
+    states = {Why.PREEMPT: "R", Why.BLOCK: "S", Why.EXIT: "X"}
+    for now, group in itertools.groupby(events, key=lambda event: event[3]):
+        at_once = list(group)
+        for verb, thread, _, _ in at_once:  # the kernel tells of a wakeup as it is made, before it switches
+            if verb == "want":
+                flags = "d..2." if thread in signalled else "d.h2."
+                line(now, runs, flags, f"sched_waking: comm=t pid={100 + thread} prio=120 target_cpu=000")
+        for verb, thread, why, _ in at_once:
+            if verb == "release":
+                left, runs = (100 + thread, states[why]), 0
+            elif verb == "hold":
+                runs = 100 + thread
+                switch(now, runs)
+        if left:
+            switch(now, 0)
+    return lines
+
+
+@pytest.mark.parametrize(("rule", "tick_ns"), [("round_robin", MS), ("fcfs", None), ("round_robin", 300_000)])
+def test_a_replay_has_the_order_of_the_recording(rule, tick_ns):
+    """Three threads that sleep, two that feed one each through a pipe: the recorded run comes back event by event."""
+    rng, log = np.random.default_rng(3), scribe()
+    programs = []
+    for _ in range(3):
+        work, rest = (rng.integers(1, 4 * MS, 12).tolist() for _ in range(2))
+        programs.append(
+            [op for pair in zip(work, rest, strict=True) for op in ((Op.COMPUTE, pair[0]), (Op.SLEEP, pair[1]))]
+        )
+    for channel in range(2):
+        work, rest = (rng.integers(1, 2 * MS, 12).tolist() for _ in range(2))
+        feed = [
+            ((Op.COMPUTE, w), (Op.SIGNAL, channel), (Op.COMPUTE, 5), (Op.SLEEP, r))
+            for w, r in zip(work, rest, strict=True)
+        ]
+        programs.append([op for ops in feed for op in ops])
+    for channel in range(2):
+        work = rng.integers(1, MS, 12).tolist()
+        programs.append([op for w in work for op in ((Op.WAIT, channel), (Op.COMPUTE, w))])
+    arrivals = [0, *rng.integers(1, MS, 6).tolist()]
+    tape = Tape.build(programs, arrival_ns=arrivals)
+    recorded = events_of(tape, rule, log, cores=1, tick_ns=tick_ns)
+    schedule = ftrace.read(as_ftrace(recorded, {5, 6}), None)
+    replayed = events_of(schedule.tape(), rule, log, cores=1, tick_ns=tick_ns)
+    thread_of = {i: task.pid - 100 for i, task in enumerate(schedule.order)}
+    ran = [(verb, thread, now) for verb, thread, _, now in recorded if verb != "want"]
+    again = [(verb, thread_of[thread], now) for verb, thread, _, now in replayed if verb != "want"]
+    assert len(ran) > 150 and again == ran

@@ -105,20 +105,36 @@ def _sleep(sim, t, until):
 
 
 @kernel
+def _is_born_waiting(sim, t):
+    """A thread whose first op waits in vain is forked by whoever signals: until then it wants no core."""
+    thread = sim.threads[t]
+    if thread.first == thread.last:
+        return False
+    op = sim.ops[thread.first]
+    if op.op != WAIT or sim.channels[op.arg].count > 0:
+        return False
+    thread.pc += 1
+    become(sim, t, BLOCKED)
+    join_queue(sim, sim.channels[op.arg], t)
+    return True
+
+
+@kernel
 def wake(sim, t):
     """Arrival, end of a sleep, or a signal: a burst begins."""
     sim.timers -= 1
-    arrives = sim.threads[t].status == NOT_ARRIVED
-    if arrives:
+    if sim.threads[t].status == NOT_ARRIVED:
         next_arrival(sim)
         sim.threads[t].since = sim.now
+        if _is_born_waiting(sim, t):
+            return
     begin_burst(sim, t, sim.now)
     if sim.plenty_cores:
         become(sim, t, RUNNING)
         due(sim, t, sim.now + left(sim.threads[t]), COMPLETION)
         return
     become(sim, t, CPU_WAIT)
-    _want_core(sim, t, NEW if arrives else WAKE_WHY)
+    _want_core(sim, t, WAKE_WHY if sim.entities[t].touched else NEW)
 
 
 @kernel

@@ -243,10 +243,16 @@ class Schedule:
         return [_program(task, channels) for task in self.order]
 
     def tape(self, card: dict | None = None, programs: list | None = None, pages: dict | None = None) -> Tape:
-        """One thread per task, in order of creation; `programs`, with their `pages`, in place of its own."""
+        """One thread per task, in order of creation; `programs`, with their `pages`, in place of its own.
+
+        A task that sleeps when the trace begins arrives when it wakes.
+        """
+        own = self.programs()
+        arrivals_ns = [0 if not program or program[0][0] != Op.SLEEP else program.pop(0)[1] for program in own]
         processes = {p: i for i, p in enumerate(dict.fromkeys(task.process for task in self.order))}
         return Tape.build(
-            programs or self.programs(),
+            programs or own,
+            arrival_ns=arrivals_ns,
             owner=[processes[task.process] for task in self.order],
             weight=[weight(task.priority) for task in self.order],
             pages=pages,
