@@ -138,6 +138,7 @@ def test_every_thread_has_its_own_references():
 I  1000,1
  L 5000,8
 --9--   SCHED[1]: releasing lock (VG_(client_syscall)[async]) -> VgTs_WaitSys
+SCHEDSETJMP(line 1211) tid 2, jumped=1
 --9--   SCHED[2]:  acquired lock (thread_wrapper(starting new thread))
 I  1001,1
  S 5000,8
@@ -155,6 +156,8 @@ I  1003,1
     assert (len(tape.threads), len(tape.owners), len(tape.pages)) == (3, 1, 4)
     assert tape.pages["file"].tolist() == [1, 0, 0, 0]
     assert lackey.reduce(lines, 1, 5).kept == 5
+    late = lackey.reduce(lines, 1, 100, skip=3)
+    assert [[r.page for r in thread.kept.values()] for thread in late.threads] == [[6], [1, 5, 1], [7, 1]]
 
 
 # -- ftrace
@@ -267,9 +270,10 @@ def test_a_recorder_needs_its_tools(tmp_path):
         record_cpu(["true"], About("x"), tracefs=tmp_path / "file")
 
 
-@pytest.mark.parametrize("given", [{"references": 0}, {"window_pages": 0}])
+@pytest.mark.parametrize("given", [{"references": 0}, {"window_pages": 0}, {"skip": -1}])
 def test_limits_of_references(given):
-    with pytest.raises(TapeError, match=rf"{next(iter(given))} is 0; allowed: 1 or more"):
+    ((name, value),) = given.items()
+    with pytest.raises(TapeError, match=rf"{name} is {value}; allowed: {1 + value} or more"):
         record_memory(["true"], About("x"), **given)
 
 

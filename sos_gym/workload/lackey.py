@@ -23,6 +23,7 @@ GRAIN_NS = 1000  # least COMPUTE between two references
 FETCH, STORE, MODIFY = ord("I"), ord("S"), ord("M")
 KINDS = b"ILSM"
 SCHEDULED = re.compile(rb"--\d+--\s+SCHED\[(\d+)\]:\s+acquired lock")
+OTHERS = (b"==", b"--", b"SCHEDSETJMP")  # what valgrind itself says
 TOLD_LINES = (1 << 16) - 1  # progress is told once per so many
 
 
@@ -123,20 +124,26 @@ class Trace:
 
 
 def reduce(
-    lines: Iterable[bytes], window_pages: int, references: int, progress: Callable[[int], None] | None = None
+    lines: Iterable[bytes],
+    window_pages: int,
+    references: int,
+    skip: int = 0,
+    progress: Callable[[int], None] | None = None,
 ) -> Trace:
-    """Read lackey's lines until `references` are kept, told as they come; other tools' lines (==pid==) are skipped.
+    """Read lackey's lines until `references` are kept, told as they come; the first `skip` lines are not looked at.
 
-    Which thread runs is known with --trace-sched=yes; without it there is one.
+    Which thread runs is known with --trace-sched=yes; without it there is one. Other words of valgrind are passed over.
     """
     trace = Trace(window_pages)
     thread, others = trace.thread(1), 0
     for number, line in enumerate(lines, 1):
-        if line.startswith((b"==", b"--")) or not line.strip():
+        if line.startswith(OTHERS) or not line.strip():
             if scheduled := SCHEDULED.match(line):
                 begins = b"new thread" in line and bool(thread.instructions)
                 thread = trace.thread(int(scheduled[1]), begins)
                 others = trace.kept - len(thread.kept)
+            continue
+        if number <= skip:
             continue
         kind, start, end = parsed(number, line)
         if kind == FETCH:

@@ -34,6 +34,7 @@ def command(
     version: Annotated[str, typer.Option(help="The program's name and version, for the card.")] = "",
     references: Annotated[int, typer.Option(help="Stop after so many kept page references.")] = 100_000,
     events: Annotated[int, typer.Option(help="Stop after so many events of the scheduler.")] = 200_000,
+    skip: Annotated[int, typer.Option(help="memory: leave out so many instructions and accesses of the start.")] = 0,
     window_pages: Annotated[
         int, typer.Option(help="Drop what LRU and MIN with so many frames cannot miss; 1 drops nothing but runs.")
     ] = 16,
@@ -43,7 +44,7 @@ def command(
         raise SettingError("--out", str(out), "a file with .npz at its end", "name one")
     about = About(name or out.stem, summary, version)
     with _progress(side, program) as told:
-        tape = _record(side, program, about, references, events, window_pages, told)
+        tape = _record(side, program, about, references, events, window_pages, skip, told)
     tape.save(out)
     console = Console()
     for key in ("end", "references", "footprint_pages", "threads", "processes", "work_ns", "recorded_ns"):
@@ -53,10 +54,19 @@ def command(
 
 
 def _record(
-    side: Side, program: list[str], about: About, references: int, events: int, window_pages: int, told: Told
+    side: Side,
+    program: list[str],
+    about: About,
+    references: int,
+    events: int,
+    window_pages: int,
+    skip: int,
+    told: Told,
 ) -> Tape:
+    if skip and side is not Side.memory:
+        raise SettingError("--skip", skip, "0, except with memory", "leave it out")
     if side is Side.memory:
-        return record_memory(program, about, references, window_pages, progress=told)
+        return record_memory(program, about, references, window_pages, skip=skip, progress=told)
     if side is Side.cpu:
         return record_cpu(program, about, events, progress=told)
     return record_system(program, about, references, window_pages, events, progress=told)

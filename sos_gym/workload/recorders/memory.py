@@ -21,6 +21,7 @@ def record_memory(
     references: int = 100_000,
     window_pages: int = 16,
     instruction_ns: int = 1,
+    skip: int = 0,
     tool: str = "valgrind",
     progress: Progress | None = None,
 ) -> Tape:
@@ -32,13 +33,14 @@ def record_memory(
         references: >= 1; the program is ended once so many are kept.
         window_pages: >= 1; see `lackey`: LRU and MIN stay exact from so many frames on. 1 joins runs only.
         instruction_ns: Work of the tape per instruction.
+        skip: >= 0; instructions and accesses of the start that are left out, as many as both together.
         tool: valgrind, or a path to it.
         progress: Called with the number of references kept so far.
 
     Raises:
         TapeError: valgrind is missing, or the program cannot be run under it.
     """
-    trace = trace_memory(command, references, window_pages, tool, progress)
+    trace = trace_memory(command, references, window_pages, tool, progress, skip)
     card = about.card(
         "memory",
         command,
@@ -47,21 +49,24 @@ def record_memory(
         dropped=dropped(window_pages),
         time=f"COMPUTE of {instruction_ns} ns per instruction, in grains of 1 µs; when threads wait is not recorded",
         end=f"cut after {references} kept references" if trace.kept >= references else "the whole run",
+        skipped=f"the first {skip} instructions and accesses" if skip else "nothing",
         **counts(trace),
     )
     return lackey.tape(trace, instruction_ns, card=card)
 
 
 def trace_memory(
-    command: Sequence[str], references: int, window_pages: int, tool: str, progress: Progress | None
+    command: Sequence[str], references: int, window_pages: int, tool: str, progress: Progress | None, skip: int = 0
 ) -> lackey.Trace:
     """Run the program and reduce what lackey says of it."""
     if references < 1:
         raise TapeError(f"references is {references}; allowed: 1 or more; give what an episode needs, such as 100000")
     if window_pages < 1:
         raise TapeError(f"window_pages is {window_pages}; allowed: 1 or more; 1 joins runs on one page only")
+    if skip < 0:
+        raise TapeError(f"skip is {skip}; allowed: 0 or more; it counts instructions and accesses of the start")
     with _lackey(found(tool, REMEDY), command) as lines:
-        trace = lackey.reduce(lines, window_pages, references, progress)
+        trace = lackey.reduce(lines, window_pages, references, skip, progress)
     if not trace.kept:
         raise TapeError(f"{shlex.join(command)} gave no references; allowed: a program that valgrind can run")
     return trace
