@@ -104,7 +104,7 @@ TAPES = {
     "database": Recorded(
         "cpu",
         "{python} benchmarks/programs/database.py",
-        "Two writers and two readers of one SQLite file: its lock, its log, fsync.",
+        "Two writers and six readers of one SQLite file: its lock, its log, fsync.",
         '{python} -c \'import sqlite3; print("SQLite", sqlite3.sqlite_version, "under CPython")\'',
     ),
     "tests": Recorded(
@@ -132,6 +132,15 @@ TAPES = {
         "A compression by a pool of threads: one reads and writes, two compress.",
         "zstd --version",
         references=400_000,
+    ),
+    "pigz": Recorded(
+        "system",
+        "pigz -p 2 -b 128 -1 -c {tmp}/text",
+        "A parallel gzip: one thread reads, two compress, one writes.",
+        "pigz --version 2>&1",
+        before="cat sos_gym/*.py > {tmp}/text",
+        references=800_000,
+        window_pages=48,
     ),
     "xz": Recorded(
         "system",

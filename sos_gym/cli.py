@@ -94,7 +94,8 @@ def leaderboard(
     envs: Annotated[list[str] | None, typer.Option(help="Ids such as Memory,CPU; default: all.")] = None,
     policies: Annotated[list[str] | None, typer.Option(help="Names or aliases such as lru,cfs; default: all.")] = None,
     workloads: Annotated[
-        list[str] | None, typer.Option(help="Names or .npz tapes; default: each id's own and the recordings.")
+        list[str] | None,
+        typer.Option(help="Names or .npz tapes; default: each id's own, recordings of the test split."),
     ] = None,
     episodes: Annotated[int, typer.Option(help="Seeds per policy and workload.")] = 5,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,

@@ -19,12 +19,11 @@ from .ranges import SettingError
 from .render import History, ansi, timeline
 from .resource import Kind, Resource, Why
 from .settings import Settings, build_settings
-from .workload import Tape, workload
+from .workload import SPLITS, Tape, workload
 
 KINDS = tuple(kind.name.lower() for kind in Kind)
 CAUSES = tuple(why.name.lower() for why in Why)
 RESOURCES = tuple(resource.name.lower() for resource in Resource)
-SPLITS = ("train", "val", "test")
 MOST_ADVISORS = 8
 
 
@@ -48,7 +47,7 @@ class SosEnv(gym.Env):
     Args:
         preset: an id of `presets.PRESETS`; every setting of `settings.Settings` is a keyword and overrides it.
         workload: a name of `workloads()`, a `Tape`, or None for the preset's.
-        split: "train", "val" or "test": from which seeds a family is drawn; None: its own stream.
+        split: "train", "val", "test" or "ood": from which seeds, and ranges, a family is drawn; None: its own stream.
         advisors: names of policies whose choices are rows and stand in info["advice"].
         strict: a masked-out action raises `ActionError` instead of falling back to the first legal row.
         render_mode: None, "ansi" or "rgb_array".

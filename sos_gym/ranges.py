@@ -25,6 +25,7 @@ class Parameter:
     low: int | float
     high: int | float
     effect: str  # of more of it
+    ood: tuple[int | float, int | float] | None = None  # where the split "ood" draws it, away from the default
 
     def accept(self, name: str, value: Any) -> int | float:
         """`value` as this parameter's type.

@@ -1,16 +1,20 @@
 """Families and recordings."""
 
+import hashlib
 from collections import Counter
 
 import numpy as np
 import pytest
 
 from sos_gym.resource import Op
-from sos_gym.workload import Tape, TapeError, workload, workloads
+from sos_gym.workload import SPLITS, Tape, TapeError, workload, workloads
 from sos_gym.workload.family import FAMILIES, Parameter, systematic, zipf_ranks
+from sos_gym.workload.graph import _search
+from sos_gym.workload.recordings import FOLDER, SPLIT_OF
 from sos_gym.workload.threads import pareto_ns
 
 FAMILY_NAMES = sorted(FAMILIES)
+SYNTHETIC = [name for name in FAMILY_NAMES if not FAMILIES[name].by_split]
 RECORDED = sorted(name for name, card in workloads().items() if card.recorded)
 MS = 1_000_000
 
@@ -24,22 +28,15 @@ def args(tape: Tape, op: Op) -> np.ndarray:
 
 def test_names_and_sides():
     sides = {name: card.side for name, card in workloads().items()}
-    assert sides == {
-        "bounded_pareto": "cpu",
-        "hyperexponential": "cpu",
-        "interactive_batch": "cpu",
-        "loop": "memory",
-        "make": "cpu",
-        "overcommitted": "joint",
-        "phases": "memory",
-        "request_reply": "cpu",
-        "scan": "memory",
-        "sort": "memory",
-        "sqlite": "memory",
-        "tiered": "tier",
-        "working_sets": "joint",
-        "zipf": "memory",
+    expected = {
+        "memory": "get_scan key_value localities loop phases recorded_memory scan zipf "
+        "compile grep gzip matrix perl python redis sort sqlite",
+        "tier": "graph tiered",
+        "cpu": "bimodal bounded_pareto diurnal hyperexponential interactive_batch recorded_cpu request_reply schbench "
+        "database make mixed pipeline tests web",
+        "joint": "overcommitted recorded_joint working_sets barrier pigz xz zstd",
     }
+    assert sides == {name: side for side, names in expected.items() for name in names.split()}
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
@@ -52,7 +49,7 @@ def test_cards_are_complete(name):
         assert key.endswith("_ns") == (parameter.unit == "ns") or key == "ns_per_reference", key
 
 
-@pytest.mark.parametrize("name", FAMILY_NAMES)
+@pytest.mark.parametrize("name", SYNTHETIC)
 def test_the_same_seed_gives_the_same_tape_and_another_seed_another(name):
     tapes = [workload(name, seed) for seed in range(5)]
     assert workload(name, 3) == tapes[3]
@@ -69,23 +66,30 @@ def test_every_parameter_can_take_its_least_value(name):
 
 
 def test_splits_and_names_have_streams_of_their_own():
-    tapes = [workload("phases", 0, split) for split in (None, "train", "val", "test")]
-    assert len({tape.hash() for tape in tapes}) == 4
+    tapes = [workload("phases", 0, split) for split in (None, "train", "val", "test", "ood")]
+    assert len({tape.hash() for tape in tapes}) == 5
     assert workload("phases", 0, "val") == tapes[2]
     assert tapes[2].card["split"] == "val"
 
 
 def test_streams_never_change():
     """A changed draw would silently change every published number."""
-    assert {name: workload(name, 7).hash() for name in FAMILY_NAMES} == {
+    assert {name: workload(name, 7).hash() for name in SYNTHETIC} == {
+        "bimodal": "4230107c6bf95a4d",
         "bounded_pareto": "e833d2a5ff45349e",
+        "diurnal": "1425ab5ce1101821",
+        "get_scan": "118c1b4f8cc761ed",
+        "graph": "10cbaa6ee1a2cfda",
         "hyperexponential": "bbb783ee21eef49a",
         "interactive_batch": "1ad71cccca53d9b3",
+        "key_value": "6da0cf52961b9444",
+        "localities": "1446fdbf2aa52e02",
         "loop": "7e7006b6b1a0c5a9",
         "overcommitted": "d6d44448390a98a9",
         "phases": "a18c98c9f196ffed",
         "request_reply": "a1758d13b1f51102",
         "scan": "c1734bb86af34c5c",
+        "schbench": "f42b684deb8cce58",
         "tiered": "524daac91d2362af",
         "working_sets": "6f53bd6351767592",
         "zipf": "75894349b1d8cb8d",
@@ -126,7 +130,185 @@ def test_a_whole_parameter_stays_whole():
     assert accepted == 4 and isinstance(accepted, int)
 
 
+# -- splits
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_ood_is_drawn_from_ranges_without_the_default(name):
+    card = FAMILIES[name].card
+    ranges = {key: parameter.ood for key, parameter in card.parameters.items() if parameter.ood}
+    assert ranges and all(not low <= card.parameters[key].default <= high for key, (low, high) in ranges.items())
+    assert all(
+        card.parameters[key].low <= low < high <= card.parameters[key].high for key, (low, high) in ranges.items()
+    )
+    cards = [workload(name, seed, "ood").card["parameters"] for seed in range(8)]
+    for key, parameter in card.parameters.items():
+        drawn = [given[key] for given in cards]
+        if key in ranges:
+            assert all(ranges[key][0] <= value <= ranges[key][1] for value in drawn) and len(set(drawn)) > 1
+            assert type(drawn[0]) is type(parameter.default)
+        else:
+            assert drawn == [parameter.default] * 8
+    key, (low, _) = next(iter(ranges.items()))
+    assert workload(name, 0, "ood", **{key: low}).card["parameters"][key] == low
+    assert workload(name, 0, "ood") == workload(name, 0, "ood")
+
+
+def test_train_and_test_share_no_tape():
+    for name in ("phases", "hyperexponential"):
+        tapes = {split: {workload(name, seed, split).hash() for seed in range(20)} for split in SPLITS}
+        assert len(set().union(*tapes.values())) == 80
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("side", ["memory", "cpu", "joint"])
+def test_recordings_are_drawn_from_their_split(side, split):
+    drawn = {workload(f"recorded_{side}", seed, split).card["recording"]["name"] for seed in range(30)}
+    assert drawn == {name for name in RECORDED if workloads()[name].side == side and SPLIT_OF[name] == split}
+    assert drawn and {workload(f"recorded_{side}", seed).card["recording"]["name"] for seed in range(60)} > drawn
+
+
+def test_every_recording_is_in_one_split():
+    assert set(SPLIT_OF) == set(RECORDED) and set(SPLIT_OF.values()) == set(SPLITS)
+
+
+def test_a_stretch_is_a_part_of_the_recording():
+    tape = workload("recorded_memory", 4, "test", references=500)
+    whole = workload(tape.card["recording"]["name"])
+    touched = np.isin(tape.ops["op"], (Op.READ, Op.WRITE))
+    assert 400 < touched.sum() < 700
+    assert workload("recorded_memory", 4, "test", references=10**8) == whole
+    ops, size = tape.ops.copy(), len(tape.ops)
+    windows = np.flatnonzero(
+        (whole.ops["op"][: len(whole) - size + 1] == ops["op"][0])
+        & (whole.ops["lines"][: len(whole) - size + 1] == ops["lines"][0])
+    )
+    of_page = {True: 1, False: 0}
+
+    def same(at: int) -> bool:
+        part = whole.ops[at : at + size]
+        if not np.array_equal(part["op"], ops["op"]) or not np.array_equal(part["lines"], ops["lines"]):
+            return False
+        pairs = set(zip(part["arg"][touched].tolist(), ops["arg"][touched].tolist(), strict=True))
+        files = all(of_page[bool(whole.pages["file"][a])] == tape.pages["file"][b] for a, b in pairs)
+        return len(pairs) == len(tape.pages) and files
+
+    assert any(same(int(at)) for at in windows)
+
+
+# -- weights and affinity, in all families
+
+
+@pytest.mark.parametrize("name", ["phases", "hyperexponential", "working_sets", "graph"])
+def test_weights_spread_and_threads_are_bound(name):
+    plain, spread = workload(name, 2), workload(name, 2, weight_spread=16)
+    assert np.array_equal(plain.ops, spread.ops) and np.array_equal(plain.pages, spread.pages)
+    weights = spread.owners["weight"]
+    if len(weights) > 1:
+        assert weights.max() / weights.min() == pytest.approx(16, rel=0.02) and len(set(weights.tolist())) == len(
+            weights
+        )
+        assert np.sqrt(weights.max() * weights.min()) == pytest.approx(1024, rel=0.02)
+        assert any(not np.array_equal(workload(name, seed, weight_spread=16).owners, spread.owners) for seed in (3, 4))
+    assert np.array_equal(spread.threads["weight"], weights[spread.threads["owner"]])
+    bound = workload(name, 2, bound_share=0.5)
+    masks = Counter(bound.threads["affinity"].tolist())
+    assert masks[-1] == len(bound.threads) - masks[1] - masks[2] and abs(masks[-1] - len(bound.threads) / 2) <= 1
+    assert 0 <= masks[1] - masks[2] <= 1 and np.array_equal(bound.ops, plain.ops)
+    assert set(workload(name, 2, bound_share=1.0).threads["affinity"].tolist()) <= {1, 2}
+
+
 # -- what the families draw
+
+
+def test_keys_are_looked_up_in_the_index_first():
+    tape = workload("key_value", 1, servers=2, requests=4000, scan_share=0.0, update_share=0.25)
+    assert len(tape) == 2 * 2 * 4000 and len(tape.owners) == 2 and tape.pages["private"].all()
+    leaf, value = tape.ops[0::2], tape.ops[1::2]
+    assert (leaf["op"] == Op.READ).all() and not set(leaf["arg"].tolist()) & set(value["arg"].tolist())
+    assert len(set(leaf["arg"].tolist())) == 2 * 10  # 1200 keys in leaves of 128
+    assert (value["op"] == Op.WRITE).mean() == pytest.approx(0.25, abs=0.02)
+    counts = np.sort(np.bincount(value["arg"][:4000]))[::-1]
+    assert counts[0] / 4000 > 1 / np.sum(np.arange(1, 1201) ** -0.99)  # the page of the most popular key
+
+
+def test_scans_read_consecutive_values():
+    tape = workload("key_value", 1, servers=1, requests=300, scan_share=1.0, scan_keys=80, keys=8000, alpha=0.0)
+    first = np.flatnonzero(
+        np.isin(tape.ops["arg"], tape.ops["arg"][:1])
+    )  # of the leaf of the first key, one may be a start
+    assert 0 in first and (tape.ops["op"] == Op.READ).all()
+    assert len(tape) / 300 - 1 == pytest.approx(5.5, abs=0.6)  # 1 to 80 keys in pages of 8, rounded up
+
+
+def test_scanners_do_not_come_back_soon():
+    tape = workload("get_scan", 0, scanners=1, scan_pages=300, pages=300, scanned=900)
+    scanned = tape.ops[tape.threads["first"][-1] :]["arg"]
+    assert tape.thread_name(3) == "scanner 0" and len(tape.owners) == 1
+    assert [len(set(part.tolist())) for part in np.split(scanned, 3)] == [300] * 3
+    assert (np.diff(np.argsort(np.argsort(scanned[:300]))) != 0).all()
+
+
+def test_stays_have_their_sizes():
+    """Without deviation each stay uses at most `size_mean` pages; circles have reuse distance size - 1."""
+    tape = workload("localities", 0, threads=1, references=4000, size_mean=20, size_deviation=0.0, cyclic_share=1.0)
+    pages = tape.ops["arg"].tolist()
+    last, gaps = {}, []
+    for i, page in enumerate(pages):
+        gaps.append(i - last.get(page, -(10**6)))
+        last[page] = i
+    assert Counter(gaps).most_common(1)[0][0] == 20 and np.mean(np.array(gaps) == 20) > 0.7
+
+
+def test_searches_reach_what_a_plain_search_reaches():
+    """Level by level: edge pages in order, and the page of every neighbour, written where it is discovered."""
+    first, ends = np.array([0, 2, 3, 5, 5]), np.array([1, 2, 3, 0, 3])  # 0 -> 1, 2; 1 -> 3; 2 -> 0, 3
+    ops = _search(0, first, ends, 1, 2, 4)  # a vertex per page, two edges per page behind them
+    assert [(int(op["op"]), int(op["arg"])) for op in ops] == [
+        (Op.WRITE, 0),
+        (Op.READ, 4),
+        (Op.WRITE, 1),
+        (Op.WRITE, 2),
+        (Op.READ, 5),
+        (Op.WRITE, 3),
+        (Op.READ, 0),
+        (Op.READ, 6),
+        (Op.READ, 3),
+    ]
+    tape = workload("graph", 0, threads=1, references=10**5, vertices=300)
+    assert len(tape) == 10**5 and len(tape.pages) <= 19 + 19
+
+
+def test_every_wake_is_answered():
+    tape = workload("schbench", messengers=2, workers=3, rounds=5)
+    waits, signals = Counter(args(tape, Op.WAIT).tolist()), Counter(args(tape, Op.SIGNAL).tolist())
+    assert waits == signals == Counter(dict.fromkeys(range(12), 5))
+    assert tape.threads["owner"].tolist() == [0, 1, 0, 0, 0, 1, 1, 1] and tape.thread_name(7) == "worker 5"
+
+
+def test_bimodal_arrivals_are_poisson_with_their_load():
+    """Gaps have mean and deviation alike; work per time is `load` cores; both within 4 standard errors."""
+    loads, ratios = [], []
+    for seed in range(60):
+        tape = workload("bimodal", seed, connections=8, requests=400, long_share=0.05)
+        due = args(tape, Op.SLEEP_UNTIL).reshape(8, 400)
+        gaps = np.diff(due, axis=1, prepend=0)
+        loads.append(args(tape, Op.COMPUTE).sum() / due[:, -1].mean())
+        ratios.append(gaps.std() / gaps.mean())
+    for values, expected in ((loads, 3.2), (ratios, 1.0)):
+        assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values) / np.sqrt(60) + 0.01 * expected)
+
+
+def test_owners_come_by_day():
+    """With full swing hardly anybody comes around midnight; without it as many as at noon."""
+    for swing, expected in ((1.0, 0.02), (0.0, 0.2)):
+        tape = workload("diurnal", 0, owners=4000, threads=1, bursts=1, swing=swing)
+        hour = tape.threads["arrival_ns"] % (250 * MS) / (250 * MS)
+        night = np.mean((hour < 0.1) | (hour > 0.9))
+        assert night == pytest.approx(expected, abs=0.02)
+    tape = workload("diurnal", 1, owners=300)
+    assert np.mean(tape.owners["weight"] == 4096) == pytest.approx(0.3, abs=0.1)
+    assert set(tape.owners["weight"].tolist()) == {1024, 4096} and len(tape.threads) == 900
 
 
 def test_zipf_ranks_follow_the_law():
@@ -297,27 +479,36 @@ def test_recordings_match_their_cards(name):
         assert card[key], key
     assert card["threads"] == len(tape.threads)
     assert workload(name, seed=5) == tape
-    if card["side"] == "memory":
+    if card["side"] in ("memory", "joint"):
         touches = np.isin(tape.ops["op"], (Op.READ, Op.WRITE))
         assert card["references"] == np.count_nonzero(touches)
         assert card["footprint_pages"] == len(tape.pages)
-        assert 0 <= card["instructions"] - args(tape, Op.COMPUTE).sum() < 100_000
+        if card["side"] == "memory":
+            assert 0 <= card["instructions"] - args(tape, Op.COMPUTE).sum() < 100_000 * card["threads"]
         assert card["references"] <= card["runs"] <= card["accesses"]
         assert set(tape.ops["lines"][touches].tolist()) <= set(range(1, 65))
         assert 0 < tape.pages["file"].mean() < 1
-    else:
+    if card["side"] in ("cpu", "joint"):
         assert card["processes"] == len(tape.owners)
         assert card["waits"] + card["threads"] - 1 == len(args(tape, Op.WAIT)) == len(args(tape, Op.SIGNAL))
         assert card["sleeps"] == len(args(tape, Op.SLEEP))
-        assert card["work_ns"] == args(tape, Op.COMPUTE).sum()
+        accesses_ns = 85 * tape.ops["lines"].sum(dtype=int)
+        assert args(tape, Op.COMPUTE).sum() <= card["work_ns"] <= args(tape, Op.COMPUTE).sum() + accesses_ns
+
+
+def test_the_files_are_those_that_were_summed():
+    told = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
+    assert told == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FOLDER.glob("*.npz")}
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) < 4 << 20
 
 
 def test_recordings_never_change():
-    assert {name: workload(name).hash() for name in RECORDED} == {
+    golden = {
         "make": "c296d6fe8c21dbe3",
         "sort": "8caf4a9bb9252cb9",
         "sqlite": "00e1a538c78fc107",
-    }
+    }  # of the others the files are compared with their checksums
+    assert {name: workload(name).hash() for name in golden} == golden
 
 
 def test_recorded_channels_have_one_waker_and_one_sleeper():

@@ -15,6 +15,7 @@ from ..policy import policy_named
 from ..presets import PRESETS
 from ..ranges import SettingError
 from ..workload import Tape, workload, workloads
+from ..workload.recordings import SPLIT_OF
 
 SIDES = {  # the sides of workloads that an environment is scored on
     "sos/Memory-v0": ("memory",),
@@ -75,7 +76,8 @@ def leaderboard(
         envs: registered ids; None: all.
         policies: names, or callables (observation, info) -> action; None: all names. A callable may carry `rows` and
             `advisors`, the settings under which it decides; one with advisors is an ensemble.
-        workloads: names, or paths of tapes, each run where its side fits; None: each id's own and the recordings.
+        workloads: names, or paths of tapes, each run where its side fits; None: each id's own, and recordings of the
+            split "test".
         seed: the first of `episodes` seeds.
         split: from which seeds families draw.
         recordings: whether workloads=None includes them.
@@ -175,8 +177,9 @@ def groups(
 
 
 def own_workloads(env: str, recordings: bool = True) -> list[str]:
-    """The family of an environment, and the recordings of its sides."""
-    recorded = [name for name, card in workloads().items() if card.recorded and card.side in SIDES[env]]
+    """The family of an environment, and the recordings of its sides that nothing may be trained on."""
+    of_side = [name for name, card in workloads().items() if card.recorded and card.side in SIDES[env]]
+    recorded = [name for name in of_side if SPLIT_OF[name] == "test"]
     return [PRESETS[env].workload, *(recorded if recordings else ())]
 
 

@@ -1,13 +1,22 @@
 """Workloads: tapes, the families that draw them, and recordings of real programs."""
 
-from sos_gym.workload import joint, pages, threads  # noqa: F401  (they register their families)
-from sos_gym.workload.family import Card, Parameter, workload, workloads
+from sos_gym.workload import (  # noqa: F401  (they register their families)
+    arrivals,
+    graph,
+    joint,
+    pages,
+    programs,
+    stores,
+    threads,
+)
+from sos_gym.workload.family import SPLITS, Card, Parameter, workload, workloads
 from sos_gym.workload.tape import OPS, OWNERS, PAGES, THREADS, Tape, TapeError, op_array
 
 __all__ = [
     "OPS",
     "OWNERS",
     "PAGES",
+    "SPLITS",
     "THREADS",
     "Card",
     "Parameter",

@@ -15,7 +15,7 @@ from sos_gym.workload import recordings
 from sos_gym.workload.tape import Tape, TapeError
 
 SIDES = ("memory", "cpu", "joint", "tier")
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test", "ood")
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,23 @@ class Family:
 
     card: Card
     draw: Callable[..., Tape]  # (rng, **parameters)
+    by_split: bool = False  # draw takes the split too
 
 
 FAMILIES: dict[str, Family] = {}
+OF_ALL = {  # parameters that every family has; by default they change nothing
+    "weight_spread": Parameter(1.0, "", 1.0, 10_000.0, "heaviest owner's weight over the lightest one's; less equal"),
+    "bound_share": Parameter(0.0, "", 0.0, 1.0, "share of threads bound to node 0 or 1, in turn; less freedom"),
+}
 
 
-def family(name: str, side: str, summary: str, source: str, **parameters: Parameter) -> Callable:
+def family(
+    name: str, side: str, summary: str, source: str, by_split: bool = False, **parameters: Parameter
+) -> Callable:
     """Register a function (rng, **parameters) -> Tape as a named family."""
 
     def register(draw: Callable[..., Tape]) -> Callable[..., Tape]:
-        FAMILIES[name] = Family(Card(name, side, summary, source, parameters), draw)
+        FAMILIES[name] = Family(Card(name, side, summary, source, parameters | OF_ALL), draw, by_split)
         return draw
 
     return register
@@ -63,14 +70,22 @@ def workloads() -> dict[str, Card]:
 def workload(name: str, seed: int = 0, split: str | None = None, **parameters: Any) -> Tape:
     """The tape of a named workload; the same arguments give the same tape everywhere.
 
-    The stream is SeedSequence([seed, crc32(name)]); a split ("train", "val", "test") adds crc32(split), so that
-    splits never share a draw. A recording is one tape: it takes no parameters and no split, and ignores the seed.
+    The stream is SeedSequence([seed, crc32(name)]); a split ("train", "val", "test", "ood") adds crc32(split), so that
+    splits never share a draw. "ood" also draws the parameters that are not given, where their card has a range for it.
+    A recording is one tape: it takes no parameters and no split, and ignores the seed.
     """
     if name not in FAMILIES:
         return _recording(name, split, parameters)
     entry = FAMILIES[name]
+    _refuse_split(split)
+    if split == "ood":
+        parameters = _away_from_defaults(entry.card, _rng(seed, name, split, "parameters")) | parameters
     settings = _settings(entry.card, parameters)
-    tape = entry.draw(np.random.Generator(np.random.PCG64(_stream(name, seed, split))), **settings)
+    own = {key: value for key, value in settings.items() if key not in OF_ALL}
+    rng = _rng(seed, name) if split is None else _rng(seed, name, split)
+    tape = entry.draw(rng, **own, **({"split": split} if entry.by_split else {}))
+    tape = _weighed(tape, settings["weight_spread"], _rng(seed, name, "weight_spread"))
+    tape = _bound(tape, settings["bound_share"], _rng(seed, name, "bound_share"))
     card = {
         "name": name,
         "family": name,
@@ -80,7 +95,39 @@ def workload(name: str, seed: int = 0, split: str | None = None, **parameters: A
         "split": split,
         "source": entry.card.source,
     }
-    return dataclasses.replace(tape, card=card)
+    return dataclasses.replace(tape, card=({"recording": tape.card} if entry.by_split else {}) | card)
+
+
+def _away_from_defaults(card: Card, rng: np.random.Generator) -> dict[str, Any]:
+    """A draw of every parameter that has a range of its own for "ood"."""
+    drawn: dict[str, Any] = {}
+    for name, parameter in card.parameters.items():
+        if parameter.ood is not None:
+            low, high = parameter.ood
+            whole = isinstance(parameter.default, int)
+            drawn[name] = int(rng.integers(int(low), int(high) + 1)) if whole else float(rng.uniform(low, high))
+    return drawn
+
+
+def _weighed(tape: Tape, spread: float, rng: np.random.Generator) -> Tape:
+    """Owners' weights times factors that are evenly spread on a log scale, the greatest `spread` times the least."""
+    if spread == 1:
+        return tape
+    factor = rng.permutation(spread ** np.linspace(-0.5, 0.5, len(tape.owners)) if len(tape.owners) > 1 else np.ones(1))
+    owners, threads = tape.owners.copy(), tape.threads.copy()
+    owners["weight"] = np.rint(owners["weight"] * factor).clip(1)
+    threads["weight"] = np.rint(threads["weight"] * factor[threads["owner"]]).clip(1)
+    return dataclasses.replace(tape, owners=owners, threads=threads)
+
+
+def _bound(tape: Tape, share: float, rng: np.random.Generator) -> Tape:
+    """Threads bound to node 0, node 1, node 0, and so on, as nearly `share` of them as can be."""
+    chosen = systematic(rng, len(tape.threads), share)
+    if not chosen.any():
+        return tape
+    threads = tape.threads.copy()
+    threads["affinity"][chosen] = 1 << np.arange(chosen.sum()) % 2
+    return dataclasses.replace(tape, threads=threads)
 
 
 def _recording(name: str, split: str | None, parameters: dict[str, Any]) -> Tape:
@@ -106,14 +153,17 @@ def _settings(card: Card, given: dict[str, Any]) -> dict[str, int | float]:
         raise TapeError(str(error)) from error
 
 
-def _stream(name: str, seed: int, split: str | None) -> np.random.SeedSequence:
+def _refuse_split(split: str | None) -> None:
+    if split is not None and split not in SPLITS:
+        raise TapeError(f"split is {split!r}; allowed: {', '.join(SPLITS)} or None; {_meant(split, SPLITS)}")
+
+
+def _rng(seed: int, *words: str) -> np.random.Generator:
     """Streams are keyed by name with a fixed hash."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise TapeError(f"seed is {seed!r}; allowed: whole numbers from 0; give one, such as 0")
-    if split is not None and split not in SPLITS:
-        raise TapeError(f"split is {split!r}; allowed: {', '.join(SPLITS)} or None; {_meant(split, SPLITS)}")
-    words = [name] if split is None else [name, split]
-    return np.random.SeedSequence([int(seed), *(crc32(word.encode()) for word in words)])
+    entropy = [int(seed), *(crc32(word.encode()) for word in words)]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
 
 def _meant(name: object, known: Iterable[str]) -> str:

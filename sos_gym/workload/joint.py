@@ -1,5 +1,8 @@
 """Families whose threads compete for cores and frames at once, for System."""
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 
 from sos_gym.resource import Op
@@ -11,8 +14,8 @@ SLEEP = "mean sleep before each burst; less load"
 DENNING = "Denning, Thrashing: its causes and prevention, AFIPS 1968"
 
 
-def _settings(**changed: float) -> dict[str, Parameter]:
-    """The parameters of both families, with other defaults where `changed`."""
+def _settings(ood: dict[str, tuple[int, int]], **changed: float) -> dict[str, Any]:
+    """The parameters of both families, with other defaults where `changed`, and ranges of the split "ood"."""
     defaults = {
         "threads": Parameter(8, "threads", 1, 10**5, "more programs compete for cores and frames"),
         "bursts": Parameter(10, "bursts", 1, 10**6, "bursts per thread; a longer episode"),
@@ -26,13 +29,10 @@ def _settings(**changed: float) -> dict[str, Parameter]:
         "sleep_mean_ns": Parameter(2_000_000, "ns", 1, 10**14, SLEEP),
         "write_ratio": WRITES,
     }
-    return {name: _default(parameter, changed.get(name)) for name, parameter in defaults.items()}
-
-
-def _default(parameter: Parameter, value: float | None) -> Parameter:
-    if value is None:
-        return parameter
-    return Parameter(value, parameter.unit, parameter.low, parameter.high, parameter.effect)
+    return {
+        name: dataclasses.replace(parameter, default=changed.get(name, parameter.default), ood=ood.get(name))
+        for name, parameter in defaults.items()
+    }
 
 
 def _programs(
@@ -73,7 +73,7 @@ def _interleaved(work: np.ndarray, lengths: np.ndarray, sleep_ns: np.ndarray) ->
     "joint",
     "Programs with working sets of their own that sleep, compute and touch pages.",
     DENNING,
-    **_settings(),
+    **_settings({"threads": (10, 14), "working_set": (46, 56)}),
 )
 def working_sets(rng, **parameters) -> Tape:
     """Who runs decides what is resident: a core given to a thread without its pages is wasted."""
@@ -85,7 +85,14 @@ def working_sets(rng, **parameters) -> Tape:
     "joint",
     "As working_sets, with more programs than fit: running them all at once thrashes.",
     DENNING,
-    **_settings(threads=24, bursts=6, working_set=64, pages=80, phase_references=400),
+    **_settings(
+        {"threads": (28, 36), "working_set": (68, 76)},
+        threads=24,
+        bursts=6,
+        working_set=64,
+        pages=80,
+        phase_references=400,
+    ),
 )
 def overcommitted(rng, **parameters) -> Tape:
     """Fewer threads at a time finish more work."""

@@ -23,8 +23,8 @@ def touches(rng: np.random.Generator, pages: np.ndarray, write_ratio: float) -> 
     "memory",
     "Independent draws from one popularity law; threads of one process share the pages.",
     "Breslau et al., INFOCOM 1999; the baseline of every cache study",
-    alpha=Parameter(0.99, "", 0.0, 5.0, ALPHA),
-    pages=Parameter(1000, "pages", 1, 10**8, "more faults at the same memory"),
+    alpha=Parameter(0.99, "", 0.0, 5.0, ALPHA, ood=(0.5, 0.8)),
+    pages=Parameter(1000, "pages", 1, 10**8, "more faults at the same memory", ood=(1500, 3000)),
     references=Parameter(6000, "references", 1, 10**8, REFERENCES),
     threads=Parameter(1, "threads", 1, 1024, "more users of the same pages"),
     write_ratio=WRITES,
@@ -41,7 +41,9 @@ def zipf(rng, *, alpha, pages, references: int, threads, write_ratio, ns_per_ref
     "memory",
     "Each thread walks its own pages in a circle: the reuse distance is always pages - 1.",
     "the worst case of LRU: Sleator and Tarjan, CACM 1985",
-    pages=Parameter(80, "pages", 1, 10**8, "pages per thread; once they exceed the memory, LRU misses every time"),
+    pages=Parameter(
+        80, "pages", 1, 10**8, "pages per thread; once they exceed the memory, LRU misses every time", ood=(100, 160)
+    ),
     references=Parameter(4000, "references", 1, 10**8, REFERENCES),
     threads=Parameter(1, "threads", 1, 1024, "more circles compete for the frames"),
     write_ratio=WRITES,
@@ -62,8 +64,10 @@ def loop(rng, *, pages, references, threads, write_ratio, ns_per_reference) -> T
     references=Parameter(6000, "references", 1, 10**8, "references in all; a longer episode"),
     hot_pages=Parameter(80, "pages", 1, 10**8, "more faults between scans"),
     alpha=Parameter(0.8, "", 0.0, 5.0, ALPHA),
-    between=Parameter(120, "references", 1, 10**8, "mean references between scans; fewer scans"),
-    scan_pages=Parameter(60, "pages", 0, 10**8, "pages per scan, at most file_pages; a scan flushes more"),
+    between=Parameter(120, "references", 1, 10**8, "mean references between scans; fewer scans", ood=(200, 400)),
+    scan_pages=Parameter(
+        60, "pages", 0, 10**8, "pages per scan, at most file_pages; a scan flushes more", ood=(80, 120)
+    ),
     file_pages=Parameter(600, "pages", 1, 10**8, "scanned file; its pages return less often"),
     write_ratio=WRITES,
     ns_per_reference=THINK,
@@ -93,8 +97,8 @@ def scan(rng, *, references, hot_pages, alpha, between, scan_pages, file_pages, 
     threads=Parameter(4, "threads", 1, 1024, "more programs compete for the frames"),
     references=Parameter(1500, "references", 1, 10**8, REFERENCES),
     pages=Parameter(90, "pages", 1, 10**8, "pages per thread; more faults"),
-    working_set=Parameter(36, "pages", 1, 10**8, "pages in use within a phase; at most `pages`"),
-    phase_references=Parameter(250, "references", 1, 10**8, "mean length of a phase; slower drift"),
+    working_set=Parameter(36, "pages", 1, 10**8, "pages in use within a phase; at most `pages`", ood=(44, 60)),
+    phase_references=Parameter(250, "references", 1, 10**8, "mean length of a phase; slower drift", ood=(80, 160)),
     turnover=Parameter(0.5, "", 0.0, 1.0, "share of the working set that a new phase replaces"),
     alpha=Parameter(0.7, "", 0.0, 5.0, ALPHA),
     shared_pages=Parameter(0, "pages", 0, 10**8, "pages that all threads use, such as a library"),
@@ -146,6 +150,40 @@ def _turned(rng: np.random.Generator, popular: np.ndarray, size: int, turnover: 
 
 
 @family(
+    "localities",
+    "memory",
+    "Programs that stay in one set of pages for a while, then go to another: sizes and stays are drawn.",
+    "Denning and Kahn, A study of program locality and lifetime functions, SOSP 1975: normal sizes, exponential stays, "
+    "micromodels cyclic and random",
+    threads=Parameter(3, "threads", 1, 1024, "more programs compete for the frames"),
+    references=Parameter(2000, "references", 1, 10**8, REFERENCES),
+    pages=Parameter(120, "pages", 1, 10**8, "pages per thread; a set is met again less often"),
+    size_mean=Parameter(24, "pages", 1, 10**8, "mean size of a set; more faults", ood=(34, 44)),
+    size_deviation=Parameter(8.0, "pages", 0.0, 1e8, "of the sizes; less even demand"),
+    stay_references=Parameter(250, "references", 1, 10**8, "mean stay in a set; fewer changes", ood=(80, 150)),
+    cyclic_share=Parameter(0.3, "", 0.0, 1.0, "share of stays that walk their set in a circle, which defeats LRU"),
+    write_ratio=WRITES,
+    ns_per_reference=THINK,
+)
+def localities(
+    rng, *, threads, references, pages, size_mean, size_deviation, stay_references, cyclic_share, write_ratio, **think
+) -> Tape:
+    """Demand swings: what is fair to each program changes from stay to stay."""
+    programs = []
+    for thread in range(threads):
+        parts, left = [], references
+        while left > 0:
+            length = min(left, int(rng.geometric(1 / stay_references)))
+            size = min(max(round(rng.normal(size_mean, size_deviation)), 1), pages)
+            locality = rng.choice(pages, size, replace=False)
+            cyclic = rng.random() < cyclic_share
+            parts.append(locality[np.arange(length) % size if cyclic else rng.integers(size, size=length)])
+            left -= length
+        programs.append(touches(rng, np.concatenate(parts) + thread * pages, write_ratio))
+    return Tape.build(programs, think_ns=think["ns_per_reference"])
+
+
+@family(
     "tiered",
     "tier",
     "A popularity law whose hot pages slowly change; for a small fast and a large slow tier.",
@@ -153,8 +191,8 @@ def _turned(rng: np.random.Generator, popular: np.ndarray, size: int, turnover: 
     threads=Parameter(2, "threads", 1, 1024, "more programs compete for the fast tier"),
     references=Parameter(6000, "references", 1, 10**8, REFERENCES),
     pages=Parameter(60, "pages", 1, 10**8, "pages per thread; more of them lie in the slow tier"),
-    alpha=Parameter(1.1, "", 0.0, 5.0, ALPHA),
-    drift_references=Parameter(600, "references", 1, 10**8, "mean time between changes of the hot set"),
+    alpha=Parameter(1.1, "", 0.0, 5.0, ALPHA, ood=(0.7, 0.9)),
+    drift_references=Parameter(600, "references", 1, 10**8, "mean time between changes of the hot set", ood=(200, 400)),
     turnover=Parameter(0.2, "", 0.0, 1.0, "share of the pages that change rank at once"),
     write_ratio=WRITES,
     ns_per_reference=THINK,

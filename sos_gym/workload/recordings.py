@@ -6,6 +6,13 @@ from pathlib import Path
 from sos_gym.workload import archive
 from sos_gym.workload.tape import Tape
 
+# Which recordings a policy may be trained on; no program is in two splits.
+SPLIT_OF = {
+    **dict.fromkeys(("compile", "python", "gzip", "perl", "pipeline", "web", "mixed", "barrier"), "train"),
+    **dict.fromkeys(("grep", "matrix", "tests", "zstd"), "val"),
+    **dict.fromkeys(("sort", "sqlite", "make", "xz"), "test"),
+    **dict.fromkeys(("redis", "database", "pigz"), "ood"),
+}
 FOLDER = Path(__file__).parent / "recorded"
 
 

@@ -31,9 +31,9 @@ def levelled(sleep_mean_ns: float, burst_mean_ns: np.ndarray, overall_ns: float)
     "Kleinrock, Queueing Systems, 1975 (H2); Harchol-Balter, Performance Modeling, 2013, on variability",
     threads=Parameter(12, "threads", 1, 10**6, "more threads wait for a core"),
     bursts=Parameter(60, "bursts", 1, 10**7, "bursts per thread; a longer episode"),
-    burst_mean_ns=Parameter(2 * MS, "ns", 1, DAY_NS, "mean burst over all threads; more load"),
+    burst_mean_ns=Parameter(2 * MS, "ns", 1, DAY_NS, "mean burst over all threads; more load", ood=(3 * MS, 4 * MS)),
     short_mean_ns=Parameter(MS // 2, "ns", 1, DAY_NS, "mean short burst; at most burst_mean_ns; less variable"),
-    short_ratio=Parameter(0.6, "", 0.0, 0.999, "share of short bursts; the long ones get longer"),
+    short_ratio=Parameter(0.6, "", 0.0, 0.999, "share of short bursts; the long ones get longer", ood=(0.75, 0.9)),
     loyalty=Parameter(0.9, "", 0.0, 1.0, LOYALTY),
     sleep_mean_ns=Parameter(4 * MS, "ns", 1, DAY_NS, "mean sleep between bursts; less load"),
 )
@@ -66,9 +66,9 @@ def _long_mean_ns(burst_mean_ns: float, short_mean_ns: float, short_ratio: float
     "cpu",
     "Heavy-tailed bursts: a few hold most of the work; a thread mostly keeps to its size.",
     "Harchol-Balter and Downey, Exploiting process lifetime distributions, TOCS 1997",
-    threads=Parameter(16, "threads", 1, 10**6, "more threads wait for a core"),
+    threads=Parameter(16, "threads", 1, 10**6, "more threads wait for a core", ood=(20, 24)),
     bursts=Parameter(60, "bursts", 1, 10**7, "bursts per thread; a longer episode"),
-    shape=Parameter(1.1, "", 0.05, 10.0, "tail index; a lighter tail, shorter bursts"),
+    shape=Parameter(1.1, "", 0.05, 10.0, "tail index; a lighter tail, shorter bursts", ood=(0.8, 1.0)),
     shortest_ns=Parameter(300_000, "ns", 1, DAY_NS, "least burst; longer bursts"),
     longest_ns=Parameter(40 * MS, "ns", 1, DAY_NS, "greatest burst, at least shortest_ns; a heavier tail"),
     loyalty=Parameter(0.5, "", 0.0, 1.0, LOYALTY),
@@ -109,9 +109,9 @@ def pareto_ns(quantile: np.ndarray, shape: float, shortest_ns: float, longest_ns
     "cpu",
     "Clients that wait for servers, servers that wait for clients and for a pool of permits.",
     "closed client-server model: Lazowska et al., Quantitative System Performance, 1984",
-    clients=Parameter(12, "threads", 1, 10**5, "more load; each client has a server thread of its own"),
+    clients=Parameter(12, "threads", 1, 10**5, "more load; each client has a server thread of its own", ood=(16, 24)),
     requests=Parameter(80, "requests", 1, 10**6, "requests per client; a longer episode"),
-    permits=Parameter(4, "permits", 1, 10**5, "servers at work at once; less waiting for each other"),
+    permits=Parameter(4, "permits", 1, 10**5, "servers at work at once; less waiting for each other", ood=(2, 3)),
     client_mean_ns=Parameter(MS // 2, "ns", 1, DAY_NS, "mean work of a client per request; more load"),
     server_mean_ns=Parameter(MS, "ns", 1, DAY_NS, "mean work of a server per request; more load"),
     sleep_mean_ns=Parameter(2 * MS, "ns", 1, DAY_NS, "mean time that a client thinks, asleep; less load"),
@@ -151,8 +151,8 @@ def repeated(times: int, steps: list[tuple]) -> np.ndarray:  # OPS (times * step
     "cpu",
     "Interactive threads with short bursts among batch threads that compute nearly always.",
     "Corbató et al., An experimental time-sharing system, AFIPS 1962 (why MLFQ exists)",
-    interactive=Parameter(10, "threads", 0, 10**6, "more short bursts that want a core at once"),
-    batch=Parameter(4, "threads", 0, 10**6, "more threads that never leave a core willingly"),
+    interactive=Parameter(10, "threads", 0, 10**6, "more short bursts that want a core at once", ood=(14, 20)),
+    batch=Parameter(4, "threads", 0, 10**6, "more threads that never leave a core willingly", ood=(5, 8)),
     bursts=Parameter(100, "bursts", 1, 10**7, "bursts per interactive thread; a longer episode"),
     batch_bursts=Parameter(8, "bursts", 1, 10**7, "bursts per batch thread; more background work"),
     interactive_mean_ns=Parameter(MS // 2, "ns", 1, DAY_NS, "mean interactive burst; more load"),
@@ -175,3 +175,36 @@ def interactive_batch(
     names = [f"interactive {i}" for i in range(interactive)] + [f"batch {i}" for i in range(batch)]
     weights = np.append(np.full(interactive, DEFAULT_WEIGHT), np.full(batch, batch_weight))
     return Tape.build(programs, weight=weights, thread_names=names)
+
+
+@family(
+    "schbench",
+    "cpu",
+    "Message threads that wake all their workers, workers that think, compute and answer; round after round.",
+    "Mason, schbench (wakeup latency of Facebook's web tier), 2016; its -m, -t, -s and -c",
+    messengers=Parameter(2, "threads", 1, 10**4, "more groups", ood=(3, 4)),
+    workers=Parameter(8, "threads", 1, 10**4, "workers per messenger; longer rounds", ood=(12, 16)),
+    rounds=Parameter(40, "rounds", 1, 10**6, "a longer episode"),
+    dispatch_ns=Parameter(20_000, "ns", 1, DAY_NS, "work of a messenger per worker"),
+    think_ns=Parameter(MS, "ns", 1, DAY_NS, "mean sleep of a worker, its network; less load"),
+    work_mean_ns=Parameter(2 * MS, "ns", 1, DAY_NS, "mean work of a worker; its own is from 1/4 to 7/4 of it"),
+)
+def schbench(rng, *, messengers, workers, rounds, dispatch_ns, think_ns, work_mean_ns) -> Tape:
+    """A round lasts as long as its last worker: waiting hurts where it is on the critical path.
+
+    Worker i of all has request channel 2i; its answers go to channel 2i + 1, for which its messenger waits.
+    """
+    programs, count = [], messengers * workers
+    for messenger in range(messengers):
+        own = range(messenger * workers, (messenger + 1) * workers)
+        wakes = [step for i in own for step in ((Op.COMPUTE, dispatch_ns), (Op.SIGNAL, 2 * i))]
+        programs.append(repeated(rounds, [*wakes, *((Op.WAIT, 2 * i + 1) for i in own)]))
+    share = 0.25 + 1.5 * strata(rng, count)
+    for i in range(count):
+        think, work = exponential_ns(rng, think_ns, rounds), exponential_ns(rng, work_mean_ns * share[i], rounds)
+        programs.append(
+            repeated(rounds, [(Op.WAIT, 2 * i), (Op.SLEEP, think), (Op.COMPUTE, work), (Op.SIGNAL, 2 * i + 1)])
+        )
+    names = [f"messenger {i}" for i in range(messengers)] + [f"worker {i}" for i in range(count)]
+    owners = np.append(np.arange(messengers), np.repeat(np.arange(messengers), workers))
+    return Tape.build(programs, owner=owners, channels=[0] * (2 * count), thread_names=names)
