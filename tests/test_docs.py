@@ -8,7 +8,9 @@ import pytest
 
 import sos_gym
 from sos_gym import cards, columns
+from sos_gym.cards import number
 from sos_gym.presets import PRESETS
+from sos_gym.workload.recordings import SPLIT_OF
 
 ROOT = Path(__file__).parents[1]
 REMEDY = "run `make docs`"
@@ -111,3 +113,16 @@ def test_notebooks_run_and_say_what_they_said(path):
     assert texts(again) == texts(committed), REMEDY
     outputs = [output for cell in again.cells for output in cell.get("outputs", ())]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+def test_the_page_of_recordings_has_all_of_them():
+    page = (ROOT / "docs/recordings.md").read_text(encoding="utf-8")
+    names = [name for name, card in sos_gym.workloads().items() if card.recorded]
+    assert sorted(re.findall(r"### `(\w+)`", page)) == sorted(names)
+    for name in names:
+        card = sos_gym.workload(name).card
+        part = page[page.index(f"### `{name}`") :].partition("![")[0]
+        assert card["summary"] in part and card["date"] in part and f"| split | {SPLIT_OF[name]} |" in part
+        for key in ("references", "footprint_pages", "threads", "work_ns"):
+            assert key not in card or f"{key} {number(card[key])}" in part
+        assert (ROOT / f"docs/recordings/{name}.png").read_bytes().startswith(b"\x89PNG")
