@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .evaluation import evaluate
     from .learned import LearnedClaim
     from .policy import claim, policies
+    from .references import reference
     from .workload.importers import import_tape
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "evaluate",
     "import_tape",
     "policies",
+    "reference",
     "workload",
     "workloads",
 ]
@@ -55,6 +57,7 @@ _LAZY = {
     "evaluate": "evaluation",
     "import_tape": "workload.importers",
     "policies": "policy",
+    "reference": "references",
 }
 
 

@@ -10,7 +10,7 @@ from .calendar import size_of, take
 from .cores import PREEMPT, dispatch, leave_core, remind_cores
 from .events import COMPLETION, HINT_ITEM, OFFER, TICK, core_source, due
 from .frames import bind_page, move_page, page_in_due, queue_for_frame
-from .futures import foresee
+from .futures import foresee, recall
 from .holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
 from .layout import PICK, STEPS, pick_at
 from .legality import allowed, legal_holder, legal_waiter
@@ -330,6 +330,8 @@ def raise_decision(sim):
     charge_running(sim)
     if sim.prophets and decision.listed:
         foresee(sim, decision.count)
+    if sim.forecast_rows.size > 0:
+        recall(sim)
     for k in range(sim.hosted):
         my = sim.policies[2 * k + decision.resource]
         sim.advice[k] = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + PICK])(my, decision)

@@ -9,6 +9,8 @@ import numpy as np
 from ..kernel import inlined, kernel, prefetch
 from ..resource import NEVER, NONE, Op
 from ..workload import Tape
+from ..workload.forecast import forecast
+from ..workload.layout import FORECAST
 from . import bitmap
 from .account import work_of
 from .bitmap import WORD_BITS, enter
@@ -79,6 +81,29 @@ def foresee(sim, contenders):
             sim.entities[e].future = sim.work[sim.burst_end[sim.threads[e].pc]] - work_done(sim, e)
 
 
+# -- what the generator knew
+
+
+@inlined
+def position(view, t):
+    """The op that thread `t` begins next."""
+    return view.threads[t].pc + view.threads[t].started
+
+
+@kernel
+def recall(sim):
+    """Bring the forecasts up to date: of each thread those of the ops that it has reached."""
+    for t in range(sim.threads_count):
+        reached = min(position(sim, t), sim.threads[t].last - 1)
+        row = sim.forecast_next[t]
+        while row < sim.forecast_rows.size and sim.forecast_rows[row].at <= reached:
+            told = sim.forecast_rows[row]
+            known = sim.forecasts[told.entity]
+            known.value, known.then = told.value, told.then
+            row += 1
+        sim.forecast_next[t] = row
+
+
 # -- laid once, from the tape
 
 
@@ -136,6 +161,17 @@ def _lay_users(sim):
                 latest[op.arg] -= sim.next_use[i] == NONE
                 user = sim.page_users[latest[op.arg]]
                 user.thread, user.position = t, i
+
+
+def room_for_forecasts(tape: Tape, known: bool) -> dict[str, np.ndarray]:
+    """The rows of `forecast`, what holds of each entity now, and which row is next by thread; empty if nobody asks."""
+    rows = forecast(tape) if known else np.zeros(0, FORECAST)
+    held = np.zeros(len(tape.threads) + len(tape.pages) if known else 0, FORECAST)
+    return {
+        "forecast_rows": rows,
+        "forecasts": held,
+        "forecast_next": np.searchsorted(rows["at"], tape.threads["first"] if known else []).astype(np.int64),
+    }
 
 
 def room_for_futures(tape: Tape, known: bool) -> dict[str, np.ndarray]:

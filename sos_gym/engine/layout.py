@@ -13,6 +13,7 @@ from numba import types
 from ..kernel import array_fields, expose, function_at
 from ..resource import DECISION, ENTITY, OWNER, SLOT
 from ..workload import OPS, PAGES
+from ..workload.layout import FORECAST
 
 
 def _aligned(fields: list[tuple[str, str]]) -> np.dtype:
@@ -106,7 +107,7 @@ POLICY = _aligned(
     [
         *array_fields("entities", "owners", "slots", "nodes", "vacant_slots", "contenders", "waiting"),
         *array_fields("links", "ints", "floats", "shared", "parameters"),
-        *array_fields("ops", "threads", "work", "page_users", "first_user", "awaited"),
+        *array_fields("ops", "threads", "work", "page_users", "first_user", "awaited", "forecasts"),
         ("claim_at", "i8"),  # address of its claim, 0 for none
         ("victim_at", "i8"),  # address of what names the victim of a page fault, 0 for none
         ("seed", "i8"),  # of its own random stream
@@ -126,6 +127,7 @@ SIM = _aligned(
         *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
         *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent", "users"),
         *array_fields("ops", "page_table", "work", "next_use", "burst_end", "page_users", "first_user", "awaited"),
+        *array_fields("forecast_rows", "forecasts", "forecast_next"),
         # -- settings
         ("plenty_cores", "i4"),
         ("plenty_frames", "i4"),
@@ -241,6 +243,9 @@ EXPOSED: dict[str, np.dtype | str] = {
     "page_users": USER,
     "first_user": "i8",
     "awaited": "i8",
+    "forecast_rows": FORECAST,
+    "forecasts": FORECAST,
+    "forecast_next": "i8",
     "links": LINK,
     "ints": "i8",
     "floats": "f8",

@@ -14,7 +14,7 @@ from ..settings import MOST_NODES, REWARDS, SettingError, Settings
 from ..streams import stream
 from ..workload import Tape
 from .events import HORIZON, SCAN, due, horizon_source, next_arrival, scan_source
-from .futures import lay_futures, room_for_futures
+from .futures import lay_futures, room_for_forecasts, room_for_futures
 from .layout import (
     BURST,
     CHANNEL,
@@ -82,6 +82,7 @@ class Host:
     parameters: tuple[float, ...] = ()
     needs_list: bool = False
     needs_future: bool = False
+    needs_forecast: bool = False
 
 
 class Simulation:
@@ -123,6 +124,7 @@ class Simulation:
         self._set_scalars(driver, listing, observed, foresight, seed)
         known = bool(self.record["prophets"][0])
         self._add(**room_for_futures(tape, known))
+        self._add(**room_for_forecasts(tape, any(host.needs_forecast for host in self.hosts)))
         self._attach()
         _lay_pages(self.record)
         if known:
@@ -300,7 +302,7 @@ class Simulation:
         """Write the arrays' addresses into the records."""
         attach(self.record, {name: array for name, array in self.arrays.items() if name + "_at" in (SIM.names or ())})
         shared = ["entities", "slots", "nodes", "vacant_slots", "contenders", "waiting"]
-        shared += ["ops", "threads", "work", "page_users", "first_user", "awaited"]
+        shared += ["ops", "threads", "work", "page_users", "first_user", "awaited", "forecasts"]
         for i in range(len(self.arrays["policies"])):
             half = len(self.arrays["owners"]) // 2
             arrays = {name: self.arrays[name] for name in shared}

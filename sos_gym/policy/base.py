@@ -65,6 +65,7 @@ class Policy:
     values: Mapping[str, int | float] = dataclasses.field(default_factory=dict)
     needs_list: bool = True
     needs_future: bool = False
+    needs_forecast: bool = False
 
     def __post_init__(self) -> None:
         if self.victim is not None:
@@ -97,8 +98,8 @@ class Policy:
 
     @property
     def privileged(self) -> bool:
-        """Whether it knows the future."""
-        return self.needs_future
+        """Whether it knows the future, or what it was drawn from."""
+        return self.needs_future or self.needs_forecast
 
     def host(self) -> Host:
         """The policy as the engine takes it; compiles its kernels when the disk cache has none."""
@@ -118,6 +119,7 @@ class Policy:
             parameters=tuple(float(self.values.get(name, p.default)) for name, p in self.parameters.items()),
             needs_list=self.needs_list,
             needs_future=self.needs_future,
+            needs_forecast=self.needs_forecast,
         )
 
 

@@ -21,6 +21,7 @@ from .eevdf import EEVDF
 from .fair_share import FAIR_SHARE
 from .guard import GUARD
 from .hyperbolic import HYPERBOLIC
+from .informed import INFORMED
 from .ladder import LADDER
 from .lecar import LECAR
 from .lhd import LHD
@@ -49,6 +50,7 @@ _BUILT_IN = (
     *(*crossing.POLICIES, GUARD, NEAREST),  # these see across
 )
 _POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
+_APART: dict[str, Policy] = {INFORMED.name: INFORMED}  # by name only: it does not run on every tape
 
 
 def policies() -> dict[str, Policy]:
@@ -69,6 +71,8 @@ def policy_named(name: str) -> Policy:
     """
     names = _names()
     plain, parameters = _parts(name)
+    if plain.lower() in _APART:
+        return _APART[plain.lower()].with_values(parameters)
     if plain.lower() not in names:
         near = difflib.get_close_matches(plain, names, 1)
         remedy = f"did you mean {near[0]!r}?" if near else "see `sos-gym policies`"

@@ -4,6 +4,7 @@ import numpy as np
 
 from sos_gym.resource import DEFAULT_WEIGHT, Op
 from sos_gym.workload.family import Parameter, exponential_ns, family
+from sos_gym.workload.forecast import Known
 from sos_gym.workload.tape import Tape
 from sos_gym.workload.threads import DAY_NS, MS, repeated, sleeping_bursts
 
@@ -23,12 +24,15 @@ US = 1000  # ns
     long_ns=Parameter(5 * MS, "ns", 1, DAY_NS, "a long request; longer waits behind one", ood=(8 * MS, 12 * MS)),
     long_share=Parameter(0.005, "", 0.0, 1.0, "share of long requests"),
 )
-def bimodal(rng, *, connections, requests, load, short_ns, long_ns, long_share) -> Tape:
+def bimodal(rng, *, connections, requests, load, short_ns, long_ns, long_share, known: Known | None = None) -> Tape:
     """First come, first served lets hundreds wait behind one; who preempts the long ones wins."""
     long = rng.random((connections, requests)) < long_share
     work_ns = np.where(long, long_ns, short_ns)
     mean_ns = short_ns + long_share * (long_ns - short_ns)
     due_ns = np.cumsum(exponential_ns(rng, mean_ns * connections / load, (connections, requests)), axis=1)
+    if known:
+        for connection in range(connections):
+            known.bursts(connection, 0, short_ns, long_ns)  # the order by Gittins' index, but for .5 % of short_ns
     return Tape.build(
         repeated(requests, [(Op.SLEEP_UNTIL, due), (Op.COMPUTE, work)])
         for due, work in zip(due_ns, work_ns, strict=True)
@@ -52,7 +56,18 @@ def bimodal(rng, *, connections, requests, load, short_ns, long_ns, long_share) 
     production_share=Parameter(0.3, "", 0.0, 1.0, "share of owners of four times the weight"),
 )
 def diurnal(
-    rng, *, owners, threads, bursts, burst_mean_ns, sleep_mean_ns, day_ns, days, swing, production_share
+    rng,
+    *,
+    owners,
+    threads,
+    bursts,
+    burst_mean_ns,
+    sleep_mean_ns,
+    day_ns,
+    days,
+    swing,
+    production_share,
+    known: Known | None = None,
 ) -> Tape:
     """The crowd changes: a rule that is right at noon idles at night, and shares are owed to who is there."""
     phase = np.linspace(0, 1, 1025)
@@ -67,5 +82,8 @@ def diurnal(
         for _ in range(threads)
     ]
     owner = np.repeat(np.arange(owners), threads)
+    if known:
+        for thread, own in enumerate(owner):
+            known.bursts(thread, 0, means_ns[own])
     weight = np.where(production, 4 * DEFAULT_WEIGHT, DEFAULT_WEIGHT)[owner]
     return Tape.build(programs, arrival_ns=start_ns[owner], owner=owner, weight=weight)

@@ -12,6 +12,7 @@ import numpy as np
 
 from sos_gym.ranges import Parameter, SettingError
 from sos_gym.workload import recordings
+from sos_gym.workload.forecast import Known
 from sos_gym.workload.tape import Tape, TapeError
 
 SIDES = ("memory", "cpu", "joint", "tier")
@@ -67,12 +68,13 @@ def workloads() -> dict[str, Card]:
     return {name: entry.card for name, entry in FAMILIES.items()} | recorded
 
 
-def workload(name: str, seed: int = 0, split: str | None = None, **parameters: Any) -> Tape:
+def workload(name: str, seed: int = 0, split: str | None = None, known: Known | None = None, **parameters: Any) -> Tape:
     """The tape of a named workload; the same arguments give the same tape everywhere.
 
     The stream is SeedSequence([seed, crc32(name)]); a split ("train", "val", "test", "ood") adds crc32(split), so that
     splits never share a draw. "ood" also draws the parameters that are not given, where their card has a range for it.
-    A recording is one tape: it takes no parameters and no split, and ignores the seed.
+    A recording is one tape: it takes no parameters and no split, and ignores the seed. `known` is told what the family
+    knew before it drew (`forecast.py`).
     """
     if name not in FAMILIES:
         return _recording(name, split, parameters)
@@ -83,7 +85,10 @@ def workload(name: str, seed: int = 0, split: str | None = None, **parameters: A
     settings = _settings(entry.card, parameters)
     own = {key: value for key, value in settings.items() if key not in OF_ALL}
     rng = _rng(seed, name) if split is None else _rng(seed, name, split)
-    tape = entry.draw(rng, **own, **({"split": split} if entry.by_split else {}))
+    told: dict[str, Any] = {"split": split} if entry.by_split else {}
+    if known is not None:
+        told["known"] = known
+    tape = entry.draw(rng, **own, **told)
     tape = _weighed(tape, settings["weight_spread"], _rng(seed, name, "weight_spread"))
     tape = _bound(tape, settings["bound_share"], _rng(seed, name, "bound_share"))
     card = {
@@ -178,6 +183,12 @@ def zipf_ranks(rng: np.random.Generator, ranks: int, alpha: float, size: int) ->
     """Ranks 0..ranks-1 with probability ∝ 1/(rank+1)^alpha."""
     cumulative = np.cumsum(np.arange(1, ranks + 1, dtype=float) ** -alpha)
     return np.minimum(np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right"), ranks - 1)
+
+
+def zipf_gaps(ranks: int, alpha: float) -> np.ndarray:  # float (ranks,)
+    """Mean draws from one of a rank to the next of it: 1 / its probability."""
+    weights = np.arange(1, ranks + 1, dtype=float) ** -alpha
+    return weights.sum() / weights
 
 
 def exponential_ns(rng: np.random.Generator, mean_ns, size) -> np.ndarray:  # int64, >= 1

@@ -4,6 +4,7 @@ import numpy as np
 
 from sos_gym.resource import Op
 from sos_gym.workload.family import Parameter, family, zipf_ranks
+from sos_gym.workload.forecast import Known
 from sos_gym.workload.pages import THINK
 from sos_gym.workload.tape import Tape, op_array
 
@@ -24,7 +25,17 @@ from sos_gym.workload.tape import Tape, op_array
     ns_per_reference=THINK,
 )
 def graph(
-    rng, *, threads, references, vertices, degree, alpha, vertices_per_page, edges_per_page, ns_per_reference
+    rng,
+    *,
+    threads,
+    references,
+    vertices,
+    degree,
+    alpha,
+    vertices_per_page,
+    edges_per_page,
+    ns_per_reference,
+    known: Known | None = None,
 ) -> Tape:
     """Vertex pages are worth the fast tier by their degree, edge pages hardly ever.
 
@@ -44,6 +55,12 @@ def graph(
             parts.append(part)
             made += len(part)
         programs.append(np.concatenate(parts)[:references])
+    if known:
+        known.programs(programs)
+        visits = np.bincount(ends // vertices_per_page, minlength=vertex_pages)
+        streamed = np.bincount(np.arange(len(ends)) // edges_per_page, first[starts] == np.arange(len(ends)))
+        per_search = np.append(visits, np.maximum(streamed, 1))
+        known.gaps(0, 0, np.arange(len(per_search)), per_search.sum() / np.maximum(per_search, 1e-9) / threads)
     return Tape.build(programs, think_ns=ns_per_reference, owner=0)
 
 

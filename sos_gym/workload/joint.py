@@ -7,9 +7,11 @@ import numpy as np
 
 from sos_gym.resource import Op
 from sos_gym.workload.family import Parameter, exponential_ns, family
-from sos_gym.workload.pages import ALPHA, WRITES, drifting, touches
+from sos_gym.workload.forecast import Known
+from sos_gym.workload.pages import ALPHA, WRITES, Told, drifting, touches
 from sos_gym.workload.tape import OPS, Tape
 
+LOCAL_TOUCH_NS = 64 * 85  # a whole page in local memory: the defaults of lines and local_line_ns
 SLEEP = "mean sleep before each burst; less load"
 DENNING = "Denning, Thrashing: its causes and prevention, AFIPS 1968"
 
@@ -45,6 +47,7 @@ def _programs(
     alpha,
     sleep_mean_ns,
     write_ratio,
+    known: Known | None = None,
     **drift,
 ) -> Tape:
     """Sleep, then a burst of references, again and again; each thread its own process.
@@ -55,10 +58,26 @@ def _programs(
     share = 0.5 + (rng.permutation(threads) + 0.5) / threads
     for thread in range(threads):
         lengths = rng.poisson(burst_references * share[thread], bursts).clip(1)
-        touched = drifting(rng, pages, alpha, int(lengths.sum()), **drift) + thread * pages
+        told = None if known is None else _teller(known, thread, thread * pages, lengths)
+        touched = drifting(rng, pages, alpha, int(lengths.sum()), told=told, **drift) + thread * pages
         sleeps = exponential_ns(rng, sleep_mean_ns, bursts)
         programs.append(_interleaved(touches(rng, touched, write_ratio), lengths, sleeps))
+        if known:
+            known.bursts(thread, 0, *2 * [round(burst_references * share[thread]) * (compute_ns + LOCAL_TOUCH_NS)])
+    if known:
+        known.programs(programs)
     return Tape.build(programs, think_ns=compute_ns)
+
+
+def _teller(known: Known, thread: int, first: int, lengths: np.ndarray) -> Told:
+    """Tells of a thread's pages `first`, `first` + 1, ...; a sleep stands before each burst of `lengths` references."""
+    starts = np.cumsum(lengths) - lengths
+
+    def told(at: int, gaps: np.ndarray) -> None:
+        op = at + int(np.searchsorted(starts, at, side="right"))
+        known.gaps(thread, op, first + np.arange(len(gaps)), gaps)
+
+    return told
 
 
 def _interleaved(work: np.ndarray, lengths: np.ndarray, sleep_ns: np.ndarray) -> np.ndarray:  # OPS (ops,)
@@ -75,9 +94,9 @@ def _interleaved(work: np.ndarray, lengths: np.ndarray, sleep_ns: np.ndarray) ->
     DENNING,
     **_settings({"threads": (10, 14), "working_set": (46, 56)}),
 )
-def working_sets(rng, **parameters) -> Tape:
+def working_sets(rng, *, known: Known | None = None, **parameters) -> Tape:
     """Who runs decides what is resident: a core given to a thread without its pages is wasted."""
-    return _programs(rng, **parameters)
+    return _programs(rng, known=known, **parameters)
 
 
 @family(
@@ -94,6 +113,6 @@ def working_sets(rng, **parameters) -> Tape:
         phase_references=400,
     ),
 )
-def overcommitted(rng, **parameters) -> Tape:
+def overcommitted(rng, *, known: Known | None = None, **parameters) -> Tape:
     """Fewer threads at a time finish more work."""
-    return _programs(rng, **parameters)
+    return _programs(rng, known=known, **parameters)

@@ -41,6 +41,18 @@ PAGES = np.dtype(
 OWNERS = np.dtype([("weight", "<i4")])  # >= 1
 CHANNELS = np.dtype("<i8")  # initial counts, >= 0
 
+MEMORYLESS = -1  # in `then`: `value` is what is left, however long it has lasted
+GROWING = -2  # in `then`: a heavy tail, the longer it has lasted the more is left: as much again, at least `value`
+FORECAST = np.dtype(  # what is known of a page or thread from an op on (forecast.py)
+    [
+        ("at", "<i8"),  # op; it holds once the op's thread has got so far
+        ("value", "<i8"),  # page: references (>= 0), or -1 - op; thread: ns
+        ("then", "<i8"),  # thread: MEMORYLESS, GROWING, or ns in all once `value` is passed
+        ("entity", "<i4"),  # thread, or threads + page
+        ("", "V4"),
+    ]
+)
+
 TIME_OPS = (Op.COMPUTE, Op.SLEEP, Op.SLEEP_UNTIL)
 TOUCH_OPS = (Op.READ, Op.WRITE)
 PAGE_OPS = (*TOUCH_OPS, Op.COLD, Op.PAGEOUT, Op.DONTNEED)

@@ -1,9 +1,12 @@
 """Families of page references, for Memory and Tier."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sos_gym.resource import Op
-from sos_gym.workload.family import Parameter, family, zipf_ranks
+from sos_gym.workload.family import Parameter, family, zipf_gaps, zipf_ranks
+from sos_gym.workload.forecast import Known
 from sos_gym.workload.tape import Tape, op_array
 
 REFERENCES = "references per thread; a longer episode"
@@ -30,9 +33,14 @@ def touches(rng: np.random.Generator, pages: np.ndarray, write_ratio: float) -> 
     write_ratio=WRITES,
     ns_per_reference=THINK,
 )
-def zipf(rng, *, alpha, pages, references: int, threads, write_ratio, ns_per_reference) -> Tape:
+def zipf(
+    rng, *, alpha, pages, references: int, threads, write_ratio, ns_per_reference, known: Known | None = None
+) -> Tape:
     """No recency to learn: frequency is all there is."""
     programs = [touches(rng, zipf_ranks(rng, pages, alpha, references), write_ratio) for _ in range(threads)]
+    if known:
+        known.programs(programs)
+        known.gaps(0, 0, np.arange(pages), zipf_gaps(pages, alpha))
     return Tape.build(programs, think_ns=ns_per_reference, owner=0)
 
 
@@ -49,10 +57,15 @@ def zipf(rng, *, alpha, pages, references: int, threads, write_ratio, ns_per_ref
     write_ratio=WRITES,
     ns_per_reference=THINK,
 )
-def loop(rng, *, pages, references, threads, write_ratio, ns_per_reference) -> Tape:
+def loop(rng, *, pages, references, threads, write_ratio, ns_per_reference, known: Known | None = None) -> Tape:
     """The most recent page is the best one to evict; only the writes are random."""
     circle = np.arange(references) % pages
     programs = [touches(rng, circle + thread * pages, write_ratio) for thread in range(threads)]
+    if known:
+        known.programs(programs)
+        at = np.arange(references)
+        for thread in range(threads):
+            known.next_uses(thread, at + 1, circle + thread * pages, at + pages)
     return Tape.build(programs, think_ns=ns_per_reference)
 
 
@@ -72,7 +85,19 @@ def loop(rng, *, pages, references, threads, write_ratio, ns_per_reference) -> T
     write_ratio=WRITES,
     ns_per_reference=THINK,
 )
-def scan(rng, *, references, hot_pages, alpha, between, scan_pages, file_pages, write_ratio, ns_per_reference):
+def scan(
+    rng,
+    *,
+    references,
+    hot_pages,
+    alpha,
+    between,
+    scan_pages,
+    file_pages,
+    write_ratio,
+    ns_per_reference,
+    known: Known | None = None,
+):
     """Recency is fooled by pages that are used once."""
     parts, left = [], references
     while left > 0:
@@ -86,6 +111,11 @@ def scan(rng, *, references, hot_pages, alpha, between, scan_pages, file_pages, 
     of_file = touched >= hot_pages
     program["op"][of_file] = Op.READ
     attributes = {int(page): {"file": 1} for page in np.unique(touched[of_file])}
+    if known:
+        known.programs([program])
+        size, cycle = min(scan_pages, file_pages), between + min(scan_pages, file_pages)
+        known.gaps(0, 0, np.arange(hot_pages), zipf_gaps(hot_pages, alpha) * cycle / between)
+        known.gaps(0, 0, hot_pages + np.arange(file_pages), cycle * file_pages / max(size, 1))
     return Tape.build([program], think_ns=ns_per_reference, pages=attributes)
 
 
@@ -106,16 +136,44 @@ def scan(rng, *, references, hot_pages, alpha, between, scan_pages, file_pages, 
     write_ratio=WRITES,
     ns_per_reference=THINK,
 )
-def phases(rng, *, threads, pages, shared_pages, shared_ratio, alpha, write_ratio, ns_per_reference, **drift) -> Tape:
+def phases(
+    rng,
+    *,
+    threads,
+    pages,
+    shared_pages,
+    shared_ratio,
+    alpha,
+    write_ratio,
+    ns_per_reference,
+    known: Known | None = None,
+    **drift,
+) -> Tape:
     """Recency helps within a phase and misleads at its end."""
     programs = []
     for thread in range(threads):
-        touched = drifting(rng, pages, alpha, **drift) + shared_pages + thread * pages
+        first = shared_pages + thread * pages
+        told = None if known is None else _teller(known, thread, first)
+        touched = drifting(rng, pages, alpha, told=told, **drift) + first
         if shared_pages:
             shared = rng.random(len(touched)) < shared_ratio
             touched[shared] = zipf_ranks(rng, shared_pages, alpha, int(shared.sum()))
         programs.append(touches(rng, touched, write_ratio))
+    if known:
+        known.programs(programs)
+        if shared_pages:
+            known.gaps(
+                0, 0, np.arange(shared_pages), zipf_gaps(shared_pages, alpha) / max(shared_ratio, 1e-9) / threads
+            )
     return Tape.build(programs, think_ns=ns_per_reference)
+
+
+Told = Callable[[int, np.ndarray], None]  # (reference, mean references to the next use of each page from there on)
+
+
+def _teller(known: Known, thread: int, first: int) -> Told:
+    """Tells of pages `first`, `first` + 1, ... of a thread whose references are its ops."""
+    return lambda at, gaps: known.gaps(thread, at, first + np.arange(len(gaps)), gaps)
 
 
 def drifting(
@@ -126,13 +184,19 @@ def drifting(
     working_set: int,
     phase_references: int,
     turnover: float,
+    told: Told | None = None,
 ) -> np.ndarray:  # int64 (references,), of 0..pages-1
     """References whose working set keeps a part of itself from phase to phase."""
     size = min(working_set, pages)
+    coming = max(min(round(size * turnover), pages - size), 1) / max(pages - size, 1)  # chance of an outsider per phase
     popular = rng.permutation(pages)  # the first `size` are the working set, most popular first
     parts, left = [], references
     while left > 0:
         length = min(left, int(rng.geometric(1 / phase_references)))
+        if told:
+            gaps = np.full(pages, phase_references / coming)
+            gaps[popular[:size]] = zipf_gaps(size, alpha)
+            told(references - left, gaps)
         parts.append(popular[zipf_ranks(rng, size, alpha, length)])
         popular = _turned(rng, popular, size, turnover)
         left -= length
@@ -166,7 +230,18 @@ def _turned(rng: np.random.Generator, popular: np.ndarray, size: int, turnover: 
     ns_per_reference=THINK,
 )
 def localities(
-    rng, *, threads, references, pages, size_mean, size_deviation, stay_references, cyclic_share, write_ratio, **think
+    rng,
+    *,
+    threads,
+    references,
+    pages,
+    size_mean,
+    size_deviation,
+    stay_references,
+    cyclic_share,
+    write_ratio,
+    ns_per_reference,
+    known: Known | None = None,
 ) -> Tape:
     """Demand swings: what is fair to each program changes from stay to stay."""
     programs = []
@@ -178,9 +253,19 @@ def localities(
             locality = rng.choice(pages, size, replace=False)
             cyclic = rng.random() < cyclic_share
             parts.append(locality[np.arange(length) % size if cyclic else rng.integers(size, size=length)])
+            if known:
+                at, step = references - left, np.arange(length)
+                known.gaps(thread, at, thread * pages + np.arange(pages), stay_references * pages / size_mean)
+                if cyclic:
+                    known.next_uses(thread, at, thread * pages + locality, at + np.arange(size))
+                    known.next_uses(thread, at + step + 1, thread * pages + parts[-1], at + step + size)
+                else:
+                    known.gaps(thread, at, thread * pages + locality, float(size))
             left -= length
         programs.append(touches(rng, np.concatenate(parts) + thread * pages, write_ratio))
-    return Tape.build(programs, think_ns=think["ns_per_reference"])
+    if known:
+        known.programs(programs)
+    return Tape.build(programs, think_ns=ns_per_reference)
 
 
 @family(
@@ -197,23 +282,48 @@ def localities(
     write_ratio=WRITES,
     ns_per_reference=THINK,
 )
-def tiered(rng, *, threads, pages, alpha, references, drift_references, turnover, write_ratio, ns_per_reference):
+def tiered(
+    rng,
+    *,
+    threads,
+    pages,
+    alpha,
+    references,
+    drift_references,
+    turnover,
+    write_ratio,
+    ns_per_reference,
+    known: Known | None = None,
+) -> Tape:
     """Promotion pays for pages that stay hot longer than a move costs."""
-    programs = [
-        touches(rng, _reranked(rng, pages, alpha, references, drift_references, turnover) + t * pages, write_ratio)
-        for t in range(threads)
-    ]
+    programs = []
+    for t in range(threads):
+        told = None if known is None else _teller(known, t, t * pages)
+        touched = _reranked(rng, pages, alpha, references, drift_references, turnover, told)
+        programs.append(touches(rng, touched + t * pages, write_ratio))
+    if known:
+        known.programs(programs)
     return Tape.build(programs, think_ns=ns_per_reference)
 
 
 def _reranked(
-    rng: np.random.Generator, pages: int, alpha: float, references: int, drift_references: int, turnover: float
+    rng: np.random.Generator,
+    pages: int,
+    alpha: float,
+    references: int,
+    drift_references: int,
+    turnover: float,
+    told: Told | None = None,
 ) -> np.ndarray:  # int64 (references,), of 0..pages-1
     """Zipf references in which, now and then, some pages exchange their ranks."""
     rank_of = rng.permutation(pages)
     parts, left = [], references
     while left > 0:
         length = min(left, int(rng.geometric(1 / drift_references)))
+        if told:
+            gaps = np.empty(pages)
+            gaps[rank_of] = zipf_gaps(pages, alpha)
+            told(references - left, gaps)
         parts.append(rank_of[zipf_ranks(rng, pages, alpha, length)])
         moving = rng.choice(pages, round(pages * turnover), replace=False)
         rank_of[moving] = rank_of[rng.permutation(moving)]

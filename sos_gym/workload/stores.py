@@ -3,7 +3,8 @@
 import numpy as np
 
 from sos_gym.resource import Op
-from sos_gym.workload.family import Parameter, family, zipf_ranks
+from sos_gym.workload.family import Parameter, family, zipf_gaps, zipf_ranks
+from sos_gym.workload.forecast import Known
 from sos_gym.workload.pages import ALPHA, THINK, WRITES, touches
 from sos_gym.workload.tape import Tape, op_array
 
@@ -27,13 +28,25 @@ LEAF_KEYS = 128  # keys of an index leaf: 4096 bytes, 32 per entry
     ns_per_reference=THINK,
 )
 def key_value(
-    rng, *, servers, requests, keys, keys_per_page, alpha, update_share, scan_share, scan_keys, ns_per_reference
+    rng,
+    *,
+    servers,
+    requests,
+    keys,
+    keys_per_page,
+    alpha,
+    update_share,
+    scan_share,
+    scan_keys,
+    ns_per_reference,
+    known: Known | None = None,
 ) -> Tape:
     """Popular keys are scattered over the pages, index leaves are hotter than values, and scans pass by."""
     leaves, values = -(-keys // LEAF_KEYS), -(-keys // keys_per_page)
     programs = []
     for server in range(servers):
-        key = rng.permutation(keys)[zipf_ranks(rng, keys, alpha, requests)]
+        key_of = rng.permutation(keys)
+        key = key_of[zipf_ranks(rng, keys, alpha, requests)]
         scans = rng.random(requests) < scan_share
         updates = ~scans & (rng.random(requests) < update_share)
         length = np.where(scans, -(-rng.integers(1, scan_keys + 1, requests) // keys_per_page), 1)
@@ -42,6 +55,18 @@ def key_value(
         page = np.where(step == 0, key[request] // LEAF_KEYS, value)
         written = updates[request] & (step == 1)
         programs.append(op_array(np.where(written, Op.WRITE, Op.READ), page + server * (leaves + values)))
+        if known:
+            chance = 1 / zipf_gaps(keys, alpha)
+            of_leaf = np.bincount(key_of // LEAF_KEYS, chance, leaves)
+            of_value = np.bincount(
+                key_of // keys_per_page, chance, values
+            )  # those that scans pass come on top, equally
+            scanned = scan_share * (scan_keys + 1) / 2 / keys_per_page
+            per_request = np.append(of_leaf, of_value * (1 - scan_share) + scanned / values)
+            pages = server * (leaves + values) + np.arange(leaves + values)
+            known.gaps(server, 0, pages, per_request.sum() / np.maximum(per_request, 1e-12))
+    if known:
+        known.programs(programs)
     return Tape.build(programs, think_ns=ns_per_reference)
 
 
@@ -67,7 +92,18 @@ def _steps(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # int64 (count
     ns_per_reference=THINK,
 )
 def get_scan(
-    rng, *, getters, scanners, references, scanned, pages, scan_pages, alpha, write_ratio, ns_per_reference
+    rng,
+    *,
+    getters,
+    scanners,
+    references,
+    scanned,
+    pages,
+    scan_pages,
+    alpha,
+    write_ratio,
+    ns_per_reference,
+    known: Known | None = None,
 ) -> Tape:
     """Who touches a page tells what it is worth: a scanner does not come back."""
     popular = rng.permutation(pages)
@@ -77,5 +113,8 @@ def get_scan(
         starts = rng.integers(pages, size=-(-scanned // size))
         run = (starts[:, None] + np.arange(size)).reshape(-1)[:scanned] % pages
         programs.append(op_array(np.full(scanned, Op.READ), run))
+    if known:
+        known.programs(programs)
+        known.gaps(0, 0, popular, 1 / (getters / zipf_gaps(pages, alpha) + scanners / pages))
     names = [f"getter {i}" for i in range(getters)] + [f"scanner {i}" for i in range(scanners)]
     return Tape.build(programs, think_ns=ns_per_reference, owner=0, thread_names=names)

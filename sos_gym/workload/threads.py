@@ -4,6 +4,7 @@ import numpy as np
 
 from sos_gym.resource import DEFAULT_WEIGHT, Op
 from sos_gym.workload.family import Parameter, exponential_ns, family, strata, systematic
+from sos_gym.workload.forecast import GROWING, Known
 from sos_gym.workload.tape import Tape, op_array
 
 MS = 1_000_000  # ns
@@ -38,7 +39,16 @@ def levelled(sleep_mean_ns: float, burst_mean_ns: np.ndarray, overall_ns: float)
     sleep_mean_ns=Parameter(4 * MS, "ns", 1, DAY_NS, "mean sleep between bursts; less load"),
 )
 def hyperexponential(
-    rng, *, threads, bursts: int, burst_mean_ns, short_mean_ns, short_ratio, loyalty, sleep_mean_ns
+    rng,
+    *,
+    threads,
+    bursts: int,
+    burst_mean_ns,
+    short_mean_ns,
+    short_ratio,
+    loyalty,
+    sleep_mean_ns,
+    known: Known | None = None,
 ) -> Tape:
     """Short-first rules win, and a thread's past bursts say which it is.
 
@@ -47,11 +57,13 @@ def hyperexponential(
     """
     means_ns = np.array([_long_mean_ns(burst_mean_ns, short_mean_ns, short_ratio), min(short_mean_ns, burst_mean_ns)])
     rest_ns = levelled(sleep_mean_ns, means_ns, burst_mean_ns)
-    programs = []
+    programs: list[np.ndarray] = []
     for short_thread in systematic(rng, threads, short_ratio).astype(int):
         own = rng.random(bursts) < loyalty
         short = np.where(own, short_thread, rng.random(bursts) < short_ratio)
         burst_ns = exponential_ns(rng, means_ns[short], bursts)
+        if known:
+            known.bursts(len(programs), 2 * np.arange(bursts) + 1, means_ns[short])
         programs.append(sleeping_bursts(burst_ns, exponential_ns(rng, rest_ns[short_thread], bursts)))
     return Tape.build(programs)
 
@@ -74,28 +86,36 @@ def _long_mean_ns(burst_mean_ns: float, short_mean_ns: float, short_ratio: float
     loyalty=Parameter(0.5, "", 0.0, 1.0, LOYALTY),
     sleep_mean_ns=Parameter(3 * MS, "ns", 1, DAY_NS, "mean sleep between bursts; less load"),
 )
-def bounded_pareto(rng, *, threads, bursts, shape, shortest_ns, longest_ns, loyalty, sleep_mean_ns) -> Tape:
+def bounded_pareto(
+    rng, *, threads, bursts, shape, shortest_ns, longest_ns, loyalty, sleep_mean_ns, known: Known | None = None
+) -> Tape:
     """Sizes differ by orders of magnitude, so that the order of service matters most here.
 
     Each thread owns one of `threads` equal slices of the distribution: its loyal bursts fall there, the others
     anywhere. All bursts together follow the bounded Pareto exactly.
     """
     longest_ns = max(longest_ns, shortest_ns)
-    burst_ns = np.array(
-        [
-            pareto_ns(_quantiles(rng, slice_, threads, bursts, loyalty), shape, shortest_ns, longest_ns)
-            for slice_ in rng.permutation(threads)
-        ]
-    )
+    drawn = []
+    for thread, slice_ in enumerate(rng.permutation(threads)):
+        quantile, loyal = _quantiles(rng, slice_, threads, bursts, loyalty)
+        drawn.append(pareto_ns(quantile, shape, shortest_ns, longest_ns))
+        if known:  # its class: a slice, or all of them, whose index is 1 / hazard = attained / shape
+            middle, end = (pareto_ns((slice_ + q) / threads, shape, shortest_ns, longest_ns) for q in (0.5, 1.0))
+            then = np.where(loyal, end, GROWING)
+            known.bursts(thread, 2 * np.arange(bursts) + 1, np.where(loyal, middle, shortest_ns), then)
+    burst_ns = np.array(drawn)
     rest_ns = levelled(sleep_mean_ns, burst_ns.mean(axis=1), burst_ns.mean())
     sleep_ns = exponential_ns(rng, rest_ns[:, None], burst_ns.shape)
     return Tape.build(map(sleeping_bursts, np.ceil(burst_ns).astype(np.int64), sleep_ns))
 
 
-def _quantiles(rng: np.random.Generator, slice_: int, slices: int, size: int, loyalty: float) -> np.ndarray:
-    """Uniform over 0..1 for all slices together; `loyalty` of them within the own slice."""
+def _quantiles(
+    rng: np.random.Generator, slice_: int, slices: int, size: int, loyalty: float
+) -> tuple[np.ndarray, np.ndarray]:  # float, bool (size,)
+    """Uniform over 0..1 for all slices together; `loyalty` of them within the own slice, and which."""
     quantile = rng.random(size)
-    return np.where(rng.random(size) < loyalty, (slice_ + quantile) / slices, quantile)
+    loyal = rng.random(size) < loyalty
+    return np.where(loyal, (slice_ + quantile) / slices, quantile), loyal
 
 
 def pareto_ns(quantile: np.ndarray, shape: float, shortest_ns: float, longest_ns: float) -> np.ndarray:  # float
@@ -116,7 +136,9 @@ def pareto_ns(quantile: np.ndarray, shape: float, shortest_ns: float, longest_ns
     server_mean_ns=Parameter(MS, "ns", 1, DAY_NS, "mean work of a server per request; more load"),
     sleep_mean_ns=Parameter(2 * MS, "ns", 1, DAY_NS, "mean time that a client thinks, asleep; less load"),
 )
-def request_reply(rng, *, clients, requests, permits, client_mean_ns, server_mean_ns, sleep_mean_ns) -> Tape:
+def request_reply(
+    rng, *, clients, requests, permits, client_mean_ns, server_mean_ns, sleep_mean_ns, known: Known | None = None
+) -> Tape:
     """Wakeups depend on the policy: who waits for whom is decided by who ran.
 
     Clients are a process each, the servers are one. Request channel 2i, reply channel 2i + 1, permits last. Mean
@@ -133,6 +155,10 @@ def request_reply(rng, *, clients, requests, permits, client_mean_ns, server_mea
         serve_ns = exponential_ns(rng, server_mean_ns * shares[1][i], requests)
         guarded = [(Op.WAIT, pool), (Op.COMPUTE, serve_ns), (Op.SIGNAL, pool)]
         programs.append(repeated(requests, [(Op.WAIT, 2 * i), *guarded, (Op.SIGNAL, 2 * i + 1)]))
+    if known:
+        for i in range(clients):
+            known.bursts(i, 0, client_mean_ns * shares[0][i])
+            known.bursts(clients + i, 0, server_mean_ns * shares[1][i])
     owners = np.append(np.arange(clients), np.full(clients, clients))
     names = [f"client {i}" for i in range(clients)] + [f"server {i}" for i in range(clients)]
     return Tape.build(programs, owner=owners, channels=[0] * pool + [permits], thread_names=names)
@@ -161,7 +187,17 @@ def repeated(times: int, steps: list[tuple]) -> np.ndarray:  # OPS (times * step
     batch_weight=Parameter(1024, "", 1, 10**6, "weight of batch threads (1024 = nice 0); interactive ones wait longer"),
 )
 def interactive_batch(
-    rng, *, interactive, batch, bursts, batch_bursts, interactive_mean_ns, batch_mean_ns, sleep_mean_ns, batch_weight
+    rng,
+    *,
+    interactive,
+    batch,
+    bursts,
+    batch_bursts,
+    interactive_mean_ns,
+    batch_mean_ns,
+    sleep_mean_ns,
+    batch_weight,
+    known: Known | None = None,
 ) -> Tape:
     """A rule that lets short bursts pass is felt at once."""
     programs = [
@@ -172,6 +208,9 @@ def interactive_batch(
         )
         for _ in range(threads)
     ]
+    if known:
+        for i in range(interactive + batch):
+            known.bursts(i, 0, interactive_mean_ns if i < interactive else batch_mean_ns)
     names = [f"interactive {i}" for i in range(interactive)] + [f"batch {i}" for i in range(batch)]
     weights = np.append(np.full(interactive, DEFAULT_WEIGHT), np.full(batch, batch_weight))
     return Tape.build(programs, weight=weights, thread_names=names)
@@ -189,7 +228,9 @@ def interactive_batch(
     think_ns=Parameter(MS, "ns", 1, DAY_NS, "mean sleep of a worker, its network; less load"),
     work_mean_ns=Parameter(2 * MS, "ns", 1, DAY_NS, "mean work of a worker; its own is from 1/4 to 7/4 of it"),
 )
-def schbench(rng, *, messengers, workers, rounds, dispatch_ns, think_ns, work_mean_ns) -> Tape:
+def schbench(
+    rng, *, messengers, workers, rounds, dispatch_ns, think_ns, work_mean_ns, known: Known | None = None
+) -> Tape:
     """A round lasts as long as its last worker: waiting hurts where it is on the critical path.
 
     Worker i of all has request channel 2i; its answers go to channel 2i + 1, for which its messenger waits.
@@ -205,6 +246,11 @@ def schbench(rng, *, messengers, workers, rounds, dispatch_ns, think_ns, work_me
         programs.append(
             repeated(rounds, [(Op.WAIT, 2 * i), (Op.SLEEP, think), (Op.COMPUTE, work), (Op.SIGNAL, 2 * i + 1)])
         )
+    if known:
+        for i in range(messengers):
+            known.bursts(i, 0, workers * dispatch_ns, workers * dispatch_ns)
+        for i in range(count):
+            known.bursts(messengers + i, 0, work_mean_ns * share[i])
     names = [f"messenger {i}" for i in range(messengers)] + [f"worker {i}" for i in range(count)]
     owners = np.append(np.arange(messengers), np.repeat(np.arange(messengers), workers))
     return Tape.build(programs, owner=owners, channels=[0] * (2 * count), thread_names=names)
