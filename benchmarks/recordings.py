@@ -134,8 +134,9 @@ def section(name: str, tape: Tape) -> str:
     counted = ("references", "footprint_pages", "instructions", "threads", "processes", "cores", "work_ns", "waits")
     facts["size"] = ", ".join(f"{key} {number(card[key])}" for key in counted if key in card)
     facts["split"] = SPLIT_OF[name]
-    rows = [[key, value.replace("|", "\\|")] for key, value in facts.items()]
-    return f"### `{name}`\n\n{card['summary']}\n\n{table(['', ''], rows)}\n\n![{name}](recordings/{name}.png)\n"
+    return (
+        f"### `{name}`\n\n{card['summary']}\n\n{table(['', ''], facts.items())}\n\n![{name}](recordings/{name}.png)\n"
+    )
 
 
 def page() -> str:

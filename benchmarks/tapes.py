@@ -1,9 +1,9 @@
-"""The tapes that ship with the package, recorded again: python benchmarks/tapes.py [NAME ...] [--page] [--list]
+"""The tapes that ship with the package, recorded again: python benchmarks/tapes.py [NAME ...] [--all]
 
 What each runs stands in TAPES; its programs are in benchmarks/programs, its texts are this repository's. Needs what
 `sos-gym record` needs, and the programs. Another machine, version or day gives another tape: the shipped ones are these
 files, checked by SHA256SUMS. `sort`, `sqlite` and `make` were recorded before this script was; their cards have their
-commands. --page writes docs/recordings.md and its pictures.
+commands. benchmarks/recordings.py draws them.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from sos_gym.workload.recorders import About, record_cpu, record_memory, record_
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = "benchmarks/programs"
+SHELL_VERSION = "dpkg-query --show --showformat='dash ${{Version}}' dash"  # Debian's sh; it has no --version
 PYTHON = Path(sys.executable).resolve()  # without this project's packages
 
 
@@ -42,6 +43,11 @@ class Recorded:
     references: int = 100_000
     window_pages: int = 16
     skip: int = 0  # instructions and accesses of the start
+
+    @property
+    def shown(self) -> str:
+        """The command on the card: folders and interpreters by what they are, not where."""
+        return self.command.format(tmp="BUILD", python="python3", venv="python3", cc1="cc1")
 
 
 TAPES = {
@@ -93,7 +99,7 @@ TAPES = {
         "cpu",
         "sh benchmarks/programs/pipeline.sh docs/policies.md docs/importing.md CHANGELOG.md",
         "A pipeline of seven shell tools over some texts, six times.",
-        "bash --version",
+        SHELL_VERSION,
     ),
     "web": Recorded(
         "cpu",
@@ -117,7 +123,7 @@ TAPES = {
         "cpu",
         "sh benchmarks/programs/mixed.sh docs/policies.md",
         "Two compressions in the background, a loop in front that wakes, works a little and sleeps.",
-        "bash --version",
+        SHELL_VERSION,
     ),
     "barrier": Recorded(
         "system",
@@ -165,8 +171,7 @@ def record(name: str) -> None:
         if how.before:
             subprocess.run(filled(how.before), shell=True, check=True, cwd=ROOT)
         said = subprocess.run(filled(how.version), shell=True, stdout=subprocess.PIPE, text=True, check=True).stdout
-        shown = how.command.format(tmp="BUILD", python="python3", venv="python3", cc1="cc1")
-        about = About(name, how.summary, said.splitlines()[0].strip(), command=shown)
+        about = About(name, how.summary, said.splitlines()[0].strip(), command=how.shown)
         command = shlex.split(filled(how.command))
         with _beside(how.beside), _progress(name) as told:
             if how.side == "memory":

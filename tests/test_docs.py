@@ -125,4 +125,5 @@ def test_the_page_of_recordings_has_all_of_them():
         assert card["summary"] in part and card["date"] in part and f"| split | {SPLIT_OF[name]} |" in part
         for key in ("references", "footprint_pages", "threads", "work_ns"):
             assert key not in card or f"{key} {number(card[key])}" in part
+        assert f"| command | `{card['command']}` |" in part.replace("\\|", "|")
         assert (ROOT / f"docs/recordings/{name}.png").read_bytes().startswith(b"\x89PNG")
