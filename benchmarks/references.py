@@ -27,8 +27,10 @@ Written by `{command}`. Stall as a share of lottery's, over {episodes} paired ep
 
 - **best heuristic**: the least of all registered policies that know nothing of the tape.
 - **informed**: knows the family's generator and its parameters, not what was drawn: A0 on pages (the page with the
-  longest mean time to its next use goes), the shortest mean rest on threads (`sos_gym/policy/informed.py`). It is a
-  rule too, and no bound: where it lies behind the best heuristic, costs of moving and sharing outweigh what it knows.
+  longest mean time to its next use goes), the shortest mean rest on threads, where a core that is near counts as .5 ms
+  (`sos_gym/policy/informed.py`). It is a rule too, and no bound: it looks at one resource and at each page or thread
+  alone. Where it is behind, a heuristic gains more by what the two managers know of each other, or by leaving some
+  threads without memory (`together`, `whole_sets`).
 - **reference**: the least of all registered policies, tape by tape, clairvoyants too (`sos_gym.reference`). It is known
   to be possible to one who knows the tape.
 - **bound**: nobody can stay below it; blank where nothing is proved (`sos_gym.references.stall_bound_ns` says what).
@@ -61,7 +63,9 @@ def row_of(name: str, episodes: int) -> list[str]:
     def share(stall: int | None) -> str:
         return "" if stall is None else f"{stall / max(total['lottery'], 1):.3f}"
 
-    saturated = informed is not None and total[best] - informed < SATURATED * total[best]
+    label = ""
+    if informed is not None and total[best] - informed < SATURATED * total[best]:
+        label = "saturated" if informed <= total[best] else "saturated; informed is behind"
     return [
         name,
         f"{total['lottery'] / count / 1e6:,.1f}".replace(",", " "),
@@ -69,7 +73,7 @@ def row_of(name: str, episodes: int) -> list[str]:
         share(informed),
         share(reference),
         share(bound),
-        "saturated" if saturated else "",
+        label,
     ]
 
 

@@ -81,12 +81,12 @@ def test_what_is_determined_is_known():
 @pytest.mark.parametrize("name", ["interactive_batch", "request_reply"])
 def test_the_shortest_mean_rest_runs(name):
     """Step by step: who is let run has the least mean among all who wait, as the family's parameters have it."""
-    env = SosEnv(IDS["cpu"], workload=name, advisors=("informed",), rows=32, cores=1, nodes=1)
+    env = SosEnv(IDS["cpu"], workload=name, advisors=("informed(worth=0)",), rows=32, cores=1, nodes=1)
     _, info = env.reset(seed=2)
     means = {int(row["entity"]): int(row["value"]) for row in forecast(env.tape)}
     choices = 0
     while True:
-        row = info["advice"].get("informed", 0)
+        row = info["advice"].get("informed(worth=0)", 0)
         if info["decision"] and info["decision"]["kind"] == "admit":
             shown = [e for e in env.candidates if e >= 0]
             assert means[env.candidates[row]] == min(means[e] for e in shown)

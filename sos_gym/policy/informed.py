@@ -9,7 +9,9 @@ learn.
 from ..engine.futures import position
 from ..kernel import kernel
 from ..workload.layout import GROWING, MEMORYLESS
+from . import placement
 from .base import Policy
+from .placement import NEARER, WORTH, nearness
 
 
 @kernel
@@ -35,17 +37,20 @@ def claim(my, entity, now, number):
     known = my.forecasts[entity.id]
     if my.use_is_credit > 0:
         return -float(_references_ahead(my, entity, known.value)), 0.0
-    return -float(_rest(entity, known.value, known.then)), 0.0
+    return nearness(my, entity) * my.parameters[WORTH] - float(_rest(entity, known.value, known.then)), 0.0
 
 
 INFORMED = Policy(
     name="informed",
     aliases=(),
     summary="the nearest expected future first; knows the generator, not the draw",
-    on_cores="shortest mean rest of the burst, its class being known",
+    on_cores="shortest mean rest of the burst, its class being known; every step nearer to the core counts as `worth`",
     on_frames="A0: the page with the longest mean time to its next use goes",
     reads="forecasts (privileged)",
     source="Aho, Denning, Ullman, JACM 18(1), 1971; Gittins, J. Royal Statistical Society B 41(2), 1979",
     claim=claim,
+    pick=placement.pick,
+    ints=placement.INTS,
+    parameters={"worth": NEARER},
     needs_forecast=True,
 )
