@@ -14,6 +14,7 @@ from sos_gym import evaluate, policies
 from sos_gym.cards import table
 from sos_gym.env import SosEnv
 from sos_gym.leaderboard.grid import fitted
+from sos_gym.leaderboard.standing import STALL
 from sos_gym.references import stall_bound_ns
 from sos_gym.workload.family import FAMILIES
 from sos_gym.workload.forecast import is_informed
@@ -22,8 +23,9 @@ IDS = {"memory": "sos/Memory-v0", "tier": "sos/Tier-v0", "cpu": "sos/CPU-v0", "j
 SATURATED = 0.03  # of the best heuristic's stall
 INTRODUCTION = """# What is possible
 
-Written by `{command}`. Stall as a share of lottery's, over {episodes} paired episodes of seeds 0 to {last} of the split
-`val` under each id's settings; a recording is one episode, in frames for a quarter of its pages or on its own cores.
+Written by `{command}`. Weighted stall as a share of lottery's, over {episodes} paired episodes of seeds 0 to {last} of
+the split `val` under each id's settings; a recording is one episode, in frames for a quarter of its pages or on its own
+cores.
 
 - **best heuristic**: the least of all registered policies that know nothing of the tape.
 - **informed**: knows the family's generator and its parameters, not what was drawn: A0 on pages (the page with the
@@ -47,7 +49,7 @@ def row_of(name: str, episodes: int) -> list[str]:
 
     def stalls(policy: str) -> list[int]:
         runs = evaluate(env_id, policy, name, episodes=count, split=split, workers=os.cpu_count() or 1, **settings)
-        return [run["stall_ns"] for run in runs]
+        return [run[STALL] for run in runs]
 
     of_all = {policy: stalls(policy) for policy in policies()}
     total = {policy: sum(values) for policy, values in of_all.items()}
@@ -57,7 +59,8 @@ def row_of(name: str, episodes: int) -> list[str]:
     known = not card.recorded and is_informed(name)
     informed = sum(stalls("informed")) if known else None
     env = SosEnv(env_id, workload=name, split=split, **settings)
-    bounds = [stall_bound_ns(env.draw_tape(seed), env.settings) for seed in range(count)]
+    tapes = [env.draw_tape(seed) for seed in range(count)]
+    bounds = [stall_bound_ns(tape, env.settings) if len(set(tape.threads["weight"])) == 1 else None for tape in tapes]
     bound = None if None in bounds else sum(bounds)
 
     def share(stall: int | None) -> str:

@@ -109,9 +109,15 @@ TAPES = {
     ),
     "database": Recorded(
         "cpu",
-        "{python} benchmarks/programs/database.py",
-        "Two writers and six readers of one SQLite file: its lock, its log, fsync.",
-        '{python} -c \'import sqlite3; print("SQLite", sqlite3.sqlite_version, "under CPython")\'',
+        "sh benchmarks/programs/database.sh {tmp}/accounts.db",
+        "Two writers and four readers of one SQLite file, a process each time: its lock, its log, fsync.",
+        "echo SQLite $(sqlite3 --version)",
+    ),
+    "search": Recorded(
+        "cpu",
+        "sh benchmarks/programs/search.sh sos_gym docs tests",
+        "A search over a tree of files, four at a time.",
+        "grep --version",
     ),
     "tests": Recorded(
         "cpu",
@@ -121,9 +127,10 @@ TAPES = {
     ),
     "mixed": Recorded(
         "cpu",
-        "sh benchmarks/programs/mixed.sh docs/policies.md",
+        "sh benchmarks/programs/mixed.sh {tmp}/text",
         "Two compressions in the background, a loop in front that wakes, works a little and sleeps.",
         SHELL_VERSION,
+        before="cat tests/*.py > {tmp}/text",
     ),
     "barrier": Recorded(
         "system",
@@ -150,11 +157,11 @@ TAPES = {
     ),
     "xz": Recorded(
         "system",
-        "xz -k -c -0 -T2 --block-size=12288 docs/benchmarks.md",
-        "A compression by two threads, block by block, with a coordinator.",
+        "xz -k -c -0 -T2 --block-size=8192 docs/policies.md",
+        "A compression by two threads, block by block, and a third that reads and writes.",
         "xz --version",
         references=400_000,
-        window_pages=24,
+        window_pages=48,
     ),
 }
 

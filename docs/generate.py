@@ -18,14 +18,16 @@ from sos_gym import cards
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 ENVIRONMENTS = ROOT / "docs/environments.md"
+WORKLOADS = ROOT / "docs/workloads.md"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXAMPLE = re.compile(r"```python\n(?P<code>.*?)```\n\n```text\n(?P<output>.*?)```", re.DOTALL)
 BOARD = re.compile(r"\nsos-gym (?P<command>.*)\n```\n\n<!-- begin -->\n(?P<table>(?s:.*?))<!-- end -->")
 
 
 def pages() -> None:
-    """docs/environments.md."""
+    """docs/environments.md and docs/workloads.md."""
     ENVIRONMENTS.write_text(cards.page(), encoding="utf-8")
+    WORKLOADS.write_text(cards.workloads_page(), encoding="utf-8")
 
 
 def readme() -> None:

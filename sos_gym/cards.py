@@ -14,6 +14,8 @@ from .memory import MemorySettings
 from .policy import policies
 from .presets import PRESETS, Preset
 from .settings import EpisodeSettings
+from .workload import workloads
+from .workload.family import OF_ALL
 
 COMMAND = "python -m sos_gym.cards docs/environments.md"
 SCALES = """\
@@ -204,6 +206,52 @@ def policies_page() -> str:
         )
         + "\n"
     )
+
+
+# -- workloads
+
+
+def workloads_page() -> str:
+    """What each family draws, with its parameters; the recordings by name."""
+    families = [card for card in workloads().values() if not card.recorded]
+    recorded = [card for card in workloads().values() if card.recorded]
+    parts = [
+        "# Workloads",
+        "Written by `make docs` from the cards; `sos-gym workloads NAME` shows one. "
+        "`sos_gym.workload(NAME, seed, split, **parameters)` is a tape; the same arguments give the same one "
+        "everywhere. The splits `train`, `val`, `test` have seeds of their own; `ood` also draws the parameters that "
+        'have a range for it. They are named the same on every id: `env.reset(options={"workload": "test"})`, or '
+        '`split="ood"` in `gym.make`. '
+        "A parameter that is given is never drawn. How much there is to gain on each: [references.md](references.md).",
+    ]
+    for card in families:
+        rows = [
+            (
+                f"`{name}`",
+                number(of.default),
+                of.unit,
+                f"{number(of.low)} to {number(of.high)}",
+                _away(of.ood),
+                of.effect,
+            )
+            for name, of in card.parameters.items()
+            if name not in OF_ALL
+        ]
+        heads = ("parameter", "default", "unit", "range", "ood", "more of it")
+        parts += [f"## {card.name} ({card.side})", card.summary, f"Source: {card.source}."]
+        parts += [table(heads, rows)] if rows else []
+    rows = [
+        (f"`{name}`", number(of.default), f"{number(of.low)} to {number(of.high)}", of.effect)
+        for name, of in OF_ALL.items()
+    ]
+    parts += ["## In all families", table(("parameter", "default", "range", "more of it"), rows)]
+    parts += ["## Recordings", "What each looks like: [recordings.md](recordings.md)."]
+    parts += [table(("name", "side", "what"), [(f"`{card.name}`", card.side, card.summary) for card in recorded])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _away(ends: tuple[int | float, int | float] | None) -> str:
+    return "" if ends is None else f"{number(ends[0])} to {number(ends[1])}"
 
 
 def marked(name: str) -> str:

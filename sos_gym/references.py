@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .evaluation import evaluate
+from .leaderboard.standing import STALL
 from .policy import policies
 from .ranges import SettingError
 from .resource import Op
@@ -18,19 +19,17 @@ from .workload.layout import PAGE_OPS, are
 def reference(
     env_id: str, workload: str | Tape | None = None, seed: int = 0, split: str | None = None, **settings: Any
 ) -> tuple[str, int]:
-    """The least stall of one episode among all registered policies, clairvoyants too: (policy, ns).
+    """The least weighted stall of one episode among all registered policies, clairvoyants too: (policy, ns).
 
     It is what is known to be possible, not a bound: `clairvoyant` is a rule like others. Arguments as of `evaluate`.
     """
-    stalls = {
-        name: evaluate(env_id, name, workload, seed, split=split, **settings)[0]["stall_ns"] for name in policies()
-    }
+    stalls = {name: evaluate(env_id, name, workload, seed, split=split, **settings)[0][STALL] for name in policies()}
     best = min(stalls, key=lambda name: stalls[name])
     return best, stalls[best]
 
 
 def stall_bound_ns(tape: Tape, settings: Settings) -> int | None:
-    """A stall below which no policy can stay on this tape, ns; None where none is proved here.
+    """A stall (`stall_ns`) below which no policy can stay on this tape, ns; None where none is proved here.
 
     Frames scarce, one tier, no advice in the tape: a page that only one thread touches is fetched at least as often as
     Belady's MIN fetches it in all the frames, were the thread alone with its own pages (Belady, 1966: MIN misses least;
@@ -41,10 +40,15 @@ def stall_bound_ns(tape: Tape, settings: Settings) -> int | None:
 
     Args:
         tape: What the threads do.
-        settings: As of the episode, such as `env.unwrapped.settings`; costs that `cost_scale` draws are not known.
+        settings: As of the episode, such as `env.unwrapped.settings`, without `horizon_ns`.
+
+    Raises:
+        SettingError: `cost_scale` is given, so that the costs are not known.
     """
     if settings.cost_scale is not None:
         raise SettingError("cost_scale", settings.cost_scale, "None", "a bound needs costs that are not drawn")
+    if settings.horizon_ns is not None:  # what is cut off waits no more
+        return None
     if settings.frames is None:
         return _least_waits_ns(tape, settings)
     if settings.tiers or np.isin(tape.ops["op"], (Op.COLD, Op.PAGEOUT, Op.DONTNEED)).any():

@@ -68,6 +68,7 @@ def test_make_has_the_targets_that_the_readme_names():
 
 def test_the_page_of_environments_is_what_the_generator_prints():
     assert generate.ENVIRONMENTS.read_text(encoding="utf-8") == cards.page(), REMEDY
+    assert generate.WORKLOADS.read_text(encoding="utf-8") == cards.workloads_page(), REMEDY
 
 
 def test_the_page_names_every_metric():

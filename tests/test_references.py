@@ -148,7 +148,7 @@ def test_what_has_no_generator_informs_nobody():
 def test_the_reference_is_the_least_of_all():
     tape = workload("phases", 0, references=200)
     best, stall = reference("sos/Memory-v0", tape)
-    stalls = {name: evaluate("sos/Memory-v0", name, tape)[0]["stall_ns"] for name in policies()}
+    stalls = {name: evaluate("sos/Memory-v0", name, tape)[0]["weighted_stall_ns"] for name in policies()}
     assert stall == min(stalls.values()) == stalls[best]
 
 
@@ -203,6 +203,8 @@ def test_srpt_waits_least_on_one_core(jobs):
 def test_no_bound_where_none_is_proved():
     assert stall_bound_ns(workload("hyperexponential"), SosEnv("sos/CPU-v0").settings) is None
     assert stall_bound_ns(workload("tiered"), SosEnv("sos/Tier-v0").settings) is None
+    cut = SosEnv("sos/Memory-v0", horizon_ns=1_000_000).settings
+    assert stall_bound_ns(workload("phases"), cut) is None
     advised = Tape.build([[(Op.READ, 0), (Op.DONTNEED, 0)]])
     assert stall_bound_ns(advised, SosEnv("sos/Memory-v0").settings) is None
     with pytest.raises(SettingError, match="cost_scale"):

@@ -2,12 +2,13 @@
 
 On pages that are drawn independently this is A0 (Aho, Denning and Ullman, JACM 18(1), 1971): the page least likely to
 be used goes. On bursts of a known class with memoryless rests it is the order by Gittins' index (Gittins, 1979): the
-shortest mean rest first. It runs on draws of synthetic families only and is no competitor: it says how much there is to
-learn.
+shortest mean rest first; by weight, w / rest (the c mu rule, Cox and Smith, 1961). It runs on draws of synthetic
+families only and is no competitor: it says how much there is to learn.
 """
 
 from ..engine.futures import position
 from ..kernel import kernel
+from ..resource import DEFAULT_WEIGHT
 from ..workload.layout import GROWING, MEMORYLESS
 from . import placement
 from .base import Policy
@@ -35,9 +36,11 @@ def _rest(entity, value, then):
 @kernel
 def claim(my, entity, now, number):
     known = my.forecasts[entity.id]
+    per_weight = DEFAULT_WEIGHT / entity.weight
     if my.use_is_credit > 0:
-        return -float(_references_ahead(my, entity, known.value)), 0.0
-    return nearness(my, entity) * my.parameters[WORTH] - float(_rest(entity, known.value, known.then)), 0.0
+        return -per_weight * _references_ahead(my, entity, known.value), 0.0
+    rest = per_weight * _rest(entity, known.value, known.then)
+    return nearness(my, entity) * my.parameters[WORTH] - rest, 0.0
 
 
 INFORMED = Policy(
