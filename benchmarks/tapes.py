@@ -9,7 +9,9 @@ commands. benchmarks/recordings.py draws them.
 import argparse
 import contextlib
 import hashlib
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -193,11 +195,13 @@ def record(name: str) -> None:
 
 @contextlib.contextmanager
 def _beside(command: str) -> Iterator[None]:
-    client = subprocess.Popen(["sh", "-c", command or ":"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    client = subprocess.Popen(["sh", "-c", command or ":"], start_new_session=True, **quiet)
     try:
         yield
     finally:
-        client.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(client.pid, signal.SIGKILL)  # what it started, too
         client.wait()
 
 

@@ -240,11 +240,11 @@ def workloads_page() -> str:
         heads = ("parameter", "default", "unit", "range", "ood", "more of it")
         parts += [f"## {card.name} ({card.side})", card.summary, f"Source: {card.source}."]
         parts += [table(heads, rows)] if rows else []
-    rows = [
+    shared = [
         (f"`{name}`", number(of.default), f"{number(of.low)} to {number(of.high)}", of.effect)
         for name, of in OF_ALL.items()
     ]
-    parts += ["## In all families", table(("parameter", "default", "range", "more of it"), rows)]
+    parts += ["## In all families", table(("parameter", "default", "range", "more of it"), shared)]
     parts += ["## Recordings", "What each looks like: [recordings.md](recordings.md)."]
     parts += [table(("name", "side", "what"), [(f"`{card.name}`", card.side, card.summary) for card in recorded])]
     return "\n\n".join(parts) + "\n"

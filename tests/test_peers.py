@@ -58,7 +58,7 @@ def loop() -> np.ndarray:
     return references
 
 
-RECORDINGS = [name for name, card in workloads().items() if card.recorded and card.side == "memory"]
+RECORDINGS = ["gzip", "python", "sort", "sqlite"]  # of one thread
 TRACES = {
     **{f"zipf {alpha}": (lambda alpha=alpha: zipf(alpha)) for alpha in (0.6, 1.0, 1.2)},
     "loop": loop,
@@ -68,6 +68,7 @@ TRACES = {
 ENDLESS = {("zipf 0.6", 0.02), ("zipf 1.0", 0.02), ("zipf 1.2", 0.02)} | {
     (name, share) for name in ("sort", "sqlite") for share in (0.02, 0.2)
 }
+ENDLESS |= {(name, share) for name in ("gzip", "python") for share in (0.02, 0.2, 0.7)}  # not waited for
 SHARES = [0.02, 0.2, 0.7]  # of the pages
 
 
@@ -107,7 +108,7 @@ def trace(request, tmp_path_factory):
 
 
 def test_recordings_of_pages_are_among_the_traces():
-    assert len(RECORDINGS) >= 2
+    assert all(workloads()[name].side == "memory" for name in RECORDINGS)
 
 
 @pytest.mark.parametrize("policy", PEERS)
