@@ -33,7 +33,7 @@ def test_names_and_sides():
         "compile grep gzip matrix perl python redis sort sqlite",
         "tier": "graph tiered",
         "cpu": "bimodal bounded_pareto diurnal hyperexponential interactive_batch recorded_cpu request_reply schbench "
-        "database make mixed pipeline tests web",
+        "database make mixed pipeline search tests web",
         "joint": "overcommitted recorded_joint working_sets barrier pigz xz zstd",
     }
     assert sides == {name: side for side, names in expected.items() for name in names.split()}

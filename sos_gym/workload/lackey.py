@@ -135,14 +135,15 @@ def reduce(
     Which thread runs is known with --trace-sched=yes; without it there is one. Other words of valgrind are passed over.
     """
     trace = Trace(window_pages)
-    thread, others = trace.thread(1), 0
+    thread, others, began = trace.thread(1), 0, False
     for number, line in enumerate(lines, 1):
         if line.startswith(OTHERS) or not line.strip():
             if scheduled := SCHEDULED.match(line):
-                begins = b"new thread" in line and bool(thread.instructions)
+                begins = b"new thread" in line and began  # the first one is thread 1
                 thread = trace.thread(int(scheduled[1]), begins)
                 others = trace.kept - len(thread.kept)
             continue
+        began = True
         if number <= skip:
             continue
         kind, start, end = parsed(number, line)
