@@ -4,12 +4,11 @@ from ..engine.bitmap import greatest_below, leave
 from ..engine.futures import to_next_use, used_again, work_done
 from ..engine.legality import legal_holder
 from ..kernel import inlined, kernel
-from ..resource import NONE, State, Why
+from ..resource import NONE, State
+from . import recency
 from .base import Policy
-from .log import COOL_HEAD, HEAD, INTS, append, first_legal, has_entries
 
-COLD, MOVE, ABSENT = int(Why.COLD), int(Why.MOVE), int(State.ABSENT)
-BY_USE = 1
+ABSENT = int(State.ABSENT)
 
 
 @kernel
@@ -27,23 +26,14 @@ def _is_page_done_with(my, entity):
 
 @kernel
 def hold(my, entity, slot, why, now):
-    if why != MOVE and _is_page_done_with(my, entity):
-        append(my, HEAD, entity, my.entities[entity].use_seq, BY_USE)
+    if _is_page_done_with(my, entity):
+        recency.hold(my, entity, slot, why, now)
 
 
 @kernel
 def use(my, entity, amount, why, now):
     if _is_page_done_with(my, entity):
-        append(my, COOL_HEAD if why == COLD else HEAD, entity, my.entities[entity].use_seq, BY_USE)
-
-
-@kernel
-def _done_with(my, decision):
-    if has_entries(my, COOL_HEAD):
-        cold = first_legal(my, decision, COOL_HEAD, BY_USE)
-        if cold != NONE:
-            return cold
-    return first_legal(my, decision, HEAD, BY_USE)
+        recency.use(my, entity, amount, why, now)
 
 
 # -- the others
@@ -82,7 +72,7 @@ def _used_farthest_ahead(my, decision):
 @kernel
 def victim(my, decision):
     """Who is used farthest ahead; of equals, the least recently used."""
-    e = _done_with(my, decision)
+    e = recency.victim(my, decision)
     return e if e != NONE else _used_farthest_ahead(my, decision)
 
 
@@ -98,6 +88,6 @@ CLAIRVOYANT = Policy(
     hold=hold,
     use=use,
     victim=victim,
-    ints=INTS,
+    ints=recency.INTS,
     needs_future=True,
 )

@@ -1,7 +1,7 @@
 """Earliest deadline first: what is due soonest comes first."""
 
 from ..kernel import kernel
-from . import clairvoyant
+from . import clairvoyant, recency
 from .base import Policy
 from .turns import turn
 
@@ -27,6 +27,6 @@ EDF = Policy(
     hold=clairvoyant.hold,
     use=clairvoyant.use,
     victim=clairvoyant.victim,
-    ints=clairvoyant.INTS,
+    ints=recency.INTS,
     needs_future=True,
 )
