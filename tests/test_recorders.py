@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import shutil
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
@@ -283,10 +284,18 @@ def test_a_limit_of_events():
 
 
 def stand_in(tmp_path, lines: bytes) -> str:
-    """A stand-in for valgrind: it writes lackey's lines where it is told to."""
+    """A stand-in for valgrind: it says lackey's lines where it is told to; `==123==` are its own."""
     tool = tmp_path / "valgrind"
     tool.write_text(
-        '#!/bin/sh\nfor a; do case $a in --log-fd=*) fd=${a#*=};; esac; done\ncat "$0.lines" > /dev/fd/$fd\n'
+        f"#!{sys.executable}\n"
+        "import os, socket, sys\n"
+        "kept = []\n"
+        "host, port = next(a for a in sys.argv if a.startswith('--log-socket=')).split('=')[1].split(':')\n"
+        "lines = open(sys.argv[0] + '.lines', 'rb').read().replace(b'==123==', b'==%d==' % os.getpid())\n"
+        "for program in lines.split(b'EXEC\\n'):\n"
+        "    said = socket.create_connection((host, int(port)))\n"
+        "    said.sendall(program)\n"  # left open: children of a program keep its log open
+        "    kept.append(said)\n"
     )
     tool.chmod(0o755)
     (tmp_path / "valgrind.lines").write_bytes(lines)
@@ -300,6 +309,19 @@ def test_the_recorder_reads_a_tool_that_speaks_lackey(tmp_path):
     assert (tape.card["name"], tape.card["command"], tape.card["end"]) == ("mine", "prog 'a b'", "the whole run")
     cut = record_memory(["prog"], About("mine"), references=4, tool=tool)
     assert (cut.card["references"], cut.card["end"]) == (4, "cut after 4 kept references")
+
+
+def test_a_process_is_followed_through_its_programs(tmp_path):
+    """Their pages are different pages, the thread is one; a child's references are dropped and counted."""
+    first = b"".join(b" L %x,8\n" % (page << 12) for page in range(100_000))  # more than is read at once
+    child = b"==1== Lackey, a child\n L 9000,8\n"
+    said = b"EXEC\n".join(
+        [b"==123== Lackey, an example\n" + first, child, b"==123== Lackey, again\n L 0,8\n S 5000,8\n"]
+    )
+    tape = record_memory(["x"], About("x"), references=10**6, tool=stand_in(tmp_path, said))
+    assert tape.ops["op"].tolist() == [Op.READ] * 100_001 + [Op.WRITE]
+    assert tape.ops["arg"].tolist() == list(range(100_002))
+    assert (tape.card["images"], tape.card["children_unseen"], len(tape.threads)) == (2, 1, 1)
 
 
 def test_the_command_line_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -382,6 +404,16 @@ def test_a_program_of_this_machine():
     tape = record_memory(["sh", "-c", "for i in 1 2 3; do :; done"], About("loop"), references=2000)
     assert tape.card["end"] == "cut after 2000 kept references" and len(tape.pages) > 20
     assert len(args(tape, Op.READ)) + len(args(tape, Op.WRITE)) == 2000
+
+
+@needs_valgrind
+def test_a_wrapper_of_this_machine():
+    """`sh -c 'exec ...'` becomes the program; `sh -c '...; ...'` starts it."""
+    becomes = record_memory(["sh", "-c", "exec env true"], About("x"), references=10**6)
+    assert (becomes.card["images"], becomes.card["children_unseen"]) == (3, 0)
+    starts = record_memory(["sh", "-c", "env true; :"], About("x"), references=10**6)
+    assert (starts.card["images"], starts.card["children_unseen"]) == (1, 1)
+    assert len(becomes.pages) > 1.5 * len(starts.pages)
 
 
 @needs_tracefs

@@ -23,6 +23,8 @@ GRAIN_NS = 1000  # least COMPUTE between two references
 FETCH, STORE, MODIFY = ord("I"), ord("S"), ord("M")
 KINDS = b"ILSM"
 SCHEDULED = re.compile(rb"--\d+--\s+SCHED\[(\d+)\]:\s+acquired lock")
+IMAGE = re.compile(rb"==\d+== Lackey,")  # the first line of a program; exec begins another one in the same process
+IMAGE_BITS = 64 - PAGE_BITS  # pages of other programs are other pages
 OTHERS = (b"==", b"--", b"SCHEDSETJMP")  # what valgrind itself says
 TOLD_LINES = (1 << 16) - 1  # progress is told once per so many
 
@@ -103,6 +105,8 @@ class Trace:
 
     window_pages: int
     threads: list[Reduction] = field(default_factory=list)
+    images: int = 0  # programs that the process was
+    children: int = 0  # processes that it started, whose references are not here
     _running: dict[int, Reduction] = field(default_factory=dict)  # by valgrind's number, which is used again
 
     def thread(self, number: int, starts: bool = False) -> Reduction:
@@ -111,6 +115,12 @@ class Trace:
             self._running[number] = Reduction(self.window_pages)
             self.threads.append(self._running[number])
         return self._running[number]
+
+    def becomes(self) -> Reduction:
+        """Another program: its first thread goes on for the process, the others are over."""
+        self.images += 1
+        self._running = {1: self.thread(1)}
+        return self._running[1]
 
     @property
     def kept(self) -> int:
@@ -135,10 +145,13 @@ def reduce(
     Which thread runs is known with --trace-sched=yes; without it there is one. Other words of valgrind are passed over.
     """
     trace = Trace(window_pages)
-    thread, others, began = trace.thread(1), 0, False
+    thread, others, began = trace.becomes(), 0, False
     for number, line in enumerate(lines, 1):
         if line.startswith(OTHERS) or not line.strip():
-            if scheduled := SCHEDULED.match(line):
+            if began and IMAGE.match(line):
+                thread, began = trace.becomes(), False
+                others = trace.kept - len(thread.kept)
+            elif scheduled := SCHEDULED.match(line):
                 begins = b"new thread" in line and began  # the first one is thread 1
                 thread = trace.thread(int(scheduled[1]), begins)
                 others = trace.kept - len(thread.kept)
@@ -149,9 +162,10 @@ def reduce(
         kind, start, end = parsed(number, line)
         if kind == FETCH:
             thread.instructions += 1
+        space = (trace.images - 1) << IMAGE_BITS
         first, last = start >> LINE_BITS, end >> LINE_BITS
         for at in range(first, last + 1):
-            thread.access(at >> (PAGE_BITS - LINE_BITS), at & 63, kind)
+            thread.access(space | at >> (PAGE_BITS - LINE_BITS), at & 63, kind)
             if others + len(thread.kept) >= references:
                 return trace
         if progress and not number & TOLD_LINES:

@@ -47,7 +47,17 @@ def command(
         tape = _record(side, program, about, references, events, window_pages, skip, told)
     tape.save(out)
     console = Console()
-    for key in ("end", "references", "footprint_pages", "threads", "processes", "work_ns", "recorded_ns"):
+    for key in (
+        "end",
+        "references",
+        "footprint_pages",
+        "threads",
+        "images",
+        "children_unseen",
+        "processes",
+        "work_ns",
+        "recorded_ns",
+    ):
         if key in tape.card:
             console.print(f"  {key}: {tape.card[key]}", markup=False, highlight=False)
     console.print(f"written: {out}, {tape!r}", soft_wrap=True, markup=False, highlight=False)

@@ -1,17 +1,16 @@
 """The page references of a program, from valgrind's lackey."""
 
 import contextlib
-import os
 import shlex
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from sos_gym.workload import lackey
 from sos_gym.workload.layout import TapeError
 from sos_gym.workload.recorders.about import About, Progress, found
+from sos_gym.workload.recorders.valgrind import OPTIONS, Running
 from sos_gym.workload.tape import Tape
 
-SOURCE = "valgrind lackey, --trace-mem=yes --trace-sched=yes"
+SOURCE = f"valgrind {' '.join(OPTIONS)}"
 REMEDY = "apt install valgrind (dnf, pacman, apk likewise), or see valgrind.org"
 
 
@@ -28,7 +27,7 @@ def record_memory(
     """The page references of one program, up to `references` kept ones; each of its threads is a thread of the tape.
 
     Args:
-        command: The program and its arguments; what it starts in turn is not seen.
+        command: The program and its arguments; what it becomes (exec) is seen, what it starts beside itself is not.
         about: Name and words of the card.
         references: >= 1; the program is ended once so many are kept.
         window_pages: >= 1; see `lackey`: LRU and MIN stay exact from so many frames on. 1 joins runs only.
@@ -65,28 +64,12 @@ def trace_memory(
         raise TapeError(f"window_pages is {window_pages}; allowed: 1 or more; 1 joins runs on one page only")
     if skip < 0:
         raise TapeError(f"skip is {skip}; allowed: 0 or more; it counts instructions and accesses of the start")
-    with _lackey(found(tool, REMEDY), command) as lines:
-        trace = lackey.reduce(lines, window_pages, references, skip, progress)
+    with contextlib.closing(Running(found(tool, REMEDY), command)) as program:
+        trace = lackey.reduce(program.lines(), window_pages, references, skip, progress)
+    trace.children = len(program.children)
     if not trace.kept:
         raise TapeError(f"{shlex.join(command)} gave no references; allowed: a program that valgrind can run")
     return trace
-
-
-@contextlib.contextmanager
-def _lackey(tool: str, command: Sequence[str]) -> Iterator[Iterator[bytes]]:
-    """Lackey's lines while the program runs; its own output is dropped. Leaving early ends it."""
-    reader, writer = os.pipe()
-    options = ["--tool=lackey", "--trace-mem=yes", "--trace-sched=yes", "--basic-counts=no", f"--log-fd={writer}"]
-    program = subprocess.Popen(
-        [tool, *options, *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(writer,)
-    )
-    os.close(writer)
-    try:
-        with open(reader, "rb", buffering=1 << 20) as lines:
-            yield lines
-    finally:
-        program.kill()
-        program.wait()
 
 
 def dropped(window_pages: int) -> str:
@@ -109,5 +92,7 @@ def counts(trace: lackey.Trace) -> dict[str, object]:
         "references": trace.kept,
         "footprint_pages": len(trace.pages),
         "threads": len(trace.threads),
+        "images": trace.images,
+        "children_unseen": trace.children,
         "window_pages": trace.window_pages,
     }
