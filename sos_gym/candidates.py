@@ -6,18 +6,19 @@ Ordered by slot, then entity: never by rank. The draws are a hash of (seed, deci
 on who else is asked.
 """
 
+import numba as nb
 import numpy as np
 
 from .engine.chance import uniform
 from .engine.decisions import slot_of
-from .kernel import kernel
+from .kernel import kernel, on_stack
 from .resource import NONE, Kind, Resource
 
 PADDING = np.iinfo(np.int32).min  # in `shown`: a row without a candidate
+MOST_ROWS = 1024  # `Settings.rows` is at most that
 SAMPLE = 64  # or K if that is more: above so many contenders, extremes and quantiles come from a seeded sample
 EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
 CPU = int(Resource.CPU)
-LAST_USE, PAYOFF, USES, RECENCY = range(4)
 
 
 # -- a few numbers in order
@@ -57,18 +58,18 @@ def payoff_ns(sim, e):
 
 
 @kernel
-def _measure(sim, decision, sample, size, measures):
-    """How much each of the sample has of LAST_USE, PAYOFF and USES; who has most is worth showing. And its RECENCY.
+def _measure(sim, decision, sample, size, last_use, payoff, uses, recency):
+    """How much each of the sample has of last use, payoff and uses; who has most is worth showing. And its recency.
 
     EVICT shows who can spare its slot, ADMIT who needs one; a long payoff, an old use and few uses spare it.
     """
     sign = 1.0 if decision.kind == EVICT else -1.0
     for i in range(size):
         entity = sim.entities[sample[i]]
-        measures[LAST_USE, i] = -sign * entity.use_seq
-        measures[PAYOFF, i] = sign * payoff_ns(sim, sample[i])
-        measures[USES, i] = -sign * entity.uses
-        measures[RECENCY, i] = entity.use_seq if decision.kind == EVICT else -entity.want_seq
+        last_use[i] = -sign * entity.use_seq
+        payoff[i] = sign * payoff_ns(sim, sample[i])
+        uses[i] = -sign * entity.uses
+        recency[i] = float(entity.use_seq if decision.kind == EVICT else -entity.want_seq)
 
 
 @kernel
@@ -93,7 +94,7 @@ def _wins_tie(sim, decision, sample, a, b):
 @kernel
 def _sort(keys, size, places):
     """places[r]: where the r-th of the keys stands, the least one first."""
-    ranks = np.empty(size, np.int32)
+    ranks = on_stack(nb.int32, MOST_ROWS)
     _ranks(keys, size, ranks)
     for i in range(size):
         places[ranks[i]] = i
@@ -109,7 +110,7 @@ def _show(sample, i, is_shown, shown, rows):
 @kernel
 def _show_quantiles(sim, decision, recency, sample, size, is_shown, shown, rows):
     """One seeded draw from each quantile of recency, the most recent first of all."""
-    by_recency = np.empty(size, np.int32)
+    by_recency = on_stack(nb.int32, MOST_ROWS)
     _sort(recency, size, by_recency)
     if not is_shown[by_recency[size - 1]]:
         rows = _show(sample, by_recency[size - 1], is_shown, shown, rows)
@@ -130,22 +131,22 @@ def _show_quantiles(sim, decision, recency, sample, size, is_shown, shown, rows)
 
 
 @kernel
-def _draw_sample(sim, decision, sample):
-    """The contenders that are entities: all, or SAMPLE of them, one per stretch of the list."""
+def _draw_sample(sim, decision, sample, room):
+    """The contenders that are entities: all, or `room` of them, one per stretch of the list."""
     entities = 0
     for i in range(decision.count):
         entities += sim.contenders[i] >= 0
-    size, seen, taken = min(entities, sample.size), 0, 0
-    drawn = 0 if entities <= sample.size else _draw_of_stretch(sim, decision, 0, entities, size)
+    size, seen, taken = min(entities, room), 0, 0
+    drawn = 0 if entities <= room else _draw_of_stretch(sim, decision, 0, entities, size)
     for i in range(decision.count):
         if sim.contenders[i] < 0:
             continue
-        if entities <= sample.size or seen == drawn:
+        if entities <= room or seen == drawn:
             sample[taken] = sim.contenders[i]
             taken += 1
             if taken == size:
                 break
-            if entities > sample.size:
+            if entities > room:
                 drawn = _draw_of_stretch(sim, decision, taken, entities, size)
         seen += 1
     return taken
@@ -160,33 +161,35 @@ def _draw_of_stretch(sim, decision, stretch, entities, stretches):
 @kernel
 def _show_some(sim, decision, shown):
     """Fill all rows from more contenders than there are rows."""
-    sample = np.empty(max(SAMPLE, shown.size), np.int32)
-    is_shown = np.zeros(sample.size, np.uint8)
-    size, rows, room = _draw_sample(sim, decision, sample), 0, shown.size - sim.hosted
+    sample, is_shown = on_stack(nb.int32, MOST_ROWS), on_stack(nb.uint8, MOST_ROWS)
+    size, rows = _draw_sample(sim, decision, sample, max(SAMPLE, shown.size)), 0
+    room = shown.size - sim.hosted
     asks = decision.entity if decision.kind == ADMIT or decision.may_wait else NONE
     if asks != NONE:
         shown[0], rows = asks, 1
-        for i in range(size):
-            is_shown[i] = sample[i] == asks
+    for i in range(size):
+        is_shown[i] = sample[i] == asks
     for i in range(decision.count):
         if sim.contenders[i] < 0 and rows < room:
             shown[rows], rows = sim.contenders[i], rows + 1
-    measures = np.empty((4, size))
-    _measure(sim, decision, sample, size, measures)
-    for which in (LAST_USE, PAYOFF, USES):
-        i = _extreme(sim, decision, measures[which], sample, size, is_shown)
+    last_use, payoff = on_stack(nb.float64, MOST_ROWS), on_stack(nb.float64, MOST_ROWS)
+    uses, recency = on_stack(nb.float64, MOST_ROWS), on_stack(nb.float64, MOST_ROWS)
+    _measure(sim, decision, sample, size, last_use, payoff, uses, recency)
+    for measure in (last_use, payoff, uses):
+        i = _extreme(sim, decision, measure, sample, size, is_shown)
         if i != NONE and rows < room:
             rows = _show(sample, i, is_shown, shown, rows)
     certain = rows
     if size > 0:
-        rows = _show_quantiles(sim, decision, measures[RECENCY], sample, size, is_shown, shown, rows)
+        rows = _show_quantiles(sim, decision, recency, sample, size, is_shown, shown, rows)
     return _show_advice(sim, shown, certain, rows)
 
 
 @kernel
 def select(sim, decision, shown):
     """Fill `shown` with the candidates of the decision, in the order of rows; returns how many."""
-    shown[:] = PADDING
+    for i in range(shown.size):
+        shown[i] = PADDING
     rows = decision.count
     if rows <= shown.size:
         for i in range(rows):
@@ -223,7 +226,8 @@ def _is_among(entities, count, e):
 @kernel
 def _order(sim, shown, rows):
     """By slot, then entity."""
-    keys, ranks, given = np.empty(rows, np.int64), np.empty(rows, np.int32), np.empty(rows, np.int32)
+    keys, ranks = on_stack(nb.int64, MOST_ROWS), on_stack(nb.int32, MOST_ROWS)
+    given = on_stack(nb.int32, MOST_ROWS)
     for i in range(rows):
         given[i] = shown[i]
         keys[i] = (np.int64(slot_of(sim, given[i])) << 32) + given[i]

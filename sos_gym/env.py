@@ -12,7 +12,7 @@ from gymnasium import spaces
 from .candidates import PADDING
 from .engine.simulation import Simulation
 from .metrics import metrics
-from .observation import COLUMNS, CONTEXT, OUTCOME, observe, unsee
+from .observation import COLUMNS, CONTEXT, OUTCOME, observe, observe_address, unsee
 from .policy import policy_named
 from .presets import preset_named
 from .ranges import SettingError
@@ -104,7 +104,7 @@ class SosEnv(gym.Env):
         self.begin(seed, options)
         self._closing = False
         observation = self._observe(0)
-        unsee(self.simulation.record, 0)
+        unsee(self.simulation.record)
         if self.history:
             self.history.begin(self.simulation)
         return observation, self._info()
@@ -221,7 +221,8 @@ class SosEnv(gym.Env):
         candidates = np.empty((rows, len(COLUMNS)), np.float32)
         context = np.empty(len(CONTEXT), np.float32)
         mask = np.empty(rows, np.int8)
-        observe(self.simulation.record, 0, choice, self._shown, candidates, context, mask, self._outcome)
+        arrays = self._shown, candidates, context, mask, self._outcome
+        observe(observe_address(), self.simulation.record, choice, *arrays)
         self.simulation.raise_if_stuck()
         self._mask = mask.copy()
         return {"candidates": candidates, "context": context, "action_mask": mask}

@@ -8,6 +8,7 @@ cost several times as much.
 import hashlib
 import operator
 import os
+import platform
 import re
 import shutil
 import tempfile
@@ -21,7 +22,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.errors import NumbaExperimentalFeatureWarning
+from numba.core.errors import NumbaExperimentalFeatureWarning, RequireLiteralValue
 from numba.core.imputils import lower_builtin
 from numba.core.typing import templates
 from numba.core.typing.templates import AbstractTemplate, infer_global
@@ -30,7 +31,7 @@ from numba.extending import intrinsic, make_attribute_wrapper, models, overload_
 PACKAGE = Path(__file__).parent
 ENGINE_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py")
 POLICY_SOURCES = (*ENGINE_SOURCES, "policy/*.py")  # the engine calls policies by address and does not depend on them
-AGENT_SOURCES = (*ENGINE_SOURCES, "columns.py", "candidates.py", "observation.py", "vector.py", "learned.py")
+AGENT_SOURCES = (*ENGINE_SOURCES, "columns.py", "candidates.py", "observation.py", "batch.py", "learned.py")
 CACHE_LINE = 64  # bytes
 CHECKED = bool(os.environ.get("SOS_GYM_BOUNDSCHECK"))  # an index out of a table stops the process
 KEPT_CACHES = 8  # folders of earlier sources that stay, so that two checkouts do not fight
@@ -181,18 +182,48 @@ def expose(name: str, dtype: np.dtype | str) -> None:
 
 
 @intrinsic
-def row_of(typing_context, array, index):  # type: ignore[no-untyped-def]
-    """Row `index` of a C-contiguous matrix as a Table: a slice would count references, an atomic operation per call."""
+def table_of(typing_context, array):  # type: ignore[no-untyped-def]
+    """All items of a C-contiguous array as a Table: a slice would count references, an atomic operation per call."""
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        matrix = context.make_array(array)(context, builder, arguments[0])
-        width = cgutils.unpack_tuple(builder, matrix.shape)[1]
+        given = context.make_array(array)(context, builder, arguments[0])
         table = cgutils.create_struct_proxy(signature.return_type)(context, builder)
-        start = builder.gep(matrix.data, [builder.mul(arguments[1], width)])
-        table.data, table.size = builder.bitcast(start, table.data.type), width
+        table.data, table.size = builder.bitcast(given.data, table.data.type), given.nitems
         return table._getvalue()
 
-    return Table(array.dtype)(array, types.intp), codegen
+    return Table(array.dtype)(array), codegen
+
+
+@intrinsic
+def part_of(typing_context, table, first, size):  # type: ignore[no-untyped-def]
+    """`size` items of a Table, from item `first` on."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        part = cgutils.create_struct_proxy(table)(context, builder)
+        part.data = _address(context, builder, table, arguments[0], arguments[1])
+        part.size = arguments[2]
+        return part._getvalue()
+
+    return table(table, types.intp, types.intp), codegen
+
+
+@intrinsic
+def on_stack(typing_context, number, count):  # type: ignore[no-untyped-def]
+    """A Table of `count` numbers, not set, that lives as long as the call: an array costs an allocation and more.
+
+    `count` is a constant; what is not used costs nothing.
+    """
+    if not isinstance(count, types.IntegerLiteral):
+        raise RequireLiteralValue("the count must be a constant")
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        table = cgutils.create_struct_proxy(signature.return_type)(context, builder)
+        kind, length = context.get_data_type(signature.return_type.dtype), ir.IntType(64)(count.literal_value)
+        table.data = builder.bitcast(cgutils.alloca_once(builder, kind, size=length), table.data.type)
+        table.size = length
+        return table._getvalue()
+
+    return Table(number.dtype)(number, count), codegen
 
 
 @intrinsic
@@ -232,6 +263,47 @@ def bit_count(typing_context, word):  # type: ignore[no-untyped-def]
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), codegen
+
+
+# -- threads that tell each other something: int64 fields of records, in one order for all
+
+
+def _field(context, builder, record, name, pointer):  # type: ignore[no-untyped-def]
+    word = context.get_data_type(types.int64)
+    return cgutils.get_record_member(builder, pointer, record.offset(name.literal_value), word)
+
+
+@intrinsic(prefer_literal=True)
+def load_now(typing_context, record, name):  # type: ignore[no-untyped-def]
+    """The field `name` as others have left it."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.load_atomic(_field(context, builder, record, name, arguments[0]), "seq_cst", 8)
+
+    return types.int64(record, name), codegen
+
+
+@intrinsic(prefer_literal=True)
+def exchange_now(typing_context, record, name, value):  # type: ignore[no-untyped-def]
+    """Write the field `name`; what was there."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.atomic_rmw("xchg", _field(context, builder, record, name, arguments[0]), arguments[2], "seq_cst")
+
+    return types.int64(record, name, types.int64), codegen
+
+
+@intrinsic
+def pause(typing_context):  # type: ignore[no-untyped-def]
+    """What a loop that waits for another thread should do: it leaves the core's means to its sibling."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        if platform.machine() in ("x86_64", "AMD64"):
+            instruction = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, instruction, "llvm.x86.sse2.pause"), [])
+        return context.get_dummy_value()
+
+    return types.none(), codegen
 
 
 def array_fields(*names: str) -> list[tuple[str, str]]:

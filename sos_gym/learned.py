@@ -16,7 +16,7 @@ from .candidates import PADDING
 from .columns import COLUMNS, CONTEXT
 from .engine.simulation import Simulation
 from .kernel import kernel
-from .observation import OUTCOME, observe_address, observe_at
+from .observation import OUTCOME, observe, observe_address
 from .ranges import SettingError
 
 PAIR = ("bind_cost", "distance")
@@ -67,10 +67,10 @@ def choose(candidates, context, mask, sizes, weights, pair_costs):
 
 
 @kernel
-def _play(observe, sims, shown, candidates, context, mask, outcomes, sizes, weights, pair_costs):
+def _play(address, sims, shown, candidates, context, mask, outcomes, sizes, weights, pair_costs):
     """A whole episode."""
     choice = 0
-    while observe_at(observe)(sims, 0, choice, shown, candidates, context, mask, outcomes) > 0:
+    while observe(address, sims, choice, shown, candidates, context, mask, outcomes) > 0:
         choice = shown[choose(candidates, context, mask, sizes, weights, pair_costs)]
 
 

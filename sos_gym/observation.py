@@ -1,6 +1,7 @@
 """What an agent sees of a decision: the columns of its candidates, a context, a mask; what its last choice cost."""
 
 import math
+from functools import cache
 
 import numba as nb
 import numpy as np
@@ -12,7 +13,7 @@ from .engine.account import charge, count_pressure
 from .engine.decisions import apply, slot_of
 from .engine.layout import RECENT, SIM
 from .engine.loop import run
-from .kernel import address_of, bit_count, function_at, kernel, row_of
+from .kernel import Table, address_of, bit_count, function_at, kernel, part_of, table_of
 from .resource import NONE, Kind, Resource, State, Status
 
 F, G = len(COLUMNS), len(CONTEXT)
@@ -226,7 +227,8 @@ def _describe_context(sim, decision, shown, context):
 @kernel
 def describe(sim, decision, shown, rows, candidates, context, mask):
     """Write the columns of `rows` candidates, the context and the mask."""
-    candidates[rows:] = 0.0
+    for k in range(rows * F, candidates.size):
+        candidates[k] = 0.0
     for i in range(mask.size):
         mask[i] = i < rows
     per_tau = 1.0 / sim.instances[decision.resource].tau_ns
@@ -234,7 +236,7 @@ def describe(sim, decision, shown, rows, candidates, context, mask):
     if decision.resource == MEMORY:
         running, waiting = _masks_of_threads(sim)
     for i in range(rows):
-        e, row = shown[i], row_of(candidates, i)
+        e, row = shown[i], part_of(candidates, i * F, F)
         for k in range(np.uint64(row.size)):
             row[k] = EMPTY_ROW[k]
         row[0] = 1.0
@@ -248,7 +250,8 @@ def describe(sim, decision, shown, rows, candidates, context, mask):
                 _describe_page(sim, e, running, waiting, row)
         _describe_pair(sim, decision, e, row)
         _take_logs(row, ROW_SCALES, ROW_BOUNDS)
-    context[:] = EMPTY_CONTEXT
+    for k in range(np.uint64(context.size)):
+        context[k] = EMPTY_CONTEXT[k]
     _describe_context(sim, decision, rows, context)
     _take_logs(context, CONTEXT_SCALES, CONTEXT_BOUNDS)
 
@@ -296,13 +299,12 @@ def foresight(sim, choice):
 
 
 @kernel
-def observe(sims, i, choice, shown, candidates, context, mask, outcomes):
+def _observe(sim, choice, shown, candidates, context, mask, outcome):
     """Apply `choice` to the open decision, run to the next one and describe it; returns the number of rows.
 
-    shown: i4 (K,), candidates: f4 (K, F), context: f4 (G,), mask: i1 (K,), outcomes: OUTCOME (1,).
-    When the episode is over one empty row is legal, so that no mask is ever all zero.
+    Tables: shown i4 (K), candidates f4 (K * F), context f4 (G), mask i1 (K). When the episode is over one empty row is
+    legal, so that no mask is ever all zero.
     """
-    sim, outcome = sims[i], outcomes[0]
     if sim.undecided:
         outcome.foresight = foresight(sim, choice)
         apply(sim, choice)
@@ -314,7 +316,8 @@ def observe(sims, i, choice, shown, candidates, context, mask, outcomes):
     if not sim.undecided:
         decision.count = 0
         describe(sim, decision, shown, 0, candidates, context, mask)
-        shown[:] = PADDING
+        for i in range(shown.size):
+            shown[i] = PADDING
         mask[0] = 1
         return 0
     rows = select(sim, decision, shown)
@@ -323,27 +326,38 @@ def observe(sims, i, choice, shown, candidates, context, mask, outcomes):
 
 
 OBSERVE = types.int64(
-    nb.typeof(np.zeros(1, SIM)),
+    nb.from_dtype(SIM),
     types.int64,
-    types.int64,
-    types.int32[::1],
-    types.float32[:, ::1],
-    types.float32[::1],
-    types.int8[::1],
-    nb.typeof(np.zeros(1, OUTCOME)),
+    Table(types.int32),
+    Table(types.float32),
+    Table(types.float32),
+    Table(types.int8),
+    nb.from_dtype(OUTCOME),
 )
 observe_at = function_at(OBSERVE)
 
 
+@cache
 def observe_address() -> int:
-    """For kernels that call `observe_at(address)(...)`: linked into each, `observe` would be compiled once for each."""
-    return address_of(observe, OBSERVE)
+    """For kernels that call `observe_at(address)(...)`: linked into each, `_observe` would be compiled for each."""
+    return address_of(_observe, OBSERVE)
 
 
 @kernel
-def unsee(sims, i):
+def observe(address, sims, choice, shown, candidates, context, mask, outcomes):
+    """`_observe` of sims[0], with arrays: i4 (K,), f4 (K, F), f4 (G,), i1 (K,), OUTCOME (1,)."""
+    tables = table_of(shown), table_of(candidates), table_of(context), table_of(mask)
+    return observe_at(address)(sims[0], choice, tables[0], tables[1], tables[2], tables[3], outcomes[0])
+
+
+@kernel
+def unsee(sims):
     """What passed before the first decision is paid with the first step."""
-    sim = sims[i]
+    unsee_one(sims[0])
+
+
+@kernel
+def unsee_one(sim):
     sim.seen_ns = 0
     sim.seen_service_ns = 0
     sim.seen_stall_weighted = 0

@@ -1,9 +1,7 @@
 """Many environments in one compiled call: the native VectorEnv of every id."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gymnasium as gym
@@ -11,78 +9,17 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from .candidates import PADDING
+from .batch import STEP, Batch
 from .columns import COLUMNS, CONTEXT
-from .engine.layout import SIM
 from .env import CAUSES, KINDS, RESOURCES, ActionError, SosEnv
-from .kernel import aligned_zeros, kernel
 from .metrics import metrics
-from .observation import OUTCOME, observe_address, observe_at, unsee
+from .observation import OUTCOME
 from .ranges import SettingError
 from .resource import NONE
 
-ENVIRONMENTS_PER_THREAD = 32  # fewer are not worth the handing over, some 20 us
+ENVIRONMENTS_PER_THREAD = 32  # fewer are not worth the handing over
 SAME_FOR_ALL = ("rows", "advisors", "strict", "reward", "render_mode", "preset")
 NAMES = {"kind": np.array(KINDS), "cause": np.array(CAUSES), "resource": np.array(RESOURCES)}
-
-STEP = np.dtype(
-    [
-        ("number", "i8"),  # of the decision that is open now
-        ("now", "i8"),
-        ("kind", "i4"),
-        ("cause", "i4"),
-        ("resource", "i4"),
-        ("count", "i4"),  # of its contenders
-        ("discount", "f8"),
-        ("fallback_row", "i4"),  # taken in place of a masked-out one; NONE: not so
-        ("open", "?"),
-        ("terminated", "?"),
-        ("truncated", "?"),
-        ("stuck", "?"),
-    ]
-)
-
-
-@kernel
-def _legal_row(mask, action, step):
-    if mask[action]:
-        return action
-    for row in range(mask.size):
-        if mask[row]:
-            step.fallback_row = row
-            return row
-    return 0
-
-
-@kernel
-def _tell(sim, rows, shown, step, advice):
-    """What `info` says of the open decision, and the row of each advisor's choice."""
-    decision = sim.decision[0]
-    step.open = rows > 0
-    step.number, step.now, step.count = decision.number, decision.now, decision.count
-    step.kind, step.cause, step.resource = decision.kind, decision.cause, decision.resource
-    step.terminated, step.truncated, step.stuck = sim.finished != 0, sim.truncated != 0, sim.stuck != 0
-    for k in range(advice.size):
-        for row in range(rows):
-            if shown[row] == sim.advice[k]:
-                advice[k] = row
-
-
-@kernel
-def _step(
-    observe, which, begins, actions, sims, discounts_ns, shown, masks, candidates, context, outcomes, steps, advice
-):
-    """Apply the actions in the environments `which` and observe what comes; `begins`: it has just been laid out."""
-    for n in range(which.size):
-        i = which[n]
-        row = _legal_row(masks[i], actions[i], steps[i]) if not begins[i] else 0
-        choice = shown[i, row]
-        rows = observe_at(observe)(sims, i, choice, shown[i], candidates[i], context[i], masks[i], outcomes[i : i + 1])
-        if begins[i]:
-            unsee(sims, i)
-            outcomes[i].reward = 0.0
-        steps[i].discount = math.exp(-outcomes[i].dt_ns / discounts_ns[i])
-        _tell(sims[i], rows, shown[i], steps[i], advice[i])
 
 
 class SosVectorEnv(gym.vector.VectorEnv):
@@ -127,16 +64,12 @@ class SosVectorEnv(gym.vector.VectorEnv):
         self.single_observation_space, self.single_action_space = first.observation_space, first.action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._sims = aligned_zeros(self.num_envs, SIM)
-        self._discounts_ns = np.array([env.settings.discount_ns for env in self.envs])
-        rows = first.settings.rows
-        self._shown = np.full((self.num_envs, rows), PADDING, np.int32)
-        self._masks = np.zeros((self.num_envs, rows), np.int8)
+        discounts_ns = np.array([env.settings.discount_ns for env in self.envs], float)
+        self.threads = _threads(threads, self.num_envs)
+        self.batch = Batch(discounts_ns, first.settings.rows, len(self.advisors), self.threads)
         self._over = np.ones(self.num_envs, bool)  # no episode is in progress
-        self._last: _Batch | None = None
+        self._last: _Found | None = None
         self._everyone = np.arange(self.num_envs)
-        self._pool = _pool(threads, self.num_envs)
-        self._observe = observe_address()
 
     # -- Gymnasium
 
@@ -151,7 +84,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
             raise gym.error.ResetNeeded("reset_mask leaves environments as they are: call reset() without it first")
         for i, own in zip(np.flatnonzero(chosen).tolist(), self._seeds(seed)[chosen], strict=True):
             self._begin(i, own, options)
-        found = _Batch(self)
+        found = _Found(self)
         if self._last:
             found.keep(self._last)
         found.step(np.flatnonzero(chosen), begins=chosen, actions=np.zeros(self.num_envs, np.int64))
@@ -172,7 +105,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
         actions = self._checked(actions, begins)
         for i in np.flatnonzero(begins).tolist():
             self._begin(i, None, {})
-        found = _Batch(self)
+        found = _Found(self)
         found.step(self._everyone, begins, actions)
         rewards, terminated, truncated = found.ends()
         over = terminated | truncated
@@ -186,12 +119,11 @@ class SosVectorEnv(gym.vector.VectorEnv):
 
     def action_masks(self) -> np.ndarray:  # bool (N, K)
         """Which rows may be chosen."""
-        return self._masks.astype(bool)
+        return self.batch.masks.astype(bool)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Let the threads go."""
-        if self._pool:
-            self._pool.shutdown()
+        self.batch.crew.dismiss()
 
     # -- parts
 
@@ -210,9 +142,9 @@ class SosVectorEnv(gym.vector.VectorEnv):
         return np.array(seeds, object)
 
     def _begin(self, i: int, seed: int | None, options: dict[str, Any]) -> None:
-        self.envs[i].begin(seed, options, self._sims[i : i + 1])
+        self.envs[i].begin(seed, options, self.batch.sims[i : i + 1])
 
-    def _begin_at_once(self, ended: "_Batch", infos: dict[str, Any], over: np.ndarray):
+    def _begin_at_once(self, ended: "_Found", infos: dict[str, Any], over: np.ndarray):
         """SAME_STEP: what ended becomes `final_obs` and `final_info`, and the next episodes begin."""
         found = ended.copy()
         for i in np.flatnonzero(over).tolist():
@@ -225,7 +157,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
 
     def _checked(self, actions: Any, begins: np.ndarray) -> np.ndarray:  # i8 (N,)
         given = np.asarray(actions)
-        rows = self._masks.shape[1]
+        rows = self.batch.masks.shape[1]
         if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
             allowed = f"it must be {self.num_envs} integers"
             raise ActionError(f"actions={actions!r} are not allowed: {allowed}; pass one row per environment")
@@ -235,55 +167,49 @@ class SosVectorEnv(gym.vector.VectorEnv):
             allowed = f"it must be a row in [0, {rows - 1}]"
             raise ActionError(f"actions[{i}]={given[i]} is not allowed: {allowed}; choose one where action_mask is 1")
         if self.envs[0].strict:
-            wrong = (self._masks[self._everyone, given] == 0) & ~begins
+            wrong = (self.batch.masks[self._everyone, given] == 0) & ~begins
             if wrong.any():
                 i = int(np.argmax(wrong))
-                legal = np.flatnonzero(self._masks[i]).tolist()
+                legal = np.flatnonzero(self.batch.masks[i]).tolist()
                 raise ActionError(
                     f"actions[{i}]={given[i]} is not allowed: its row is masked out; choose one of the rows {legal}"
                 )
         return given.astype(np.int64)
 
 
-class _Batch:
+class _Found:
     """The arrays that one step returns; written while it is made, never after."""
 
     def __init__(self, vector: SosVectorEnv):
-        n, rows = vector._shown.shape
+        n, rows = vector.batch.shown.shape
         self.vector = vector
         self.candidates = np.empty((n, rows, len(COLUMNS)), np.float32)
         self.context = np.empty((n, len(CONTEXT)), np.float32)
         self.outcomes, self.steps = np.zeros(n, OUTCOME), np.zeros(n, STEP)
-        self.advice = np.zeros((n, len(vector.advisors)), np.int32)
+        self.advised = np.zeros((n, len(vector.advisors)), np.int32)
         self.steps["fallback_row"] = NONE
-        self.masks = vector._masks
+        self.masks = vector.batch.masks
 
-    def keep(self, other: "_Batch") -> None:
+    def _written(self) -> dict[str, np.ndarray]:
+        return {name: getattr(self, name) for name in ("candidates", "context", "outcomes", "steps", "advised")}
+
+    def keep(self, other: "_Found") -> None:
         """Begin with a copy of what another found."""
-        for name in ("candidates", "context", "outcomes", "steps", "advice"):
-            getattr(self, name)[...] = getattr(other, name)
+        for name, array in other._written().items():
+            getattr(self, name)[...] = array
 
-    def copy(self) -> "_Batch":
-        other = _Batch(self.vector)
+    def copy(self) -> "_Found":
+        other = _Found(self.vector)
         other.keep(self)
         return other
 
     def step(self, which: np.ndarray, begins: np.ndarray, actions: np.ndarray) -> None:
         """Apply, run and describe, on all threads."""
-        vector = self.vector
-        given = begins, actions, vector._sims, vector._discounts_ns, vector._shown, vector._masks
-        arrays = *given, self.candidates, self.context, self.outcomes, self.steps, self.advice
-        if vector._pool:
-            parts = np.array_split(which, vector._pool._max_workers + 1)
-            waiting = [vector._pool.submit(_step, vector._observe, part, *arrays) for part in parts[1:]]
-            _step(vector._observe, parts[0], *arrays)
-            for future in waiting:
-                future.result()
-        else:
-            _step(vector._observe, which, *arrays)
-        self.masks = vector._masks.copy()
-        for i in which[self.steps["stuck"][which]].tolist():
-            vector.envs[i].simulation.raise_if_stuck()
+        self.vector.batch.step(which, begins, actions, self._written())
+        self.masks = self.vector.batch.masks.copy()
+        if self.steps["stuck"].any():
+            for i in which[self.steps["stuck"][which]].tolist():
+                self.vector.envs[i].simulation.raise_if_stuck()
 
     def observation(self) -> dict[str, np.ndarray]:
         return {"candidates": self.candidates, "context": self.context, "action_mask": self.masks}
@@ -299,7 +225,7 @@ class _Batch:
         told |= {name: names[steps[name]] for name, names in NAMES.items()}
         infos: dict[str, Any] = {}
         _put(infos, "decision", _masked(told, steps["open"]), steps["open"])
-        advice = dict(zip(vector.advisors, self.advice.T, strict=True))
+        advice = dict(zip(vector.advisors, self.advised.T, strict=True))
         _put(infos, "advice", _masked(advice, steps["open"]), np.ones(len(steps), bool))
         if stepped.any():
             passed = {"dt_ns": outcomes["dt_ns"], "work_ns": outcomes["work_ns"], "discount": steps["discount"]}
@@ -384,10 +310,8 @@ def _reset_mask(given: Any, count: int) -> np.ndarray:  # bool (N,)
     return mask
 
 
-def _pool(threads: int | None, count: int) -> ThreadPoolExecutor | None:
-    """The helpers of the calling thread, or None."""
+def _threads(threads: int | None, count: int) -> int:
     if threads is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         threads = max(1, min(cores, count // ENVIRONMENTS_PER_THREAD))
-    threads = _whole("threads", threads, 1, 1024)
-    return ThreadPoolExecutor(threads - 1, "sos_gym") if threads > 1 else None
+    return _whole("threads", threads, 1, 1024)

@@ -1,5 +1,10 @@
 """The native vector environment against single ones, in lockstep."""
 
+import gc
+import multiprocessing
+import threading
+import time
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -90,6 +95,52 @@ def test_it_is_the_default_and_says_how_it_resets():
 
 def test_the_number_of_threads_changes_nothing():
     assert run(make(threads=1)) == run(make(threads=3))
+
+
+def test_threads_that_fell_asleep_are_woken():
+    """A thread waits for its part in memory for a while, then sleeps; pauses of all lengths around that are tried."""
+    pauses = np.random.default_rng(0).exponential(150e-6, 400)
+    eager, slow = make(24, threads=1), make(24, threads=4)
+    begun = [vector.reset(seed=0) for vector in (eager, slow)]
+    masks = begun[0][0]["action_mask"]
+    for pause in pauses:
+        actions = masks.argmax(axis=1)
+        found = [vector.step(actions) for vector in (eager, slow)]
+        assert found[0][0]["candidates"].tobytes() == found[1][0]["candidates"].tobytes()
+        masks = found[0][0]["action_mask"]
+        time.sleep(pause)
+
+
+def crew():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("sos_gym")]
+
+
+def test_threads_end_with_their_environments():
+    gc.collect()
+    time.sleep(0.1)  # those of other tests
+    before = len(crew())
+    closed, dropped = make(4, threads=3), make(4, threads=2)
+    closed.reset(seed=0)
+    assert len(crew()) == before + 3
+    closed.close()
+    del dropped
+    gc.collect()
+    for _ in range(200):
+        if len(crew()) <= before:
+            break
+        time.sleep(0.01)
+    assert len(crew()) <= before
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_threads_are_hired_anew_after_a_fork():
+    vector = make(4, threads=2)
+    vector.reset(seed=0)
+    child = multiprocessing.get_context("fork").Process(target=vector.step, args=(np.zeros(4, int),))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
 
 
 def test_the_seed_decides():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -89,8 +90,10 @@ def workload(name: str, seed: int = 0, split: str | None = None, known: Known | 
     if known is not None:
         told["known"] = known
     tape = entry.draw(rng, **own, **told)
-    tape = _weighed(tape, settings["weight_spread"], _rng(seed, name, "weight_spread"))
-    tape = _bound(tape, settings["bound_share"], _rng(seed, name, "bound_share"))
+    if settings["weight_spread"] > 1:
+        tape = _weighed(tape, settings["weight_spread"], _rng(seed, name, "weight_spread"))
+    if settings["bound_share"] > 0:
+        tape = _bound(tape, settings["bound_share"], _rng(seed, name, "bound_share"))
     card = {
         "name": name,
         "family": name,
@@ -100,7 +103,7 @@ def workload(name: str, seed: int = 0, split: str | None = None, known: Known | 
         "split": split,
         "source": entry.card.source,
     }
-    return dataclasses.replace(tape, card=({"recording": tape.card} if entry.by_split else {}) | card)
+    return tape.described(({"recording": tape.card} if entry.by_split else {}) | card)
 
 
 def _away_from_defaults(card: Card, rng: np.random.Generator) -> dict[str, Any]:
@@ -116,8 +119,6 @@ def _away_from_defaults(card: Card, rng: np.random.Generator) -> dict[str, Any]:
 
 def _weighed(tape: Tape, spread: float, rng: np.random.Generator) -> Tape:
     """Owners' weights times factors that are evenly spread on a log scale, the greatest `spread` times the least."""
-    if spread == 1:
-        return tape
     factor = rng.permutation(spread ** np.linspace(-0.5, 0.5, len(tape.owners)) if len(tape.owners) > 1 else np.ones(1))
     owners, threads = tape.owners.copy(), tape.threads.copy()
     owners["weight"] = np.rint(owners["weight"] * factor).clip(1)
@@ -181,8 +182,16 @@ def _meant(name: object, known: Iterable[str]) -> str:
 
 def zipf_ranks(rng: np.random.Generator, ranks: int, alpha: float, size: int) -> np.ndarray:  # int64 (size,)
     """Ranks 0..ranks-1 with probability ∝ 1/(rank+1)^alpha."""
-    cumulative = np.cumsum(np.arange(1, ranks + 1, dtype=float) ** -alpha)
-    return np.minimum(np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right"), ranks - 1)
+    cumulative = _zipf_sums_again(ranks, alpha) if ranks <= FEW_RANKS else _zipf_sums(ranks, alpha)
+    return np.minimum(cumulative.searchsorted(rng.random(size) * cumulative[-1], side="right"), ranks - 1)
+
+
+def _zipf_sums(ranks: int, alpha: float) -> np.ndarray:  # float (ranks,)
+    return np.cumsum(np.arange(1, ranks + 1, dtype=float) ** -alpha)
+
+
+_zipf_sums_again = functools.lru_cache(maxsize=64)(_zipf_sums)  # a law is drawn from in many short pieces
+FEW_RANKS = 4096  # so many are kept: 64 x 32 KB at most
 
 
 def zipf_gaps(ranks: int, alpha: float) -> np.ndarray:  # float (ranks,)
@@ -193,7 +202,12 @@ def zipf_gaps(ranks: int, alpha: float) -> np.ndarray:  # float (ranks,)
 
 def exponential_ns(rng: np.random.Generator, mean_ns, size) -> np.ndarray:  # int64, >= 1
     """Exponential times, rounded up: no work is empty, the mean is half a ns above."""
-    return np.ceil(rng.exponential(mean_ns, size)).astype(np.int64).clip(1)
+    return whole_ns(rng.exponential(mean_ns, size))
+
+
+def whole_ns(ns: np.ndarray) -> np.ndarray:  # int64, >= 1
+    """Rounded up: no work is empty."""
+    return np.maximum(np.ceil(ns).astype(np.int64), 1)
 
 
 def strata(rng: np.random.Generator, count: int) -> np.ndarray:  # float (count,), in 0..1

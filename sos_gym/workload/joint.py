@@ -8,8 +8,9 @@ import numpy as np
 from sos_gym.resource import Op
 from sos_gym.workload.family import Parameter, exponential_ns, family
 from sos_gym.workload.forecast import Known
+from sos_gym.workload.layout import OPS, as_bytes
 from sos_gym.workload.pages import ALPHA, WRITES, Told, drifting, touches
-from sos_gym.workload.tape import OPS, Tape
+from sos_gym.workload.tape import Tape
 
 LOCAL_TOUCH_NS = 64 * 85  # a whole page in local memory: the defaults of lines and local_line_ns
 SLEEP = "mean sleep before each burst; less load"
@@ -84,7 +85,7 @@ def _interleaved(work: np.ndarray, lengths: np.ndarray, sleep_ns: np.ndarray) ->
     """`work` cut into bursts of `lengths`, with a sleep before each."""
     sleeps = np.zeros(len(sleep_ns), OPS)
     sleeps["op"], sleeps["arg"] = Op.SLEEP, sleep_ns
-    return np.insert(work, np.cumsum(lengths) - lengths, sleeps)
+    return np.insert(as_bytes(work), np.cumsum(lengths) - lengths, as_bytes(sleeps), axis=0).view(OPS).reshape(-1)
 
 
 @family(

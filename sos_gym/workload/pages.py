@@ -7,7 +7,8 @@ import numpy as np
 from sos_gym.resource import Op
 from sos_gym.workload.family import Parameter, family, zipf_gaps, zipf_ranks
 from sos_gym.workload.forecast import Known
-from sos_gym.workload.tape import Tape, op_array
+from sos_gym.workload.layout import DEFAULT_LINES, OPS
+from sos_gym.workload.tape import Tape
 
 REFERENCES = "references per thread; a longer episode"
 WRITES = Parameter(0.25, "", 0.0, 1.0, "share of references that write; more write-back")
@@ -17,8 +18,10 @@ ALPHA = "popularity ∝ 1/rank^alpha; fewer pages take more of the references"
 
 def touches(rng: np.random.Generator, pages: np.ndarray, write_ratio: float) -> np.ndarray:  # OPS (references,)
     """A program that touches `pages` in order, some of them by writing."""
-    written = rng.random(len(pages)) < write_ratio
-    return op_array(np.where(written, Op.WRITE, Op.READ), pages)
+    ops = np.zeros(len(pages), OPS)
+    ops["op"] = np.where(rng.random(len(pages)) < write_ratio, Op.WRITE, Op.READ)
+    ops["arg"], ops["lines"] = pages, DEFAULT_LINES
+    return ops
 
 
 @family(

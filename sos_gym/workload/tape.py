@@ -1,5 +1,6 @@
 """A workload: a list of ops per thread, in flat arrays."""
 
+import copy
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from sos_gym.workload.layout import (
     TOUCH_OPS,
     TapeError,
     are,
+    as_bytes,
     named,
 )
 from sos_gym.workload.validity import INT32_MAX, integers
@@ -144,6 +146,12 @@ class Tape:
             )
         validity.check(self)
 
+    def described(self, card: dict) -> "Tape":
+        """The same tape with another card."""
+        other = copy.copy(self)  # what is validated stays so
+        object.__setattr__(other, "card", _plain(card))
+        return other
+
     def refuse_stuck(self) -> None:
         """Refuse a tape whose threads wait for ever."""
         validity.refuse_stuck(self)
@@ -259,7 +267,7 @@ def _joined(programs: Iterable[Program]) -> tuple[np.ndarray, np.ndarray]:  # OP
         return programs.reshape(-1), np.arange(1, len(programs) + 1) * programs.shape[1]
     parts = [_program(i, program) for i, program in enumerate(programs)]
     ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
-    return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, OPS), *parts]), ends
+    return np.concatenate([np.zeros((0, OPS.itemsize), np.uint8), *map(as_bytes, parts)]).view(OPS).reshape(-1), ends
 
 
 def _program(thread: int, program: Program) -> np.ndarray:  # OPS (ops,)
@@ -320,7 +328,7 @@ def _renumber(ops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # OPS (ops,), 
     order = np.argsort(validity.first_mention(sorted_id, len(names)))
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
-    ops = ops.copy()
+    ops = as_bytes(ops).copy().view(OPS).reshape(-1)
     ops["arg"][mention] = rank[sorted_id]
     return ops, names[order]
 

@@ -3,8 +3,9 @@
 import numpy as np
 
 from sos_gym.resource import DEFAULT_WEIGHT, Op
-from sos_gym.workload.family import Parameter, exponential_ns, family, strata, systematic
+from sos_gym.workload.family import Parameter, exponential_ns, family, strata, systematic, whole_ns
 from sos_gym.workload.forecast import GROWING, Known
+from sos_gym.workload.layout import OPS
 from sos_gym.workload.tape import Tape, op_array
 
 MS = 1_000_000  # ns
@@ -12,12 +13,12 @@ LOYALTY = "share of bursts of the thread's own kind; the past tells more"
 DAY_NS = 10**14
 
 
-def sleeping_bursts(burst_ns: np.ndarray, sleep_ns: np.ndarray) -> np.ndarray:  # OPS (2 * bursts,)
-    """A program that sleeps before each burst, so that threads do not start in step."""
-    ops = op_array(np.tile([Op.SLEEP, Op.COMPUTE], len(burst_ns)))
-    ops["arg"][0::2] = sleep_ns
-    ops["arg"][1::2] = burst_ns
-    return ops
+def sleeping_bursts(burst_ns: np.ndarray, sleep_ns: np.ndarray) -> np.ndarray:  # OPS (..., 2 * bursts)
+    """A program, or a row of them, that sleeps before each burst, so that threads do not start in step."""
+    ops = np.zeros((*burst_ns.shape, 2), OPS)
+    ops["op"] = Op.SLEEP, Op.COMPUTE
+    ops["arg"][..., 0], ops["arg"][..., 1] = sleep_ns, burst_ns
+    return ops.reshape(*burst_ns.shape[:-1], -1)
 
 
 def levelled(sleep_mean_ns: float, burst_mean_ns: np.ndarray, overall_ns: float) -> np.ndarray:  # float (threads,)
@@ -57,15 +58,15 @@ def hyperexponential(
     """
     means_ns = np.array([_long_mean_ns(burst_mean_ns, short_mean_ns, short_ratio), min(short_mean_ns, burst_mean_ns)])
     rest_ns = levelled(sleep_mean_ns, means_ns, burst_mean_ns)
-    programs: list[np.ndarray] = []
-    for short_thread in systematic(rng, threads, short_ratio).astype(int):
+    burst_ns, sleep_ns = np.empty((threads, bursts)), np.empty((threads, bursts))
+    for i, short_thread in enumerate(systematic(rng, threads, short_ratio).astype(int)):
         own = rng.random(bursts) < loyalty
         short = np.where(own, short_thread, rng.random(bursts) < short_ratio)
-        burst_ns = exponential_ns(rng, means_ns[short], bursts)
+        burst_ns[i] = rng.exponential(means_ns[short])
         if known:
-            known.bursts(len(programs), 2 * np.arange(bursts) + 1, means_ns[short])
-        programs.append(sleeping_bursts(burst_ns, exponential_ns(rng, rest_ns[short_thread], bursts)))
-    return Tape.build(programs)
+            known.bursts(i, 2 * np.arange(bursts) + 1, means_ns[short])
+        sleep_ns[i] = rng.exponential(rest_ns[short_thread], bursts)
+    return Tape.build(sleeping_bursts(whole_ns(burst_ns), whole_ns(sleep_ns)))
 
 
 def _long_mean_ns(burst_mean_ns: float, short_mean_ns: float, short_ratio: float) -> float:
@@ -106,7 +107,7 @@ def bounded_pareto(
     burst_ns = np.array(drawn)
     rest_ns = levelled(sleep_mean_ns, burst_ns.mean(axis=1), burst_ns.mean())
     sleep_ns = exponential_ns(rng, rest_ns[:, None], burst_ns.shape)
-    return Tape.build(map(sleeping_bursts, np.ceil(burst_ns).astype(np.int64), sleep_ns))
+    return Tape.build(sleeping_bursts(np.ceil(burst_ns).astype(np.int64), sleep_ns))
 
 
 def _quantiles(

@@ -116,20 +116,27 @@ def _check_ops(tape: "Tape") -> None:
     lasting, latest = 0.0, 0
     for at in _pieces(tape):
         ops = tape.ops[at : at + PIECE]
-        _check_arguments(tape, at)
-        lasting += ops["arg"][are(ops, (Op.COMPUTE, Op.SLEEP))].sum(dtype=np.float64)
-        latest = max(latest, int(ops["arg"][are(ops, (Op.SLEEP_UNTIL,))].max(initial=0)))
+        counts = np.bincount(ops["op"], minlength=256)
+        _check_arguments(tape, at, counts)
+        lasting += _of_kinds(ops, counts, (Op.COMPUTE, Op.SLEEP)).sum(dtype=np.float64)
+        latest = max(latest, int(_of_kinds(ops, counts, (Op.SLEEP_UNTIL,)).max(initial=0)))
     if lasting + latest > LONGEST_NS:  # clock times do not add up
         raise TapeError(f"the tape's times add up to over {LONGEST_NS} ns, allowed: up to that; cut the tape")
 
 
-def _check_arguments(tape: "Tape", at: int) -> None:
+def _of_kinds(ops: np.ndarray, counts: np.ndarray, kinds: tuple[Op, ...], field: str = "arg") -> np.ndarray:
+    """A field of the ops of some kinds; mostly there are none or all of them, which `counts` (256,) tells."""
+    found = counts[list(kinds)].sum()
+    return ops[field][: len(ops) if found else 0] if found in (0, len(ops)) else ops[field][are(ops, kinds)]
+
+
+def _check_arguments(tape: "Tape", at: int, counts: np.ndarray) -> None:
     ops = tape.ops[at : at + PIECE]
     piece = f"ops[{at}:]" if at else "ops"
     within(f"{piece}.op", ops["op"], 0, max(Op), "use a member of sos_gym.resource.Op")
-    times = ops["arg"][are(ops, TIME_OPS)]
+    times = _of_kinds(ops, counts, TIME_OPS)
     within(f"{piece}.arg of COMPUTE, SLEEP, SLEEP_UNTIL (ns)", times, 0, LONGEST_NS, "times never run backwards")
-    pages = ops["arg"][are(ops, PAGE_OPS)]
+    pages = _of_kinds(ops, counts, PAGE_OPS)
     within(
         f"{piece}.arg of READ, WRITE, COLD, PAGEOUT, DONTNEED (page)",
         pages,
@@ -137,10 +144,10 @@ def _check_arguments(tape: "Tape", at: int) -> None:
         len(tape.pages) - 1,
         "number the pages from 0",
     )
-    channels = ops["arg"][are(ops, CHANNEL_OPS)]
+    channels = _of_kinds(ops, counts, CHANNEL_OPS)
     within(f"{piece}.arg of WAIT, SIGNAL (channel)", channels, 0, len(tape.channels) - 1, "number the channels from 0")
-    within(f"{piece}.arg of YIELD, EXIT", ops["arg"][are(ops, BARE_OPS)], 0, 0, "they take no argument")
-    lines = ops["lines"][are(ops, TOUCH_OPS)]
+    within(f"{piece}.arg of YIELD, EXIT", _of_kinds(ops, counts, BARE_OPS), 0, 0, "they take no argument")
+    lines = _of_kinds(ops, counts, TOUCH_OPS, "lines")
     within(f"{piece}.lines of READ, WRITE", lines, 1, None, "a touch accesses at least one line")
 
 
