@@ -24,7 +24,8 @@ from .kernel import (
 from .observation import OUTCOME, observe_address, observe_at, unsee_one
 
 F, G = len(COLUMNS), len(CONTEXT)
-WAIT_ROUNDS = 4000  # some 100 us: so long a thread that waits for another one keeps its core
+WAIT_ROUNDS = 4000  # some 100 us: so long a helper that waits for its next part keeps its core
+LAST_ROUNDS = 100_000  # some 3 ms: so long the caller waits for helpers, which may have to wake first
 
 STEP = np.dtype(
     [
@@ -171,7 +172,7 @@ def _are_done(workers):
         while load_now(worker, "done") != worker.given:
             pause()
             rounds += 1
-            if rounds == WAIT_ROUNDS:
+            if rounds == LAST_ROUNDS:
                 return False
     return True
 

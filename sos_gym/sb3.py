@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from .ranges import SettingError
@@ -110,3 +112,22 @@ class SosVecEnv(VecEnv):
         from stable_baselines3.common.monitor import Monitor
 
         return [wrapper_class is Monitor for _ in self._get_indices(indices)]
+
+
+class OneThreadRollouts(BaseCallback):
+    """Torch keeps to one thread while decisions are collected, and has all of them for the updates.
+
+    Threads of torch wait for their next part in a loop, on cores that the environment's own threads need meanwhile; for
+    as few rows as a rollout asks for at once they gain nothing. On two cores this halves the environment's share of
+    the time (docs/benchmarks.md).
+    """
+
+    def _on_rollout_start(self) -> None:
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def _on_rollout_end(self) -> None:
+        torch.set_num_threads(self._threads)
+
+    def _on_step(self) -> bool:
+        return True

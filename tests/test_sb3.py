@@ -7,15 +7,17 @@ import pytest
 pytest.importorskip("stable_baselines3")
 pytest.importorskip("sb3_contrib")
 
+import torch
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from sos_gym import SettingError
 from sos_gym.presets import PRESETS
-from sos_gym.sb3 import SosVecEnv
+from sos_gym.sb3 import OneThreadRollouts, SosVecEnv
 
 SHORT = {"horizon_ns": 1_000_000}
 
@@ -55,6 +57,24 @@ def test_a_horizon_is_a_truncation_and_an_end_is_not():
         while not over[0]:
             _, _, over, infos = env.step(np.zeros(1, int))
         assert infos[0]["TimeLimit.truncated"] is truncated
+
+
+def test_torch_has_its_threads_for_updates_only():
+    torch.set_num_threads(2)
+    told: dict[str, int] = {}
+
+    class Tell(BaseCallback):
+        def _on_step(self) -> bool:
+            told["step"] = torch.get_num_threads()
+            return True
+
+    class Learner(PPO):
+        def train(self) -> None:
+            told["update"] = torch.get_num_threads()
+
+    learner = Learner("MultiInputPolicy", SosVecEnv("sos/Memory-v0", 2, **SHORT), n_steps=8, batch_size=8)
+    learner.learn(16, callback=[OneThreadRollouts(), Tell()])
+    assert told == {"step": 1, "update": 2}
 
 
 def test_masks_are_where_maskable_ppo_looks():
