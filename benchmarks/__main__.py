@@ -10,10 +10,10 @@ from types import ModuleType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import caches, decisions, footprint, growth, jobs, report, training
+from . import anatomy, caches, decisions, footprint, growth, jobs, report, training
 from .scale import QUICK, Scale
 
-BENCHMARKS = [caches, jobs, decisions, training, growth, footprint]
+BENCHMARKS = [caches, jobs, decisions, training, anatomy, growth, footprint]
 
 
 def run(module: ModuleType, scale: Scale, progress: Progress) -> list[dict]:

@@ -272,7 +272,7 @@ BY_CLAIM = {
 def hosts_of(name):
     """The policy with its books, and what must decide alike: a scan by claim; else the same books beside a list."""
     policy = policy_named(name)
-    scanned = dataclasses.replace(policy, victim=None) if name in BY_CLAIM else policy
+    scanned = dataclasses.replace(policy, victim=None, pick=None) if name in BY_CLAIM else policy
     return (policy.host(), False), (scanned.host(), True)
 
 

@@ -55,6 +55,23 @@ def _lay_pages(sims):
 
 
 @kernel
+def _lay_threads(sims):
+    """Write the records of all threads, likewise."""
+    sim = sims[0]
+    for t in range(sim.threads_count):
+        entity, thread, given = sim.entities[t], sim.threads[t], sim.thread_table[t]
+        entity.slot = entity.node = entity.last_user = entity.last_slot = NONE
+        entity.hint_ns = entity.queue_head = entity.queue_tail = NONE
+        entity.id, entity.owner, entity.weight = t, given.owner, given.weight
+        entity.affinity, entity.deadline = given.affinity & ALL_NODES, NEVER
+        entity.home = thread.node = sim.homes[t]
+        thread.first, thread.last, thread.pc = given.first, given.last, given.first
+        thread.arrival_ns, thread.think_ns = given.arrival_ns, given.think_ns
+        thread.deadline_ns = given.deadline_ns
+        thread.exit_ns = thread.page = thread.next = NONE
+
+
+@kernel
 def _start(sims):
     """Make the first arrival, the first scan and the horizon due."""
     sim = sims[0]
@@ -126,12 +143,23 @@ class Simulation:
         self._add(**room_for_futures(tape, known))
         self._add(**room_for_forecasts(tape, any(host.needs_forecast for host in self.hosts)))
         self._attach()
+        _lay_threads(self.record)
         _lay_pages(self.record)
         if known:
             lay_futures(self.record)
             self.arrays["page_users"] = self.arrays["page_users"][: self.arrays["first_user"][-1]]
         _start(self.record)
-        self._constant = {"arrivals", "ops", "page_table", "work", "next_use", "burst_end", "first_user"}
+        self._constant = {
+            "arrivals",
+            "ops",
+            "page_table",
+            "thread_table",
+            "homes",
+            "work",
+            "next_use",
+            "burst_end",
+            "first_user",
+        }
 
     # -- running
 
@@ -221,28 +249,15 @@ class Simulation:
     def _lay_entities(self) -> None:
         tape, settings = self.tape, self.settings
         threads, count = len(tape.threads), len(tape.threads) + len(tape.pages)
-        entities = aligned_zeros(count, ENTITY)
-        of_threads = entities[:threads]  # the pages are laid by `_lay_pages`
-        for name in ("slot", "node", "last_user", "last_slot", "hint_ns", "queue_head", "queue_tail"):
-            of_threads[name] = NONE
-        of_threads["id"] = np.arange(threads)
-        for name in ("owner", "weight"):
-            of_threads[name] = tape.threads[name]
-        of_threads["affinity"] = tape.threads["affinity"] & ALL_NODES
-        of_threads["deadline"] = NEVER
-        of_threads["home"] = first_homes(tape, settings)
+        entities = aligned_zeros(count, ENTITY)  # laid by `_lay_threads` and `_lay_pages`
         owners = np.zeros((2, len(tape.owners)), OWNER)
         owners["weight"] = tape.owners["weight"]
         owners["live"] = np.bincount(tape.threads["owner"], minlength=len(tape.owners))
         records = aligned_zeros(threads, THREAD)
-        for name in ("first", "last", "arrival_ns", "think_ns", "deadline_ns"):
-            records[name] = tape.threads[name]
-        records["pc"] = tape.threads["first"]
-        records["exit_ns"] = records["page"] = records["next"] = NONE
-        records["node"] = of_threads["home"]
         weights = tape.owners["weight"][tape.pages["owner"]] if len(tape.owners) > 1 else tape.owners["weight"]
-        self.arrays["instances"]["mean_weight"] = weights.mean() if len(weights) else 1.0, of_threads["weight"].mean()
-        self._add(entities=entities, owners=owners.reshape(-1), threads=records)
+        self.arrays["instances"]["mean_weight"] = weights.mean() if len(weights) else 1.0, tape.threads["weight"].mean()
+        homes = first_homes(tape, settings)
+        self._add(entities=entities, owners=owners.reshape(-1), threads=records, homes=homes)
 
     def _lay_queues(self, threads: int, pages: int, observed: bool) -> None:
         tape = self.tape
@@ -268,10 +283,11 @@ class Simulation:
             decision=np.zeros(1, DECISION),
             bursts=np.zeros(bursts, BURST),
             waits=np.zeros(2 * WAIT_BUCKETS, np.int64),
-            recent=np.full(threads * RECENT, NONE, np.int32),
+            recent=np.full(threads * RECENT if observed else 0, NONE, np.int32),
             users=np.zeros(threads + pages if observed else 0, np.uint64),  # bit t mod 64: thread t used the page
             ops=tape.ops,
             page_table=tape.pages,
+            thread_table=tape.threads,
         )
 
     def _lay_policies(self, seed: int) -> None:
@@ -363,7 +379,7 @@ def drawn_costs(settings: Settings, seed: int) -> dict[str, Any]:
     return costs
 
 
-def first_homes(tape: Tape, settings: Settings) -> np.ndarray:  # int (threads,)
+def first_homes(tape: Tape, settings: Settings) -> np.ndarray:  # int32 (threads,)
     """Thread i starts at the (i mod n)-th of the n nodes with cores that it may run on.
 
     Raises:
@@ -372,17 +388,16 @@ def first_homes(tape: Tape, settings: Settings) -> np.ndarray:  # int (threads,)
     cores = settings.cores_by_node
     if settings.cores is None:
         cores = tuple(int(node == 0 or not settings.tiers) for node in range(settings.nodes))
-    homes = []
-    masks: dict[int, list[int]] = {}
-    for t, mask in enumerate(tape.threads["affinity"].tolist()):
-        nodes = masks.get(mask)
-        if nodes is None:
-            nodes = masks[mask] = [node for node, count in enumerate(cores) if count and mask >> node & 1]
+    affinity = tape.threads["affinity"]
+    homes = np.zeros(len(affinity), np.int32)
+    for mask in np.unique(affinity).tolist():
+        nodes = [node for node, count in enumerate(cores) if count and mask >> node & 1]
+        alike = np.flatnonzero(affinity == mask)
         if not nodes:
-            name = f"affinity of {tape.thread_name(t)}"
+            name = f"affinity of {tape.thread_name(int(alike[0]))}"
             raise SettingError(name, bin(mask), f"a mask over nodes with cores {cores}", "allow it one of them")
-        homes.append(nodes[t % len(nodes)])
-    return np.array(homes)
+        homes[alike] = np.array(nodes)[alike % len(nodes)]
+    return homes
 
 
 def refuse_pinned(tape: Tape, settings: Settings) -> None:

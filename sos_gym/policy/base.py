@@ -159,6 +159,18 @@ def pick_by_claim(my, decision):
 
 
 @kernel
+def earliest_waiter(my, decision):
+    """ADMIT: of those who wait, the one that has waited longest, or NONE."""
+    best = NONE
+    for i in range(decision.count):
+        e = my.contenders[i]
+        if e >= 0 and e != decision.entity:
+            if best == NONE or my.entities[e].want_seq < my.entities[best].want_seq:
+                best = e
+    return best
+
+
+@kernel
 def pick_by_victim(my, decision):
     """A page fault: the vacancy if there is one, else the victim. Where the entity may wait, or is admitted: a scan."""
     if decision.kind != EVICT or decision.may_wait:

@@ -3,7 +3,7 @@
 from ..engine.legality import legal_holder, vacancy_for
 from ..kernel import kernel
 from ..resource import NONE, Kind, Why
-from .base import Policy
+from .base import Policy, earliest_waiter
 from .queue import behind, expect, front, push_back, remove, to_back
 
 ADMIT = int(Kind.ADMIT)
@@ -48,17 +48,6 @@ def _victim(my, decision):
 
 
 @kernel
-def _earliest_waiter(my, decision):
-    best = NONE
-    for i in range(decision.count):
-        e = my.contenders[i]
-        if e >= 0 and e != decision.entity:
-            if best == NONE or my.entities[e].want_seq < my.entities[best].want_seq:
-                best = e
-    return best
-
-
-@kernel
 def pick(my, decision):
     """EVICT: the hand's victim, unless a newcomer may wait. ADMIT: a holder that used its slot gets one more turn."""
     if decision.kind == ADMIT:
@@ -66,7 +55,7 @@ def pick(my, decision):
         if holder != NONE and my.links[holder].mark == USED:
             my.links[holder].mark = SPENT
             return holder
-        return _earliest_waiter(my, decision)
+        return earliest_waiter(my, decision)
     if decision.cause != HINT:
         slot = vacancy_for(my, decision)
         if slot != NONE:

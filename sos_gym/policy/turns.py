@@ -3,11 +3,12 @@
 import math
 
 from ..kernel import kernel
-from ..resource import NONE, Why
-from .base import Policy
+from ..resource import NONE, Kind, Resource, Why
+from .base import Policy, earliest_waiter, pick_by_victim
 from .log import HEAD, INTS, append, first_legal
 
 MOVE = int(Why.MOVE)
+CPU, ADMIT = int(Resource.CPU), int(Kind.ADMIT)
 BY_HOLD = 0
 
 
@@ -44,6 +45,16 @@ def victim(my, decision):
     return first_legal(my, decision, HEAD, BY_HOLD)
 
 
+@kernel
+def pick(my, decision):
+    """What `claim` says; for a core without a scan by claim."""
+    if decision.resource == CPU and decision.kind == ADMIT:
+        holder = decision.entity
+        keeps = holder != NONE and not my.entities[holder].turn_over
+        return holder if keeps else earliest_waiter(my, decision)
+    return pick_by_victim(my, decision)
+
+
 TURNS = Policy(
     name="turns",
     aliases=("fifo", "round_robin"),
@@ -55,6 +66,7 @@ TURNS = Policy(
     source="Belady, IBM Systems Journal 5(2), 1966 (FIFO); Kleinrock, 1964 (round robin)",
     claim=claim,
     hold=hold,
+    pick=pick,
     victim=victim,
     ints=INTS,
 )

@@ -1,0 +1,194 @@
+"""Where the time goes
+
+What a decision, a job and a reference are made of, in ns, on one thread. `select` (which rows), `describe` (their
+columns) and the listing of contenders are called by themselves on 256 environments in turn, so that each comes from
+the cache of the processor that all share, as in a step; `engine` is what the compiled call takes beside them: to apply
+a choice, run to the next decision, charge. `next episodes` is the drawing of tapes and layout of records, in NumPy, per
+decision; `Python` what is left of a step. The job rows are 100 000 jobs of the table above: records laid out, the run,
+the metrics of all bursts. A reference is a hit in 10 000 frames when all pages fit, a miss when twice as many are
+touched in a circle.
+
+No part stands out, so there is no hot spot left to remove. A decision writes some 420 numbers about 16 candidates and
+reads the records of all contenders, which is most of `select` and `describe`; two threads could not pass 2 / (engine +
+select + describe) decisions a second if all Python were free. A job of round robin is some 3.5 decisions (it comes, it
+is preempted, it goes), each of which lists who may be chosen, asks a policy through an address, and keeps six sums of
+every thread; the C loop moves one number in a ring. A hit of LRU is an append to a log, the use marked, the service
+charged; a miss passes some 25 kernels (want, choose, vacate, occupy, write back, page in, charge).
+"""
+
+import time
+
+import gymnasium as gym
+import numpy as np
+
+from sos_gym import Tape
+from sos_gym.candidates import select
+from sos_gym.columns import COLUMNS, CONTEXT
+from sos_gym.engine.decisions import _list_evict
+from sos_gym.engine.simulation import Simulation
+from sos_gym.kernel import kernel, part_of, table_of
+from sos_gym.metrics import metrics
+from sos_gym.observation import describe
+from sos_gym.policy import policy_named
+from sos_gym.presets import PRESETS, preset_named
+from sos_gym.resource import Kind
+from sos_gym.settings import build_settings
+
+from .jobs import RULES, poisson
+from .scale import Scale
+
+ENVIRONMENTS, ROWS, F, G = 256, 16, len(COLUMNS), len(CONTEXT)
+EVICT = int(Kind.EVICT)
+JOBS, FRAMES = 100_000, 10_000
+REPLAYED = ("lru", "turns", "second_chance")
+
+
+def cases(scale: Scale) -> list[str]:
+    return [*PRESETS, *RULES, *REPLAYED]
+
+
+def measure(case: str, scale: Scale) -> list[dict]:
+    parts = (
+        _decision(case, scale) if case in PRESETS else _job(case, scale) if case in RULES else _reference(case, scale)
+    )
+    unit = "decision" if case in PRESETS else "job" if case in RULES else "reference"
+    return [{"of": case, "part": part, "ns": 1e9 * seconds, "per": unit} for part, seconds in parts.items()]
+
+
+def draw(figure, rows: list[dict]) -> None:
+    axes = figure.subplots()
+    for case in dict.fromkeys(row["of"] for row in rows):
+        left = 0.0
+        for row in (row for row in rows if row["of"] == case):
+            if row["part"] in ("a hit", "a miss"):
+                left = 0.0
+            name = f"{case}, {row['part']}" if row["per"] == "reference" else case
+            axes.barh(name, row["ns"], left=left, edgecolor="white")
+            axes.text(left + row["ns"] / 2, name, row["part"], ha="center", va="center", fontsize=6)
+            left += row["ns"]
+    axes.invert_yaxis()
+    axes.set_xlabel("ns on one thread per decision, job, reference")
+
+
+# -- a decision of a vector environment
+
+
+@kernel
+def _select_all(sims, shown):
+    for i in range(sims.size):
+        if sims[i].undecided:
+            select(sims[i], sims[i].decision[0], part_of(table_of(shown), i * ROWS, ROWS))
+
+
+@kernel
+def _describe_all(sims, shown, candidates, context, masks):
+    for i in range(sims.size):
+        if sims[i].undecided:
+            rows = part_of(table_of(shown), i * ROWS, ROWS)
+            numbers = part_of(table_of(candidates), i * ROWS * F, ROWS * F)
+            mask = part_of(table_of(masks), i * ROWS, ROWS)
+            count = min(ROWS, sims[i].decision[0].count)
+            describe(sims[i], sims[i].decision[0], rows, count, numbers, part_of(table_of(context), i * G, G), mask)
+
+
+@kernel
+def _list_all(sims):
+    for i in range(sims.size):
+        if sims[i].undecided and sims[i].decision[0].kind == EVICT:
+            _list_evict(sims[i], sims[i].decision[0])
+
+
+def _decision(env_id: str, scale: Scale) -> dict[str, float]:
+    """Seconds per decision of each part, under random actions, from the second episode of each environment on."""
+    vector = gym.make_vec(env_id, num_envs=ENVIRONMENTS, rows=ROWS, threads=1).unwrapped
+    clocks = {"next episodes": _clocked(vector, "_begin"), "compiled": _clocked(vector.batch, "step")}
+    rng, n, begun = np.random.default_rng(0), ENVIRONMENTS, 0
+    vector.reset(seed=0)
+    while begun < n:
+        _, _, terminated, truncated, _ = vector.step(rng.integers(ROWS, size=n))
+        begun += int((terminated | truncated).sum())
+    steps = max(64, round(scale.seconds * 1000))
+    for seconds in clocks.values():
+        seconds.clear()
+    start = time.perf_counter()
+    for _ in range(steps):
+        vector.step(rng.integers(ROWS, size=n))
+    whole = (time.perf_counter() - start) / steps / n
+    found = {part: sum(seconds) / steps / n for part, seconds in clocks.items()}
+    shown, masks = vector.batch.shown.copy(), np.zeros((n, ROWS), np.int8)
+    arrays = shown, np.zeros((n, ROWS, F), np.float32), np.zeros((n, G), np.float32), masks
+    sims = vector.batch.sims
+    listing = _mean(lambda: _list_all(sims), scale) / n
+    selecting = _mean(lambda: _select_all(sims, shown), scale) / n
+    describing = _mean(lambda: _describe_all(sims, *arrays), scale) / n
+    compiled = found.pop("compiled")
+    return {
+        "engine": compiled - listing - selecting - describing,
+        "listing": listing,
+        "select": selecting,
+        "describe": describing,
+        "next episodes": found["next episodes"],
+        "Python": whole - compiled - found["next episodes"],
+    }
+
+
+def _clocked(owner, name: str) -> list[float]:
+    """From now on, the seconds of each call of a method."""
+    seconds: list[float] = []
+    method = getattr(owner, name)
+
+    def call(*arguments, **keywords):
+        start = time.perf_counter()
+        found = method(*arguments, **keywords)
+        seconds.append(time.perf_counter() - start)
+        return found
+
+    setattr(owner, name, call)
+    return seconds
+
+
+def _mean(work, scale: Scale) -> float:
+    """Seconds of a call, once it is compiled."""
+    work()
+    calls, start = 0, time.perf_counter()
+    while time.perf_counter() - start < scale.seconds / 3:
+        work()
+        calls += 1
+    return (time.perf_counter() - start) / calls
+
+
+# -- a job, a reference
+
+
+def _job(rule: str, scale: Scale) -> dict[str, float]:
+    policy, tick_ns = RULES[rule]
+    keywords = {"nodes": 1, "cores": 1, "switch_ns": 0, "move_ns": 0, "tick_ns": tick_ns}
+    tape, best = Tape.from_jobs(*poisson(JOBS).T), {}
+    for _ in range(scale.rounds + 1):
+        parts = _episode(tape, "sos/CPU-v0", policy, keywords)
+        best = {part: min(seconds, best.get(part, seconds)) for part, seconds in parts.items()}
+    return {part: seconds / JOBS for part, seconds in best.items()}
+
+
+def _reference(policy: str, scale: Scale) -> dict[str, float]:
+    count, keywords = scale.growth_references, {"nodes": 1, "scan_ns": None, "frames": FRAMES}
+    pages = {"a hit": np.random.default_rng(0).integers(FRAMES, size=count), "a miss": np.arange(count) % (2 * FRAMES)}
+    found = {}
+    for what, touched in pages.items():
+        tape = Tape.from_references(touched)
+        runs = [_episode(tape, "sos/Memory-v0", policy, keywords)["run"] for _ in range(scale.rounds + 1)]
+        found[what] = min(runs) / count
+    return found
+
+
+def _episode(tape: Tape, env_id: str, policy: str, keywords: dict) -> dict[str, float]:
+    """Seconds of the parts of an episode inside the engine."""
+    settings = build_settings({**preset_named(env_id).settings, **keywords})
+    times = [time.perf_counter()]
+    simulation = Simulation(tape, settings, [policy_named(policy).host()], driver=0)
+    times.append(time.perf_counter())
+    simulation.advance()
+    times.append(time.perf_counter())
+    metrics(simulation)
+    times.append(time.perf_counter())
+    return dict(zip(("layout", "run", "metrics"), np.diff(times).tolist(), strict=True))
