@@ -11,6 +11,7 @@ from .candidates import PADDING
 from .columns import COLUMNS, CONTEXT
 from .engine.layout import SIM
 from .kernel import (
+    CACHE_LINE,
     aligned_zeros,
     array_fields,
     attach,
@@ -20,10 +21,16 @@ from .kernel import (
     load_now,
     part_of,
     pause,
+    prefetch,
+    prefetch_lines,
 )
 from .observation import OUTCOME, observe_address, observe_at, unsee_one
+from .resource import Op
 
 F, G = len(COLUMNS), len(CONTEXT)
+SIM_LINES = -(-SIM.itemsize // CACHE_LINE)
+MOST_EXPECTED, OPS_EXPECTED = 64, 12  # contenders or threads, and ops of each, that are brought ahead
+READ, WRITE = int(Op.READ), int(Op.WRITE)
 WAIT_ROUNDS = 4000  # some 100 us: so long a helper that waits for its next part keeps its core
 LAST_ROUNDS = 100_000  # some 3 ms: so long the caller waits for helpers, which may have to wake first
 
@@ -117,13 +124,64 @@ def _step_one(batch, i):
     _tell(sim, rows, shown, step, part_of(batch.advised, i * batch.advisors, batch.advisors))
 
 
-# -- several threads
+# -- many: they do not fit into a core's own cache, so what the next ones touch is brought while this one is stepped
+
+
+@kernel
+def _expect_tables(sim):
+    """What the record says where to find."""
+    prefetch_lines(sim.decision, 0, 1)
+    prefetch_lines(sim.calendar, 0, 3)
+    prefetch_lines(sim.agenda, 0, 2)
+    prefetch_lines(sim.instances, 0, 3)
+    prefetch_lines(sim.nodes, 0, 2)
+    prefetch_lines(sim.lanes, 0, 1)
+    prefetch_lines(sim.contenders, 0, 4)
+    for t in range(min(sim.threads_count, MOST_EXPECTED)):
+        prefetch_lines(sim.threads, t, 4)
+        prefetch_lines(sim.entities, t, 3)
+
+
+@kernel
+def _expect_contenders(sim):
+    """Who contends now is likely to contend next; what each thread is about to do."""
+    for i in range(min(sim.decision[0].count, MOST_EXPECTED)):
+        e = sim.contenders[i]
+        if e >= 0:
+            prefetch(sim.entities, e)
+            prefetch(sim.users, e)
+        prefetch(sim.slots, i)
+    for t in range(min(sim.threads_count, MOST_EXPECTED)):
+        prefetch_lines(sim.ops, sim.threads[t].pc, 3)
+
+
+@kernel
+def _expect_pages(sim):
+    """The pages that each thread is about to touch."""
+    if sim.plenty_frames:
+        return
+    for t in range(min(sim.threads_count, MOST_EXPECTED)):
+        pc = sim.threads[t].pc
+        for at in range(pc, min(pc + OPS_EXPECTED, sim.threads[t].last)):
+            if sim.ops[at].op == READ or sim.ops[at].op == WRITE:
+                prefetch(sim.entities, sim.threads_count + sim.ops[at].arg)
 
 
 @kernel
 def _step_part(batch, first, last):
     for n in range(first, last):
+        if n + 4 < last:
+            prefetch_lines(batch.sims, batch.which[n + 4], SIM_LINES)
+        if n + 3 < last:
+            _expect_tables(batch.sims[batch.which[n + 3]])
+        if n + 2 < last:
+            _expect_contenders(batch.sims[batch.which[n + 2]])
+        if n + 1 < last:
+            _expect_pages(batch.sims[batch.which[n + 1]])
         _step_one(batch, batch.which[n])
+
+
+# -- several threads
 
 
 @kernel

@@ -226,22 +226,38 @@ def on_stack(typing_context, number, count):  # type: ignore[no-untyped-def]
     return Table(number.dtype)(number, count), codegen
 
 
+def _fetch(builder, address, lines):  # type: ignore[no-untyped-def]
+    flag = ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
+    fetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
+    for line in range(lines):
+        next_line = builder.gep(address, [ir.IntType(64)(CACHE_LINE * line)])
+        builder.call(fetch, [next_line, flag(1), flag(3), flag(1)])  # to write, to keep, data
+
+
 @intrinsic
 def prefetch(typing_context, table, index):  # type: ignore[no-untyped-def]
     """Ask the processor to fetch the first cache lines of `table[index]`, at most two; any index is harmless."""
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         size = context.get_abi_sizeof(context.get_data_type(table.dtype))
-        address = _address(context, builder, table, *arguments)
-        flag = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
-        for line in range(1 if size <= CACHE_LINE else 2):
-            next_line = builder.gep(address, [ir.IntType(64)(CACHE_LINE * line)])
-            builder.call(fetch, [next_line, flag(1), flag(3), flag(1)])  # to write, to keep, data
+        _fetch(builder, _address(context, builder, table, *arguments), 1 if size <= CACHE_LINE else 2)
         return context.get_dummy_value()
 
     return types.none(table, types.int64), codegen
+
+
+@intrinsic
+def prefetch_lines(typing_context, table, index, lines):  # type: ignore[no-untyped-def]
+    """Likewise `lines` (a constant) cache lines from `table[index]` on."""
+    if not isinstance(lines, types.IntegerLiteral):
+        raise RequireLiteralValue("the number of lines must be a constant")
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        _fetch(builder, _address(context, builder, table, *arguments[:2]), lines.literal_value)
+        return context.get_dummy_value()
+
+    return types.none(table, types.int64, lines), codegen
 
 
 @intrinsic
