@@ -1,19 +1,21 @@
 """Where the time goes
 
 What a decision, a job and a reference are made of, in ns, on one thread. `select` (which rows), `describe` (their
-columns) and the listing of contenders are called by themselves on 256 environments in turn, so that each comes from
-the cache of the processor that all share, as in a step; `engine` is what the compiled call takes beside them: to apply
-a choice, run to the next decision, charge. `next episodes` is the drawing of tapes and layout of records, in NumPy, per
-decision; `Python` what is left of a step. The job rows are 100 000 jobs of the table above: records laid out, the run,
-the metrics of all bursts. A reference is a hit in 10 000 frames when all pages fit, a miss when twice as many are
-touched in a circle.
+columns) and the listing of contenders are called by themselves on 256 environments in turn; `engine` is what the
+compiled call takes beside them: apply a choice, run to the next decision, charge. `next episodes` is the drawing of
+tapes and the layout of records, in NumPy, per decision; `Python` what is left of a step. The job rows are 100 000 jobs
+of the table above: records laid out, the run, the metrics of all bursts. A reference is a hit in 10 000 frames when all
+pages fit, a miss when twice as many are touched in a circle.
 
-No part stands out, so there is no hot spot left to remove. A decision writes some 420 numbers about 16 candidates and
-reads the records of all contenders, which is most of `select` and `describe`; two threads could not pass 2 / (engine +
-select + describe) decisions a second if all Python were free. A job of round robin is some 3.5 decisions (it comes, it
-is preempted, it goes), each of which lists who may be chosen, asks a policy through an address, and keeps six sums of
-every thread; the C loop moves one number in a ring. A hit of LRU is an append to a log, the use marked, the service
-charged; a miss passes some 25 kernels (want, choose, vacate, occupy, write back, page in, charge).
+No kernel stands out. What bounds a step of many environments is memory: 256 of them with their tapes are 20 to 70 MB,
+more than the cores' caches, and `engine` on 32 takes less than half as long per decision (`environments, agent` below);
+the records of the next environments are brought ahead (`batch.py`), which is worth a tenth. `select` and `describe`
+read the records of all contenders and write 416 numbers about 16 of them. Two threads could not pass
+2 / (engine + listing + select + describe) decisions a second if all Python were free. A job of round robin is some 3.5
+decisions (it comes, is preempted, goes), each of which lists who may be chosen, asks a policy through an address, and
+keeps the sums of thread, owner and core, where the C loop moves one number in a ring. A hit of LRU is an append to a
+log, the use marked, the service charged; a miss passes some 25 kernels: want, choose, vacate, occupy, write back, page
+in, charge.
 """
 
 import time
