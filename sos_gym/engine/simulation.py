@@ -131,7 +131,7 @@ class Simulation:
         refuse_pinned(tape, settings)
         self.tape, self.settings, self.hosts = tape, settings, tuple(hosts)
         self.record = aligned_zeros(1, SIM) if record is None else record
-        self.record[:] = np.zeros(1, SIM)
+        self.record.view(np.uint8)[:] = 0
         self.arrays: dict[str, np.ndarray] = {}
         threads, pages = len(tape.threads), len(tape.pages)
         self._lay_slots(threads)
