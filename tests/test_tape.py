@@ -355,11 +355,21 @@ def test_plain_ops_are_mapped(tmp_path):
     assert loaded.ops["arg"].tolist() == [5, *range(1, 9)]
 
 
+def test_another_card_changes_nothing_else():
+    tape = joint()
+    other = tape.described({"name": "other", "odd": np.int64(3)})
+    assert other == tape and other.card == {"name": "other", "odd": 3} and tape.card["name"] != "other"
+    with pytest.raises(TapeError, match="card cannot be written"):
+        tape.described({"name": {1, 2}})
+
+
 @pytest.mark.parametrize("piece", [1, 2, 7])
 def test_a_tape_is_checked_piece_by_piece(monkeypatch, piece):
     monkeypatch.setattr(validity, "PIECE", piece)
     tape = joint()
-    assert dataclasses.replace(tape).hash() == tape.hash()
+    again = dataclasses.replace(tape)
+    assert again.hash() == tape.hash()
+    assert again.op_counts.tolist() == [tape.ops["op"].tolist().count(op) for op in Op]
     for wrong in (
         {"threads": _with(tape.threads, "owner", 1, [0])},  # a private page of another owner
         {"ops": _with(tape.ops, "op", 99, [-1])},

@@ -266,8 +266,7 @@ class Simulation:
         channels["count"] = tape.channels
         cores = int(self.arrays["instances"]["size"][Resource.CPU])
         sources = threads + cores + 2
-        op = tape.ops["op"]
-        bursts = threads + sum(np.count_nonzero(op == end) for end in (Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT))
+        bursts = threads + int(tape.op_counts[[Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT]].sum())
         self._add(
             channels=channels,
             arrivals=np.argsort(tape.threads["arrival_ns"], kind="stable").astype(np.int32),

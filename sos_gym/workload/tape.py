@@ -168,6 +168,14 @@ class Tape:
         """The owner of each op's thread, of all ops or of ops[first:last]."""
         return _op_owner(self.threads, first, len(self.ops) if last is None else last)
 
+    @cached_property
+    def op_counts(self) -> np.ndarray:  # int64 (Op,)
+        """How many ops there are of each kind."""
+        counts = np.zeros(len(Op), np.int64)
+        for at in range(0, len(self.ops), validity.PIECE):
+            counts += np.bincount(self.ops["op"][at : at + validity.PIECE], minlength=len(Op))
+        return counts
+
     def hash(self) -> str:
         """What the engine sees of it, as 16 hex digits; the same on every machine."""
         return self._hash
