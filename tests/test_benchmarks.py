@@ -5,13 +5,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_queues import round_robin, srpt
 
-from benchmarks import __main__, jobs, peers, report, tapes, timing, training
+from benchmarks import __main__, anatomy, jobs, peers, report, tapes, timing, training
 from sos_gym.workload import recordings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -53,6 +54,20 @@ def test_all_take_turns_and_must_not_change_their_answer():
     assert calls == ["a", "b", "a", "b"]
     with pytest.raises(RuntimeError, match="b answered 2, then"):
         timing.alternate(2, {"b": lambda: (1.0, next(answers, 3))})
+
+
+def test_parts_called_by_themselves_do_what_a_step_does():
+    vector = gym.make_vec("sos/Memory-v0", num_envs=4, rows=anatomy.ROWS).unwrapped
+    vector.reset(seed=0)
+    for step in range(300):
+        observation = vector.step(np.full(4, step % anatomy.ROWS))[0]
+    shown, sims = np.zeros((4, anatomy.ROWS), np.int32), vector.batch.sims
+    anatomy._select_all(sims, shown)
+    assert np.array_equal(shown, vector.batch.shown)
+    found = [np.ones_like(array) for array in observation.values()]
+    anatomy._describe_all(sims, shown, *found)
+    for ours, told in zip(found, observation.values(), strict=True):
+        assert ours.tobytes() == told.tobytes()
 
 
 def test_ratio_is_the_median_of_the_pairs():
