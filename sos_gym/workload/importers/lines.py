@@ -1,5 +1,6 @@
 """Text traces: lines by the chunk, parsed at once; the first line that is wrong is named."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -95,7 +96,9 @@ class Block:
         if self.grammar.completed is not str:
             data = [self.grammar.completed(line) for line in data]
         delimiter, columns = self.grammar.delimiter, self.grammar.columns
-        return np.loadtxt(data, self.grammar.fields, None, delimiter, usecols=columns, ndmin=1)
+        with warnings.catch_warnings():  # NumPy before 2.3 reads 1.5 as an integer and warns; it should refuse
+            warnings.simplefilter("error", DeprecationWarning)
+            return np.loadtxt(data, self.grammar.fields, None, delimiter, usecols=columns, ndmin=1)
 
 
 def blocks(source: Source, grammar: Grammar, comment: str = "#") -> Iterator[Block]:
