@@ -7,15 +7,14 @@ tapes and the layout of records, in NumPy, per decision; `Python` what is left o
 of the table above: records laid out, the run, the metrics of all bursts. A reference is a hit in 10 000 frames when all
 pages fit, a miss when twice as many are touched in a circle.
 
-No kernel stands out. What bounds a step of many environments is memory: 256 of them with their tapes are 20 to 70 MB,
-more than the cores' caches, and `engine` on 32 takes less than half as long per decision (`environments, agent` below);
-the records of the next environments are brought ahead (`batch.py`), which is worth a tenth. `select` and `describe`
-read the records of all contenders and write 416 numbers about 16 of them. Two threads could not pass
-2 / (engine + listing + select + describe) decisions a second if all Python were free. A job of round robin is some 3.5
-decisions (it comes, is preempted, goes), each of which lists who may be chosen, asks a policy through an address, and
-keeps the sums of thread, owner and core, where the C loop moves one number in a ring. A hit of LRU is an append to a
-log, the use marked, the service charged; a miss passes some 25 kernels: want, choose, vacate, occupy, write back, page
-in, charge.
+No kernel stands out. Two threads could not pass 2 / (engine + listing + select + describe) decisions a second if all
+Python were free. What bounds a step of many environments is memory: 256 of them with their tapes are 20 to 70 MB, more
+than the cores' own caches (1 024 cost more per decision than 256, see `environments, agent` below); the records of the
+next environments are brought ahead (`batch.py`), which saves Memory and System about an eighth. `select` and `describe`
+read the records of all contenders and write 416 numbers about 16 of them. A job of round robin is some 3.5 decisions
+(it comes, is preempted, goes), each of which lists who may be chosen, asks a policy through an address, and keeps the
+sums of thread, owner and core, where the C loop moves one number in a ring. A hit of LRU is an append to a log, the use
+marked, the service charged; a miss passes some 25 kernels: want, choose, vacate, occupy, write back, page in, charge.
 """
 
 import time
