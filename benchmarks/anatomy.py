@@ -57,18 +57,21 @@ def measure(case: str, scale: Scale) -> list[dict]:
 
 
 def draw(figure, rows: list[dict]) -> None:
-    axes = figure.subplots()
-    for case in dict.fromkeys(row["of"] for row in rows):
-        left = 0.0
-        for row in (row for row in rows if row["of"] == case):
-            if row["part"] in ("a hit", "a miss"):
-                left = 0.0
-            name = f"{case}, {row['part']}" if row["per"] == "reference" else case
-            axes.barh(name, row["ns"], left=left, edgecolor="white")
-            axes.text(left + row["ns"] / 2, name, row["part"], ha="center", va="center", fontsize=6)
-            left += row["ns"]
-    axes.invert_yaxis()
-    axes.set_xlabel("ns on one thread per decision, job, reference")
+    """A panel for decisions, jobs and references each: their scales differ."""
+    units = list(dict.fromkeys(row["per"] for row in rows))
+    heights = [len({row["of"] for row in rows if row["per"] == unit}) for unit in units]
+    for axes, unit in zip(figure.subplots(len(units), height_ratios=heights), units, strict=True):
+        chosen = [row for row in rows if row["per"] == unit]
+        left = dict.fromkeys((row["of"] for row in chosen), 0.0)
+        for part in dict.fromkeys(row["part"] for row in chosen):
+            widths = {row["of"]: row["ns"] for row in chosen if row["part"] == part}
+            axes.barh(list(widths), list(widths.values()), 0.6, [left[case] for case in widths], label=part)
+            left = {case: start + widths[case] for case, start in left.items()}
+        axes.invert_yaxis()
+        axes.set_xlabel(
+            f"ns per {unit}, on one thread" if unit != "reference" else "ns per reference: a hit, and a miss"
+        )
+        axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 # -- a decision of a vector environment
