@@ -24,7 +24,7 @@ from sos_gym.policy import policy_named
 from sos_gym.resource import Op, Resource, Why
 from sos_gym.settings import build_settings
 from sos_gym.workload import Tape, TapeError, ftrace, lackey
-from sos_gym.workload.recorders import About, record_cpu, record_memory, record_system
+from sos_gym.workload.recorders import About, affinity, record_cpu, record_memory, record_system
 from sos_gym.workload.recorders.system import join, with_references
 
 MS = 1_000_000
@@ -296,6 +296,8 @@ def stand_in(tmp_path, lines: bytes) -> str:
         "    said = socket.create_connection((host, int(port)))\n"
         "    said.sendall(program)\n"  # left open: children of a program keep its log open
         "    kept.append(said)\n"
+        "if b'LIVES ON' in lines and os.fork() == 0:\n"
+        "    while True: kept[1].sendall(b' L 1000,8\\n')\n"
     )
     tool.chmod(0o755)
     (tmp_path / "valgrind.lines").write_bytes(lines)
@@ -324,6 +326,12 @@ def test_a_process_is_followed_through_its_programs(tmp_path):
     assert (tape.card["images"], tape.card["children_unseen"], len(tape.threads)) == (2, 1, 1)
 
 
+def test_a_child_that_lives_on_does_not_keep_the_recorder(tmp_path):
+    said = b"==123== Lackey\n L 5000,8\nEXEC\n==1== Lackey, LIVES ON\n"
+    tape = record_memory(["x"], About("x"), tool=stand_in(tmp_path, said))
+    assert tape.card["children_unseen"] == 1 and len(tape) == 1
+
+
 def test_the_command_line_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     runner, out = CliRunner(), tmp_path / "a.npz"
@@ -344,6 +352,29 @@ def test_the_command_line_records(tmp_path, monkeypatch):
     tape = Tape.load(out)
     assert (tape.card["name"], tape.card["summary"], tape.card["command"]) == ("a", "Six.", "prog --option")
     assert "references: 6" in said.stdout
+
+
+def test_the_nodes_of_a_machine(tmp_path):
+    for node, cpus in enumerate(("0-1,6", "2", "3-5\n")):
+        (tmp_path / f"node{node}").mkdir()
+        (tmp_path / f"node{node}" / "cpulist").write_text(cpus)
+    node_of = affinity.node_of_cpu(tmp_path)
+    assert node_of == {0: 0, 1: 0, 6: 0, 2: 1, 3: 2, 4: 2, 5: 2}
+    masks = [affinity.node_mask(cpus, node_of) for cpus in ([6], [2, 4], range(7), [0, 2, 3], [9])]
+    assert masks == [0b001, 0b110, -1, -1, -1]
+    assert affinity.node_of_cpu(tmp_path / "none") == {} and affinity.node_mask([0], {}) == -1
+
+
+def test_a_task_may_run_where_its_parent_may_unless_it_was_asked():
+    lines = [
+        " a-1 [000] .... 1.000000: task_newtask: pid=2 comm=a clone_flags=0 oom_score_adj=0",
+        " a-1 [000] .... 1.000001: task_newtask: pid=3 comm=a clone_flags=0 oom_score_adj=0",
+        " a-3 [000] .... 1.000002: task_newtask: pid=4 comm=a clone_flags=0 oom_score_adj=0",
+    ]
+    schedule = ftrace.read(lines, 1, {1: 0b01, 3: 0b10})
+    assert [task.nodes for task in schedule.order] == [0b01, 0b01, 0b10, 0b10]
+    assert schedule.tape().threads["affinity"].tolist() == [1, 1, 2, 2]
+    assert [task.nodes for task in ftrace.read(lines, 1).order] == [-1] * 4
 
 
 # -- schedule and references, joined
@@ -425,6 +456,15 @@ def test_a_schedule_of_this_machine():
     with pytest.raises(TapeError, match=r"failed with status 3"):
         record_cpu(["sh", "-c", "exit 3"], About("x"))
     assert not [path for path in Path("/sys/kernel/tracing/instances").iterdir() if path.name.startswith("sos_gym")]
+
+
+@needs_tracefs
+@pytest.mark.skipif(not {0, 1} <= os.sched_getaffinity(0), reason="needs two cores, to call them two nodes")
+def test_affinity_on_this_machine(monkeypatch):
+    monkeypatch.setattr(affinity, "node_of_cpu", lambda: {0: 0, 1: 1})
+    tape = record_cpu(["sh", "-c", "taskset -c 1 sleep .7; sleep .1"], About("pinned"))
+    of = dict(zip(tape.thread_names, tape.threads["affinity"].tolist(), strict=True))
+    assert tape.threads["affinity"].tolist()[:2] == [-1, 0b10], of
 
 
 @needs_valgrind

@@ -7,7 +7,7 @@ out: that is the policy's. A forked task begins with a WAIT for its parent.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sos_gym.resource import Op
@@ -15,6 +15,7 @@ from sos_gym.workload.layout import TapeError
 from sos_gym.workload.tape import Tape
 
 EVENTS = ("sched/sched_switch", "sched/sched_waking", "task/task_newtask")
+ALL_NODES = -1
 CLONE_THREAD = 0x10000  # include/uapi/linux/sched.h
 # kernel/sched/core.c: sched_prio_to_weight, nice -20 to 19
 # fmt: off
@@ -70,6 +71,7 @@ class Task:
     process: int  # pid of the thread group's first task
     name: str = ""
     priority: int = 120
+    nodes: int = ALL_NODES  # bit mask of those that it may run on
     work_ns: int = 0
     since_ns: int | None = None  # on a core since
     cpu: int = 0  # that core, or its last one
@@ -89,11 +91,13 @@ class Schedule:
     `root` is the first task's pid; the others are its descendants. Without one all tasks but the idle ones count: one
     that is first heard of when it wakes was asleep since the first line, one that is first heard of on a core has run
     there since then if nothing else is known of that core. perf may not see the events of some tasks: one whose
-    leaving was not traced has worked until the last event on its core.
+    leaving was not traced has worked until the last event on its core. `nodes`: pid -> mask of the nodes that a task
+    may run on, which no event tells; who is not there has its parent's.
     """
 
-    def __init__(self, root: int | None) -> None:
-        self.order = [] if root is None else [Task(0, root, root)]
+    def __init__(self, root: int | None, nodes: Mapping[int, int] | None = None) -> None:
+        self._nodes = nodes or {}
+        self.order = [] if root is None else [Task(0, root, root, nodes=self._nodes.get(root, ALL_NODES))]
         self.alive = {task.pid: task for task in self.order}  # by pid
         self.preemptions = self.waits = self.sleeps = 0
         self.first_ns: int | None = None  # of work
@@ -219,7 +223,8 @@ class Schedule:
         if not parent:
             return
         pid = int(told["pid"])
-        child = Task(len(self.order), pid, parent.process if thread else pid, told["comm"], parent.priority)
+        process, nodes = parent.process if thread else pid, self._nodes.get(pid, parent.nodes)
+        child = Task(len(self.order), pid, process, told["comm"], parent.priority, nodes)
         self.alive[pid] = child
         self.order.append(child)
         parent.actions.append(Action(number, parent.worked_ns(now_ns), Op.SIGNAL, child.index))
@@ -255,6 +260,7 @@ class Schedule:
             arrival_ns=arrivals_ns,
             owner=[processes[task.process] for task in self.order],
             weight=[weight(task.priority) for task in self.order],
+            affinity=[task.nodes for task in self.order],
             pages=pages,
             card=card,
             thread_names=[task.name or f"task {task.index}" for task in self.order],
@@ -278,9 +284,9 @@ def _program(task: Task, channels: dict[tuple[int, int], int]) -> list[tuple[Op,
     return program
 
 
-def read(lines: Iterable[str], root: int | None) -> Schedule:
+def read(lines: Iterable[str], root: int | None, nodes: Mapping[int, int] | None = None) -> Schedule:
     """All lines of a trace; `root` is the pid of the first recorded task, None stands for all tasks."""
-    schedule = Schedule(root)
+    schedule = Schedule(root, nodes)
     for number, line in enumerate(lines, 1):
         schedule.read(number, line)
     schedule.stop()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sos_gym.workload import ftrace
 from sos_gym.workload.layout import TapeError
+from sos_gym.workload.recorders import affinity
 from sos_gym.workload.recorders.about import About, Progress
 from sos_gym.workload.tape import Tape
 
@@ -60,7 +61,8 @@ def record_cpu(
 DROPPED = (
     "time on the run queue and the recorded placement; sleeps ended by timers, devices, interrupts (softirqs too) or "
     "unrecorded tasks are SLEEPs from block to wake; page faults and system calls count as work; time stolen by "
-    "interrupts or the hypervisor counts as work; time stamps are rounded to 1 µs"
+    "interrupts or the hypervisor counts as work; time stamps are rounded to 1 µs; affinity is asked for five times a "
+    "second, by node, and a task that lives shorter has its parent's"
 )
 
 
@@ -71,9 +73,10 @@ def trace_cpu(
     if events < 1:
         raise TapeError(f"events is {events}; allowed: 1 or more; 200000 are some seconds of a parallel build")
     with _instance(tracefs) as folder:
-        root, cut = _run_traced(command, folder, events, progress)
+        nodes: dict[int, int] = {}
+        root, cut = _run_traced(command, folder, events, progress, nodes)
         with open(folder / "trace", encoding="utf-8", errors="replace") as lines:
-            return ftrace.read(lines, root), cut
+            return ftrace.read(lines, root, nodes), cut
 
 
 @contextlib.contextmanager
@@ -105,8 +108,11 @@ def _instance(tracefs: Path) -> Iterator[Path]:
         folder.rmdir()
 
 
-def _run_traced(command: Sequence[str], folder: Path, events: int, progress: Progress | None) -> tuple[int, bool]:
-    """Run to the end, or until there are enough events; the trace holds it and its descendants."""
+def _run_traced(
+    command: Sequence[str], folder: Path, events: int, progress: Progress | None, nodes: dict[int, int]
+) -> tuple[int, bool]:
+    """Run to the end, or until there are enough events; the trace holds it and its descendants, `nodes` their masks."""
+    node_of = affinity.node_of_cpu()
     stopped = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *command]
     program = subprocess.Popen(
         stopped, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
@@ -116,8 +122,10 @@ def _run_traced(command: Sequence[str], folder: Path, events: int, progress: Pro
     try:
         (folder / "set_event_pid").write_text(f"{program.pid}\n")
         (folder / "tracing_on").write_text("1\n")
+        affinity.ask([program.pid], node_of, nodes)
         program.send_signal(signal.SIGCONT)
         while not cut and _still_runs(program):
+            affinity.ask(map(int, (folder / "set_event_pid").read_text().split()), node_of, nodes)
             seen = _told(folder, "entries")
             cut = seen >= events
             if progress:

@@ -67,8 +67,8 @@ class Running:
                     self._selector.register(log.connection, selectors.EVENT_READ, log)
                 elif not key.data.over:
                     yield from self._read(key.data)
-            if ended and not ready:
-                return
+            if ended and all(key.data and key.data.process not in (None, self._program.pid) for key, _ in ready):
+                return  # children may go on for ever
 
     def _read(self, log: _Log) -> Iterator[bytes]:
         told = log.connection.recv(MOST_BYTES)
