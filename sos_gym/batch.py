@@ -32,6 +32,7 @@ SIM_LINES = -(-SIM.itemsize // CACHE_LINE)
 MOST_EXPECTED, OPS_EXPECTED = 64, 12  # contenders or threads, and ops of each, that are brought ahead
 READ, WRITE = int(Op.READ), int(Op.WRITE)
 WAIT_ROUNDS = 4000  # some 100 us: so long a helper that waits for its next part keeps its core
+OVER = -1
 LAST_ROUNDS = 100_000  # some 3 ms: so long the caller waits for helpers, which may have to wake first
 
 STEP = np.dtype(
@@ -70,13 +71,12 @@ for _name, _dtype in TABLES.items():
 
 WORKER = np.dtype(  # two cache lines, so that a worker has its own
     [
-        ("given", "i8"),  # parts so far
+        ("given", "i8"),  # parts so far; OVER: none will come any more
         ("done", "i8"),
         ("asleep", "i8"),  # 1: it has to be woken
-        ("stop", "i8"),
         ("first", "i8"),  # its part: which[first:last]
         ("last", "i8"),
-        ("spare", "i8", 10),
+        ("spare", "i8", 11),
     ]
 )
 
@@ -198,10 +198,11 @@ def _work(batches, workers, k):
             # who gives a part from now on sees it asleep; one that was given before is seen here
             if load_now(worker, "given") == worker.done or exchange_now(worker, "asleep", 0) == 0:
                 return
-        if worker.stop:
+        part = load_now(worker, "given")
+        if part == OVER:
             return
         _step_part(batches[0], worker.first, worker.last)
-        exchange_now(worker, "done", worker.given)
+        exchange_now(worker, "done", part)
 
 
 @kernel
@@ -269,15 +270,14 @@ class Crew:
 
 
 def _live(batches: np.ndarray, workers: np.ndarray, k: int, bell: threading.Event) -> None:
-    while not workers["stop"][k]:
+    while workers["given"][k] != OVER:
         bell.wait()
         bell.clear()
         _work(batches, workers, k)
 
 
 def _dismiss(workers: np.ndarray, bells: list[threading.Event]) -> None:
-    workers["stop"] = 1
-    workers["given"] += 1
+    workers["given"] = OVER
     for bell in bells:
         bell.set()
 
@@ -290,7 +290,7 @@ class Batch:
         self.sims = aligned_zeros(n, SIM)
         self.shown, self.masks = np.full((n, rows), PADDING, np.int32), np.zeros((n, rows), np.int8)
         self._which, self._begins, self._actions = np.zeros(n, np.int64), np.zeros(n, np.uint8), np.zeros(n, np.int64)
-        self._discounts_ns = discounts_ns
+        self._discounts_ns = discounts_ns  # kept alive, as all that is attached
         self._record = np.zeros(1, BATCH)
         self._record["observe"], self._record["rows"], self._record["advisors"] = observe_address(), rows, advisors
         attach(self._record, {"sims": self.sims, "shown": self.shown, "masks": self.masks})

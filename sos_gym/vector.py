@@ -65,8 +65,8 @@ class SosVectorEnv(gym.vector.VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         discounts_ns = np.array([env.settings.discount_ns for env in self.envs], float)
-        self.threads = _threads(threads, self.num_envs)
-        self.batch = Batch(discounts_ns, first.settings.rows, len(self.advisors), self.threads)
+        helped = _threads(threads, self.num_envs)
+        self.batch = Batch(discounts_ns, first.settings.rows, len(self.advisors), helped)
         self._over = np.ones(self.num_envs, bool)  # no episode is in progress
         self._last: _Found | None = None
         self._everyone = np.arange(self.num_envs)
@@ -78,6 +78,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
 
         Options: as for `SosEnv`; `reset_mask` bool (N,): only these, the others stay as they are.
         """
+        self._refuse_closed()
         options = dict(options or {})
         chosen = _reset_mask(options.pop("reset_mask", None), self.num_envs)
         if self._last is None and not chosen.all():
@@ -98,7 +99,9 @@ class SosVectorEnv(gym.vector.VectorEnv):
             ActionError: no such row; or, when strict, a masked-out one; it names the environment.
             StuckError: a tape can go no further.
             gym.error.ResetNeeded: before the first reset; when autoreset is disabled, also after an end.
+            gym.error.ClosedEnvironmentError: after close().
         """
+        self._refuse_closed()
         begins = self._over.copy()
         if begins.any() and (self.autoreset_mode != AutoresetMode.NEXT_STEP or self._last is None):
             raise gym.error.ResetNeeded(f"environments {np.flatnonzero(begins).tolist()} need a reset first")
@@ -126,6 +129,10 @@ class SosVectorEnv(gym.vector.VectorEnv):
         self.batch.crew.dismiss()
 
     # -- parts
+
+    def _refuse_closed(self) -> None:
+        if self.closed:
+            raise gym.error.ClosedEnvironmentError("the environments are closed: make them again")
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> np.ndarray:  # object (N,)
         if seed is None:

@@ -123,6 +123,9 @@ def test_threads_end_with_their_environments():
     closed.reset(seed=0)
     assert len(crew()) == before + 3
     closed.close()
+    for use in (closed.reset, lambda: closed.step(np.zeros(4, int))):
+        with pytest.raises(gym.error.ClosedEnvironmentError, match="make them again"):
+            use()
     del dropped
     gc.collect()
     for _ in range(200):
