@@ -118,15 +118,19 @@ class OneThreadRollouts(BaseCallback):
     """Torch keeps to one thread while decisions are collected, and has all of them for the updates.
 
     Threads of torch wait for their next part in a loop, on cores that the environment's own threads need meanwhile; for
-    as few rows as a rollout asks for at once they gain nothing. On two cores this halves the environment's share of
-    the time (docs/benchmarks.md).
+    as few rows as a rollout asks for at once they gain little (docs/benchmarks.md, with and without).
     """
 
-    def _on_rollout_start(self) -> None:
+    def _on_training_start(self) -> None:
         self._threads = torch.get_num_threads()
+
+    def _on_rollout_start(self) -> None:
         torch.set_num_threads(1)
 
     def _on_rollout_end(self) -> None:
+        torch.set_num_threads(self._threads)
+
+    def _on_training_end(self) -> None:  # a rollout that another callback stopped has no end
         torch.set_num_threads(self._threads)
 
     def _on_step(self) -> bool:

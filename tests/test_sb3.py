@@ -76,6 +76,13 @@ def test_torch_has_its_threads_for_updates_only():
     learner.learn(16, callback=[OneThreadRollouts(), Tell()])
     assert told == {"step": 1, "update": 2}
 
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            return False
+
+    learner.learn(16, callback=[OneThreadRollouts(), Stop()])
+    assert torch.get_num_threads() == 2
+
 
 def test_masks_are_where_maskable_ppo_looks():
     env = SosVecEnv("sos/Memory-v0", 4)
