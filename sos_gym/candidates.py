@@ -13,9 +13,9 @@ from .engine.chance import uniform
 from .engine.decisions import slot_of
 from .kernel import kernel, on_stack
 from .resource import NONE, Kind, Resource
+from .settings import MOST_ROWS
 
 PADDING = np.iinfo(np.int32).min  # in `shown`: a row without a candidate
-MOST_ROWS = 1024  # `Settings.rows` is at most that
 SAMPLE = 64  # or K if that is more: above so many contenders, extremes and quantiles come from a seeded sample
 EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
 CPU = int(Resource.CPU)

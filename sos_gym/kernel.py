@@ -22,14 +22,14 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.errors import NumbaExperimentalFeatureWarning, RequireLiteralValue
+from numba.core.errors import NumbaExperimentalFeatureWarning, RequireLiteralValue, TypingError
 from numba.core.imputils import lower_builtin
 from numba.core.typing import templates
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, make_attribute_wrapper, models, overload_attribute, register_model
 
 PACKAGE = Path(__file__).parent
-ENGINE_SOURCES = ("kernel.py", "resource.py", "workload/layout.py", "engine/*.py")
+ENGINE_SOURCES = ("kernel.py", "resource.py", "settings.py", "workload/layout.py", "engine/*.py")
 POLICY_SOURCES = (*ENGINE_SOURCES, "policy/*.py")  # the engine calls policies by address and does not depend on them
 AGENT_SOURCES = (*ENGINE_SOURCES, "columns.py", "candidates.py", "observation.py", "batch.py", "learned.py")
 CACHE_LINE = 64  # bytes
@@ -184,6 +184,8 @@ def expose(name: str, dtype: np.dtype | str) -> None:
 @intrinsic
 def table_of(typing_context, array):  # type: ignore[no-untyped-def]
     """All items of a C-contiguous array as a Table: a slice would count references, an atomic operation per call."""
+    if array.layout != "C":
+        raise TypingError("the array must be C-contiguous")
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         given = context.make_array(array)(context, builder, arguments[0])

@@ -15,6 +15,7 @@ from .cpu import CpuSettings
 from .memory import MemorySettings
 from .ranges import SettingError, setting
 
+MOST_ROWS = 1024
 MOST_NODES = 15  # an affinity mask is an int16
 REWARDS = ("progress", "stall", "foresight")
 
@@ -24,7 +25,7 @@ class EpisodeSettings:
     """What belongs to neither resource."""
 
     nodes: int = setting(2, "nodes", 1, MOST_NODES, "NUMA nodes; cores and frames are split evenly over them")
-    rows: int = setting(16, "rows", 4, 1024, "K, candidates shown per decision")
+    rows: int = setting(16, "rows", 4, MOST_ROWS, "K, candidates shown per decision")
     reward: str = setting("progress", "", choices=REWARDS, help="what a step pays, see docs/environments.md")
     reward_scale_ns: int = setting(1_000_000, "ns", 1, 1 << 50, "ns of weighted stall that cost 1")
     discount_ns: int = setting(100_000_000, "ns", 1, 1 << 50, "tau of info['discount'] = exp(-dt/tau)")

@@ -127,7 +127,7 @@ SIM = _aligned(
         *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
         *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent", "users"),
         *array_fields("ops", "page_table", "work", "next_use", "burst_end", "page_users", "first_user", "awaited"),
-        *array_fields("forecast_rows", "forecasts", "forecast_next", "thread_table", "homes"),
+        *array_fields("forecast_rows", "forecasts", "forecast_next", "thread_table"),
         # -- settings
         ("plenty_cores", "i4"),
         ("plenty_frames", "i4"),
@@ -238,7 +238,6 @@ EXPOSED: dict[str, np.dtype | str] = {
     "ops": OPS,
     "page_table": PAGES,
     "thread_table": THREADS,
-    "homes": "i4",
     "work": "i8",
     "next_use": "i8",
     "burst_end": "i8",

@@ -56,7 +56,7 @@ def _lay_pages(sims):
 
 @kernel
 def _lay_threads(sims):
-    """Write the records of all threads, likewise."""
+    """Write the records of all threads, likewise; their nodes are there."""
     sim = sims[0]
     for t in range(sim.threads_count):
         entity, thread, given = sim.entities[t], sim.threads[t], sim.thread_table[t]
@@ -64,7 +64,7 @@ def _lay_threads(sims):
         entity.hint_ns = entity.queue_head = entity.queue_tail = NONE
         entity.id, entity.owner, entity.weight = t, given.owner, given.weight
         entity.affinity, entity.deadline = given.affinity & ALL_NODES, NEVER
-        entity.home = thread.node = sim.homes[t]
+        entity.home = thread.node
         thread.first, thread.last, thread.pc = given.first, given.last, given.first
         thread.arrival_ns, thread.think_ns = given.arrival_ns, given.think_ns
         thread.deadline_ns = given.deadline_ns
@@ -154,7 +154,6 @@ class Simulation:
             "ops",
             "page_table",
             "thread_table",
-            "homes",
             "work",
             "next_use",
             "burst_end",
@@ -254,10 +253,10 @@ class Simulation:
         owners["weight"] = tape.owners["weight"]
         owners["live"] = np.bincount(tape.threads["owner"], minlength=len(tape.owners))
         records = aligned_zeros(threads, THREAD)
+        records["node"] = first_homes(tape, settings)
         weights = tape.owners["weight"][tape.pages["owner"]] if len(tape.owners) > 1 else tape.owners["weight"]
         self.arrays["instances"]["mean_weight"] = weights.mean() if len(weights) else 1.0, tape.threads["weight"].mean()
-        homes = first_homes(tape, settings)
-        self._add(entities=entities, owners=owners.reshape(-1), threads=records, homes=homes)
+        self._add(entities=entities, owners=owners.reshape(-1), threads=records)
 
     def _lay_queues(self, threads: int, pages: int, observed: bool) -> None:
         tape = self.tape
