@@ -10,14 +10,15 @@ pages fit, a miss when twice as many are touched in a circle.
 No kernel stands out. Two threads could not pass 2 / (engine + listing + select + describe) decisions a second if all
 Python were free. What bounds a step of many environments is memory: 256 of them with their tapes are 20 to 70 MB, more
 than the cores' own caches (1 024 cost more per decision than 256, see `environments, agent` below); the records of the
-next environments are brought ahead (`batch.py`), which saves Memory and System about an eighth. `select` and `describe`
-read the records of all contenders and write 416 numbers about 16 of them. A job of round robin is some 3.5 decisions
-(it comes, is preempted, goes), each of which lists who may be chosen, asks a policy through an address, and keeps the
-sums of thread, owner and core, where the C loop moves one number in a ring. A hit of LRU is an append to a log, the use
-marked, the service charged; a miss passes some 25 kernels: want, choose, vacate, occupy, write back, page in, charge.
+next environments are brought ahead (`batch.py`). `select` and `describe` read the records of all contenders and write
+416 numbers about 16 of them. A job of round robin is several decisions (it comes, is preempted, goes), each of which
+lists who may be chosen, asks a policy through an address, and keeps the sums of thread, owner and core, where the C
+loop moves one number in a ring. A hit of LRU is an append to a log, the use marked, the service charged; a miss is
+want, choose, vacate, occupy, write back, page in, charge.
 """
 
 import time
+import timeit
 
 import gymnasium as gym
 import numpy as np
@@ -35,8 +36,10 @@ from sos_gym.presets import PRESETS, preset_named
 from sos_gym.resource import Kind
 from sos_gym.settings import build_settings
 
-from .jobs import RULES, poisson
+from .growth import PLAIN
+from .jobs import RULES, poisson, rule_of
 from .scale import Scale
+from .timing import Stopwatch
 
 ENVIRONMENTS, ROWS, F, G = 256, 16, len(COLUMNS), len(CONTEXT)
 EVICT = int(Kind.EVICT)
@@ -49,10 +52,8 @@ def cases(scale: Scale) -> list[str]:
 
 
 def measure(case: str, scale: Scale) -> list[dict]:
-    parts = (
-        _decision(case, scale) if case in PRESETS else _job(case, scale) if case in RULES else _reference(case, scale)
-    )
     unit = "decision" if case in PRESETS else "job" if case in RULES else "reference"
+    parts = {"decision": _decision, "job": _job, "reference": _reference}[unit](case, scale)
     return [{"of": case, "part": part, "ns": 1e9 * seconds, "per": unit} for part, seconds in parts.items()]
 
 
@@ -68,9 +69,7 @@ def draw(figure, rows: list[dict]) -> None:
             axes.barh(list(widths), list(widths.values()), 0.6, [left[case] for case in widths], label=part)
             left = {case: start + widths[case] for case, start in left.items()}
         axes.invert_yaxis()
-        axes.set_xlabel(
-            f"ns per {unit}, on one thread" if unit != "reference" else "ns per reference: a hit, and a miss"
-        )
+        axes.set_xlabel(f"ns per {unit}, on one thread")
         axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
@@ -105,68 +104,45 @@ def _list_all(sims):
 def _decision(env_id: str, scale: Scale) -> dict[str, float]:
     """Seconds per decision of each part, under random actions, from the second episode of each environment on."""
     vector = gym.make_vec(env_id, num_envs=ENVIRONMENTS, rows=ROWS, threads=1).unwrapped
-    clocks = {"next episodes": _clocked(vector, "_begin"), "compiled": _clocked(vector.batch, "step")}
     rng, n, begun = np.random.default_rng(0), ENVIRONMENTS, 0
     vector.reset(seed=0)
     while begun < n:
         _, _, terminated, truncated, _ = vector.step(rng.integers(ROWS, size=n))
         begun += int((terminated | truncated).sum())
     steps = max(64, round(scale.seconds * 1000))
-    for seconds in clocks.values():
-        seconds.clear()
+    drawing, compiled = Stopwatch(vector, "_begin"), Stopwatch(vector.batch, "step")
     start = time.perf_counter()
     for _ in range(steps):
         vector.step(rng.integers(ROWS, size=n))
-    whole = (time.perf_counter() - start) / steps / n
-    found = {part: sum(seconds) / steps / n for part, seconds in clocks.items()}
+    whole = time.perf_counter() - start
     shown, masks = vector.batch.shown.copy(), np.zeros((n, ROWS), np.int8)
     arrays = shown, np.zeros((n, ROWS, F), np.float32), np.zeros((n, G), np.float32), masks
     sims = vector.batch.sims
-    listing = _mean(lambda: _list_all(sims), scale) / n
-    selecting = _mean(lambda: _select_all(sims, shown), scale) / n
-    describing = _mean(lambda: _describe_all(sims, *arrays), scale) / n
-    compiled = found.pop("compiled")
+    listing = _mean(lambda: _list_all(sims)) / n
+    selecting = _mean(lambda: _select_all(sims, shown)) / n
+    describing = _mean(lambda: _describe_all(sims, *arrays)) / n
     return {
-        "engine": compiled - listing - selecting - describing,
+        "engine": compiled.seconds / steps / n - listing - selecting - describing,
         "listing": listing,
         "select": selecting,
         "describe": describing,
-        "next episodes": found["next episodes"],
-        "Python": whole - compiled - found["next episodes"],
+        "next episodes": drawing.seconds / steps / n,
+        "Python": (whole - compiled.seconds - drawing.seconds) / steps / n,
     }
 
 
-def _clocked(owner, name: str) -> list[float]:
-    """From now on, the seconds of each call of a method."""
-    seconds: list[float] = []
-    method = getattr(owner, name)
-
-    def call(*arguments, **keywords):
-        start = time.perf_counter()
-        found = method(*arguments, **keywords)
-        seconds.append(time.perf_counter() - start)
-        return found
-
-    setattr(owner, name, call)
-    return seconds
-
-
-def _mean(work, scale: Scale) -> float:
+def _mean(work) -> float:
     """Seconds of a call, once it is compiled."""
     work()
-    calls, start = 0, time.perf_counter()
-    while time.perf_counter() - start < scale.seconds / 3:
-        work()
-        calls += 1
-    return (time.perf_counter() - start) / calls
+    calls, seconds = timeit.Timer(work).autorange()
+    return seconds / calls
 
 
 # -- a job, a reference
 
 
 def _job(rule: str, scale: Scale) -> dict[str, float]:
-    policy, tick_ns = RULES[rule]
-    keywords = {"nodes": 1, "cores": 1, "switch_ns": 0, "move_ns": 0, "tick_ns": tick_ns}
+    policy, keywords = rule_of(rule)
     tape, best = Tape.from_jobs(*poisson(JOBS).T), {}
     for _ in range(scale.rounds + 1):
         parts = _episode(tape, "sos/CPU-v0", policy, keywords)
@@ -175,7 +151,7 @@ def _job(rule: str, scale: Scale) -> dict[str, float]:
 
 
 def _reference(policy: str, scale: Scale) -> dict[str, float]:
-    count, keywords = scale.growth_references, {"nodes": 1, "scan_ns": None, "frames": FRAMES}
+    count, keywords = scale.growth_references, PLAIN | {"frames": FRAMES}
     pages = {"a hit": np.random.default_rng(0).integers(FRAMES, size=count), "a miss": np.arange(count) % (2 * FRAMES)}
     found = {}
     for what, touched in pages.items():

@@ -97,10 +97,15 @@ def _tape(jobs: int, unit_ns: int) -> Tape:
     return Tape.from_jobs(*poisson(jobs, unit_ns).T)
 
 
+def rule_of(rule: str) -> tuple[str, dict]:
+    """The policy, and the settings in which switches cost nothing."""
+    policy, tick_ns = RULES[rule]
+    return policy, {"nodes": 1, "cores": 1, "switch_ns": 0, "move_ns": 0, "tick_ns": tick_ns}
+
+
 def _ours(tape: Tape, rule: str) -> tuple[float, int]:
     """Seconds of `sos_gym.evaluate`, laying out and metrics included, and the sum of the response times."""
-    policy, tick_ns = RULES[rule]
-    free = {"nodes": 1, "cores": 1, "switch_ns": 0, "move_ns": 0, "tick_ns": tick_ns}
+    policy, free = rule_of(rule)
     seconds, (run,) = timed(lambda: sos_gym.evaluate("sos/CPU-v0", policy, workload=tape, **free))
     return seconds, round(run["mean_response_ns"] * run["bursts"])
 

@@ -35,3 +35,21 @@ def alternate(rounds: int, ways: dict[str, Way]) -> dict[str, tuple[list[float],
 def ratio(theirs: list[float], ours: list[float]) -> float:
     """How many times as long theirs took: the median over rounds."""
     return statistics.median(a / b for a, b in zip(theirs, ours, strict=True))
+
+
+class Stopwatch:
+    """Seconds inside some methods."""
+
+    def __init__(self, owner: Any, *names: str):
+        self.seconds = 0.0
+        for name in names:
+            setattr(owner, name, self._timed(getattr(owner, name)))
+
+    def _timed(self, method):
+        def call(*args, **keywords):
+            start = time.perf_counter()
+            found = method(*args, **keywords)
+            self.seconds += time.perf_counter() - start
+            return found
+
+        return call

@@ -123,7 +123,7 @@ def test_a_stopwatch_counts_the_time_inside_and_passes_on_the_rest(monkeypatch):
     instants = iter([0.0, 2.0, 10.0, 13.0])
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(instants))
     worker = type("Worker", (), {"work": lambda self, n: n + 1, "rest": lambda self: "rested"})()
-    watch = training.Stopwatch(worker, "work")
+    watch = timing.Stopwatch(worker, "work")
     assert (worker.work(1), worker.rest(), worker.work(n=5)) == (2, "rested", 6)
     assert watch.seconds == 5.0
 
