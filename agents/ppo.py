@@ -19,7 +19,7 @@ from set_policy import SetPolicy
 from stable_baselines3.common.callbacks import BaseCallback
 
 from sos_gym import LearnedClaim
-from sos_gym.sb3 import OneThreadRollouts, SosVecEnv
+from sos_gym.envs.sb3 import OneThreadRollouts, SosVecEnv
 
 CHECK_SEED, CHECK_EPISODES = 1000, 8  # of the val split; the final comparison begins at seed 0
 

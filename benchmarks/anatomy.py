@@ -22,24 +22,23 @@ import timeit
 
 import gymnasium as gym
 import numpy as np
+from sos_gym.growth import PLAIN
+from sos_gym.jobs import RULES, poisson, rule_of
+from sos_gym.scale import Scale
+from sos_gym.timing import Stopwatch
 
 from sos_gym import Tape
-from sos_gym.candidates import select
-from sos_gym.columns import COLUMNS, CONTEXT
 from sos_gym.engine.decisions import _list_evict
 from sos_gym.engine.simulation import Simulation
 from sos_gym.kernel import kernel, part_of, table_of
 from sos_gym.metrics import metrics
-from sos_gym.observation import describe
 from sos_gym.policy import policy_named
-from sos_gym.presets import PRESETS, preset_named
 from sos_gym.resource import Kind
-from sos_gym.settings import build_settings
-
-from .growth import PLAIN
-from .jobs import RULES, poisson, rule_of
-from .scale import Scale
-from .timing import Stopwatch
+from sos_gym.settings.environment import build_settings
+from sos_gym.settings.presets import PRESETS, preset_named
+from sos_gym.view.candidates import select
+from sos_gym.view.columns import COLUMNS, CONTEXT
+from sos_gym.view.observation import describe
 
 ENVIRONMENTS, ROWS, F, G = 256, 16, len(COLUMNS), len(CONTEXT)
 EVICT = int(Kind.EVICT)

@@ -13,13 +13,12 @@ import statistics
 from collections.abc import Callable
 
 import numpy as np
+from sos_gym.peers import PeerError, Peers, folder
+from sos_gym.replay import PEERS, ours, zipf_references
+from sos_gym.scale import Scale
+from sos_gym.timing import alternate, ratio
 
 from sos_gym import Tape
-
-from .peers import PeerError, Peers, folder
-from .replay import PEERS, ours, zipf_references
-from .scale import Scale
-from .timing import alternate, ratio
 
 PAGES, FRAMES, ALPHA = 100_000, 10_000, 1.0
 NATIVE = {**PEERS, "lfu": "LFU", "clairvoyant": "Belady"}  # policy -> class of libcachesim

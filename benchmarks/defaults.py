@@ -16,8 +16,8 @@ import numpy as np
 from rich.progress import track
 
 import sos_gym
-from sos_gym.env import SosEnv
-from sos_gym.presets import PRESETS
+from sos_gym.envs.env import SosEnv
+from sos_gym.settings.presets import PRESETS
 
 SEED = 0
 SPLIT = "train"

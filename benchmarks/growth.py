@@ -9,14 +9,13 @@ inside the engine at load .9 of every core. `environments, agent`: `gym.make_vec
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils.performance import benchmark_step, benchmark_vector_step
+from sos_gym.jobs import QUANTUM_NS, poisson
+from sos_gym.replay import ours, zipf_references
+from sos_gym.scale import Scale
+from sos_gym.timing import timed
 
 import sos_gym
 from sos_gym import Tape
-
-from .jobs import QUANTUM_NS, poisson
-from .replay import ours, zipf_references
-from .scale import Scale
-from .timing import timed
 
 FEW_FRAMES, ALPHA = 100, 1.0
 PLAIN = {"nodes": 1, "scan_ns": None}

@@ -16,13 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from sos_gym.peers import PeerError, Peers, folder
+from sos_gym.scale import Scale
+from sos_gym.timing import alternate, ratio, timed
 
 import sos_gym
 from sos_gym import Tape
-
-from .peers import PeerError, Peers, folder
-from .scale import Scale
-from .timing import alternate, ratio, timed
 
 MEAN_NS, QUANTUM_NS, LOAD = 100_000_000, 50_000_000, 0.9
 RULES = {"round robin": ("turns", QUANTUM_NS), "SRPT": ("clairvoyant", None)}  # policy, tick_ns

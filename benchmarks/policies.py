@@ -17,7 +17,7 @@ from rich.progress import track
 
 import sos_gym
 from sos_gym import cards
-from sos_gym.presets import PRESETS
+from sos_gym.settings.presets import PRESETS
 
 SEED = 0
 SPLIT = "train"

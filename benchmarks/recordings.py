@@ -18,7 +18,7 @@ from sos_gym.engine.simulation import Simulation
 from sos_gym.metrics import bucket_ns
 from sos_gym.policy import policy_named
 from sos_gym.resource import Op, Resource
-from sos_gym.settings import build_settings
+from sos_gym.settings.environment import build_settings
 from sos_gym.workload import Tape
 from sos_gym.workload.recordings import SPLIT_OF
 

@@ -11,12 +11,12 @@ from rich.progress import track
 
 import sos_gym
 from sos_gym import evaluate, policies
+from sos_gym.bounds import stall_bound_ns
 from sos_gym.cards import table
-from sos_gym.env import SosEnv
+from sos_gym.envs.env import SosEnv
 from sos_gym.leaderboard.grid import fitted
 from sos_gym.leaderboard.standing import STALL
-from sos_gym.references import stall_bound_ns
-from sos_gym.workload.family import FAMILIES
+from sos_gym.workload.families.registry import FAMILIES
 from sos_gym.workload.forecast import is_informed
 
 IDS = {"memory": "sos/Memory-v0", "tier": "sos/Tier-v0", "cpu": "sos/CPU-v0", "joint": "sos/System-v0"}

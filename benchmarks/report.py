@@ -7,9 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sos_gym import machine
 from sos_gym.cards import number, table
-
-from . import machine
 
 INTRODUCTION = """# Benchmarks
 

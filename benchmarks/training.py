@@ -8,10 +8,10 @@ to it, masks included. The rest is SB3 and torch, which keeps to one thread whil
 
 import time
 
-from sos_gym.presets import PRESETS
+from sos_gym.scale import Scale
+from sos_gym.timing import Stopwatch
 
-from .scale import Scale
-from .timing import Stopwatch
+from sos_gym.settings.presets import PRESETS
 
 ENVIRONMENTS = 256
 STEPS = 64  # per environment and update
@@ -25,7 +25,7 @@ def cases(scale: Scale) -> list[tuple[str, bool]]:
 def measure(case: tuple[str, bool], scale: Scale) -> list[dict]:
     from sb3_contrib import MaskablePPO
 
-    from sos_gym.sb3 import OneThreadRollouts, SosVecEnv
+    from sos_gym.envs.sb3 import OneThreadRollouts, SosVecEnv
 
     env_id, quiet = case
     env, callback = SosVecEnv(env_id, ENVIRONMENTS), OneThreadRollouts() if quiet else None

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
-from .columns import COLUMNS, CONTEXT
-from .presets import PRESETS
-from .ranges import SettingError
-from .workload import Tape, TapeError, workload, workloads
+from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.ranges import SettingError
+from sos_gym.view.columns import COLUMNS, CONTEXT
+from sos_gym.workload import Tape, TapeError, workload, workloads
 
 if TYPE_CHECKING:
-    from .engine.simulation import StuckError
-    from .env import ActionError, SosEnv
-    from .evaluation import evaluate
-    from .learned import LearnedClaim
-    from .policy import claim, policies
-    from .references import reference
-    from .workload.importers import import_tape
+    from sos_gym.bounds import reference
+    from sos_gym.engine.simulation import StuckError
+    from sos_gym.envs.env import ActionError, SosEnv
+    from sos_gym.evaluation import evaluate
+    from sos_gym.learned import LearnedClaim
+    from sos_gym.policy import claim, policies
+    from sos_gym.workload.traces import import_tape
 
 __all__ = [
     "COLUMNS",
@@ -49,15 +49,15 @@ except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0"
 
 _LAZY = {
-    "ActionError": "env",
+    "ActionError": "envs.env",
     "LearnedClaim": "learned",
-    "SosEnv": "env",
+    "SosEnv": "envs.env",
     "StuckError": "engine.simulation",
     "claim": "policy",
     "evaluate": "evaluation",
-    "import_tape": "workload.importers",
+    "import_tape": "workload.traces",
     "policies": "policy",
-    "reference": "references",
+    "reference": "bounds",
 }
 
 
@@ -72,7 +72,7 @@ def __getattr__(name: str) -> Any:
 for _preset in PRESETS:
     gym.register(
         _preset,
-        entry_point="sos_gym.env:SosEnv",
-        vector_entry_point="sos_gym.vector:SosVectorEnv",
+        entry_point="sos_gym.envs.env:SosEnv",
+        vector_entry_point="sos_gym.envs.vector:SosVectorEnv",
         kwargs={"preset": _preset},
     )

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import columns, env, metrics
-from .cpu import CpuSettings
-from .memory import MemorySettings
-from .policy import policies
-from .presets import PRESETS, Preset
-from .settings import EpisodeSettings
-from .workload import workloads
-from .workload.family import OF_ALL
+from sos_gym import metrics
+from sos_gym.envs import env
+from sos_gym.policy import policies
+from sos_gym.settings.cpu import CpuSettings
+from sos_gym.settings.environment import EpisodeSettings
+from sos_gym.settings.memory import MemorySettings
+from sos_gym.settings.presets import PRESETS, Preset
+from sos_gym.view import columns
+from sos_gym.workload import workloads
+from sos_gym.workload.families.registry import OF_ALL
 
 COMMAND = "python -m sos_gym.cards docs/environments.md"
 SCALES = """\

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
-from .engine.simulation import Simulation
-from .env import SosEnv
-from .learned import LearnedClaim
-from .metrics import metrics
-from .policy import policy_named
-from .ranges import SettingError
-from .workload import Tape
+from sos_gym.engine.simulation import Simulation
+from sos_gym.envs.env import SosEnv
+from sos_gym.learned import LearnedClaim
+from sos_gym.metrics import metrics
+from sos_gym.policy import policy_named
+from sos_gym.settings.ranges import SettingError
+from sos_gym.workload import Tape
 
 Plain = Callable[[dict, dict], int]
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from .candidates import PADDING
-from .columns import COLUMNS, CONTEXT
-from .engine.simulation import Simulation
-from .kernel import kernel
-from .observation import OUTCOME, observe, observe_address
-from .ranges import SettingError
+from sos_gym.engine.simulation import Simulation
+from sos_gym.kernel import kernel
+from sos_gym.settings.ranges import SettingError
+from sos_gym.view.candidates import PADDING
+from sos_gym.view.columns import COLUMNS, CONTEXT
+from sos_gym.view.observation import OUTCOME, observe, observe_address
 
 PAIR = ("bind_cost", "distance")
 INPUTS = (*(name for name in COLUMNS if name not in PAIR), *CONTEXT)

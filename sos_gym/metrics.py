@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from .engine.account import EXACT_BELOW, STEPS_BIT
-from .engine.simulation import Simulation
-from .resource import Resource
+from sos_gym.engine.account import EXACT_BELOW, STEPS_BIT
+from sos_gym.engine.simulation import Simulation
+from sos_gym.resource import Resource
 
 STALLS = ("cpu_wait", "switch", "move", "fault_wait", "remote")
 COUNTS = ("decisions", "references", "faults", "major_faults", "evictions", "switches", "moves", "write_backs")

@@ -14,18 +14,18 @@ from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
+from scribe import log_of, scribe
 
 import sos_gym
-import sos_gym.vector  # noqa: F401
-from scribe import log_of, scribe
-from sos_gym.columns import COLUMNS, CONTEXT
+import sos_gym.envs.vector
 from sos_gym.engine.simulation import Simulation, StuckError
 from sos_gym.learned import INPUTS, LearnedClaim
 from sos_gym.metrics import metrics
 from sos_gym.policy import policy_named
-from sos_gym.presets import PRESETS
 from sos_gym.resource import DEFAULT_WEIGHT, Op
-from sos_gym.settings import build_settings
+from sos_gym.settings.environment import build_settings
+from sos_gym.settings.presets import PRESETS
+from sos_gym.view.columns import COLUMNS, CONTEXT
 from sos_gym.workload import OPS, OWNERS, PAGES, THREADS, Tape
 
 GOLDEN = Path(__file__).parent / "golden"

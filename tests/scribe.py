@@ -2,7 +2,7 @@
 
 import numba
 
-from sos_gym.engine.layout import PICK_SIGNATURE, VERB_SIGNATURE
+from sos_gym.engine.records import PICK_SIGNATURE, VERB_SIGNATURE
 from sos_gym.engine.simulation import Host
 from sos_gym.kernel import address_of
 from sos_gym.resource import Why
@@ -25,9 +25,7 @@ def scribe() -> Host:
         return my.contenders[0]
 
     verbs = [address_of(verb(number), VERB_SIGNATURE) for number in range(4)]
-    return Host(
-        "scribe", (*verbs, address_of(numba.njit(pick), PICK_SIGNATURE)), ints=(LOG, 0, 0), needs_list=True
-    )
+    return Host("scribe", (*verbs, address_of(numba.njit(pick), PICK_SIGNATURE)), ints=(LOG, 0, 0), needs_list=True)
 
 
 def log_of(simulation, resource):

@@ -17,7 +17,7 @@ from test_theory import misses, run
 
 from sos_gym import Tape
 from sos_gym.engine.chance import mixed
-from sos_gym.policy import clockpro as clockpro_policy
+from sos_gym.policy.lists import clockpro as clockpro_policy
 from sos_gym.resource import Op
 from sos_gym.streams import stream
 

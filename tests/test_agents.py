@@ -12,7 +12,7 @@ import torch
 from set_policy import SetActorCritic
 
 from sos_gym import COLUMNS, CONTEXT, LearnedClaim, SettingError
-from sos_gym.env import SosEnv
+from sos_gym.envs.env import SosEnv
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TINY = {"generations": 2, "population": 6, "elite": 2, "episodes": 1, "workers": 2}

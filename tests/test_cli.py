@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import sos_gym
-from sos_gym.cli import app, env_named, settings_of
+from sos_gym.cli.app import app, env_named, settings_of
 from sos_gym.leaderboard import replay
 from sos_gym.resource import Op
 

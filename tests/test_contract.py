@@ -16,11 +16,11 @@ from strategies import COSTS, settings_of, tapes
 
 from sos_gym import SettingError, Tape, evaluate, policies, workload
 from sos_gym.engine.simulation import Simulation, StuckError
-from sos_gym.env import SosEnv
+from sos_gym.envs.env import SosEnv
 from sos_gym.policy import policy_named
-from sos_gym.presets import PRESETS
 from sos_gym.resource import Op, State
-from sos_gym.settings import build_settings
+from sos_gym.settings.environment import build_settings
+from sos_gym.settings.presets import PRESETS
 
 IDS, NAMES = tuple(PRESETS), tuple(policies())
 SEEDS = (0, 1, 2)

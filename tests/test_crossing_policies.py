@@ -10,9 +10,11 @@ from test_theory import misses, run
 
 from sos_gym import SettingError, Tape, evaluate, workload
 from sos_gym.engine.simulation import Simulation, StuckError
-from sos_gym.policy import guard, policy_named, working_set
+from sos_gym.policy import policy_named
+from sos_gym.policy.across import guard
+from sos_gym.policy.books import working_set
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status, Why
-from sos_gym.settings import build_settings
+from sos_gym.settings.environment import build_settings
 
 MS = 1_000_000
 FOREVER = 1 << 45  # ns

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import sos_gym
-from sos_gym import cards, columns
+from sos_gym import cards
 from sos_gym.cards import number
-from sos_gym.presets import PRESETS
+from sos_gym.settings.presets import PRESETS
+from sos_gym.view import columns
 from sos_gym.workload.recordings import SPLIT_OF
 
 ROOT = Path(__file__).parents[1]

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from reference import ReferenceEngine, Rules, Stuck
 from strategies import COSTS, settings_of, tapes
 
-from sos_gym.engine.layout import PICK_SIGNATURE, VERB_SIGNATURE
+from sos_gym.engine.records import PICK_SIGNATURE, VERB_SIGNATURE
 from sos_gym.engine.simulation import Host, Simulation, StuckError
 from sos_gym.kernel import address_of
-from sos_gym.ranges import SettingError
 from sos_gym.resource import Op
-from sos_gym.settings import build_settings
+from sos_gym.settings.environment import build_settings
+from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import Tape
 
 NAMES = ("want", "hold", "use", "release")

@@ -7,7 +7,7 @@ import pytest
 
 from sos_gym import COLUMNS, CONTEXT, LearnedClaim, SettingError, evaluate
 from sos_gym.learned import INPUTS, PAIR
-from sos_gym.presets import PRESETS
+from sos_gym.settings.presets import PRESETS
 
 
 def network(seed: int, hidden=(8, 5)) -> LearnedClaim:

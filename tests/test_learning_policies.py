@@ -15,7 +15,7 @@ from sos_gym import Tape
 from sos_gym.engine.chance import uniform
 from sos_gym.engine.simulation import Simulation
 from sos_gym.resource import Op, Resource
-from sos_gym.settings import build_settings
+from sos_gym.settings.environment import build_settings
 
 FREE = {name: 0 for name in ("swap_in_ns", "minor_fault_ns", "first_touch_ns", "shootdown_ns", "shootdown_core_ns")}
 short = st.lists(st.integers(0, 9), min_size=1, max_size=80)

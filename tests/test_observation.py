@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sos_gym import Tape, evaluate, workload
-from sos_gym.candidates import SAMPLE
-from sos_gym.env import SosEnv
-from sos_gym.observation import COLUMNS, CONTEXT
-from sos_gym.presets import PRESETS
+from sos_gym.envs.env import SosEnv
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status
+from sos_gym.settings.presets import PRESETS
+from sos_gym.view.candidates import SAMPLE
+from sos_gym.view.observation import COLUMNS, CONTEXT
 
 IDS = tuple(PRESETS)
 PAIR = ("bind_cost", "distance")

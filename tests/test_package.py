@@ -13,7 +13,7 @@ import gymnasium as gym
 import pytest
 
 import sos_gym
-from sos_gym.presets import PRESETS
+from sos_gym.settings.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
 VAGUE_NAMES = {"utils", "util", "common", "core", "helpers", "helper", "misc"}

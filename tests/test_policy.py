@@ -12,14 +12,15 @@ from test_theory import run
 
 from sos_gym import SettingError, Tape, policies
 from sos_gym.engine import bitmap
-from sos_gym.engine.layout import PICK_SIGNATURE, VERB_SIGNATURE
+from sos_gym.engine.records import PICK_SIGNATURE, VERB_SIGNATURE
 from sos_gym.engine.simulation import Host, Simulation
 from sos_gym.kernel import address_of
-from sos_gym.policy import policy_named, queue
-from sos_gym.policy.turns import TURNS
-from sos_gym.ranges import Parameter
+from sos_gym.policy import policy_named
+from sos_gym.policy.books import queue
+from sos_gym.policy.lists.turns import TURNS
 from sos_gym.resource import NONE, Op
-from sos_gym.settings import build_settings
+from sos_gym.settings.environment import build_settings
+from sos_gym.settings.ranges import Parameter
 
 # -- parameters
 

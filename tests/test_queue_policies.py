@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_theory import MS, misses, run
 
 from sos_gym import Tape, evaluate
-from sos_gym.policy.mru import claim as mru_claim
+from sos_gym.policy.lists.mru import claim as mru_claim
 from sos_gym.resource import COLD_OFFSET, Op
 
 # -- on frames: what the papers say, with lists; the first of a list leaves first

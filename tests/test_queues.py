@@ -19,9 +19,9 @@ from sos_gym import Tape
 from sos_gym.engine.simulation import Simulation
 from sos_gym.kernel import kernel
 from sos_gym.policy import policy_named
-from sos_gym.policy.base import Policy
+from sos_gym.policy.contract import Policy
 from sos_gym.resource import NONE
-from sos_gym.settings import build_settings
+from sos_gym.settings.environment import build_settings
 
 MS = 1_000_000
 FREE = {"switch_ns": 0, "move_ns": 0}

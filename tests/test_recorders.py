@@ -16,16 +16,17 @@ from hypothesis import strategies as st
 from test_contract import FREE_OF_COST
 from typer.testing import CliRunner
 
-from sos_gym.cli import app
-from sos_gym.engine.layout import PICK_SIGNATURE, VERB_SIGNATURE
+from sos_gym.cli.app import app
+from sos_gym.engine.records import PICK_SIGNATURE, VERB_SIGNATURE
 from sos_gym.engine.simulation import Host, Simulation
 from sos_gym.kernel import address_of
 from sos_gym.policy import policy_named
 from sos_gym.resource import Op, Resource, Why
-from sos_gym.settings import build_settings
-from sos_gym.workload import Tape, TapeError, ftrace, lackey
+from sos_gym.settings.environment import build_settings
+from sos_gym.workload import Tape, TapeError
 from sos_gym.workload.recorders import About, affinity, record_cpu, record_memory, record_system
 from sos_gym.workload.recorders.system import join, with_references
+from sos_gym.workload.traces import ftrace, lackey
 
 MS = 1_000_000
 

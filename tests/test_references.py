@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 import sos_gym
 from sos_gym import Tape, TapeError, evaluate, policies, workload
-from sos_gym.env import SosEnv
-from sos_gym.ranges import SettingError
-from sos_gym.references import min_misses, reference, stall_bound_ns
+from sos_gym.bounds import min_misses, reference, stall_bound_ns
+from sos_gym.envs.env import SosEnv
 from sos_gym.resource import Op
-from sos_gym.settings import build_settings
-from sos_gym.workload.family import FAMILIES, zipf_gaps
+from sos_gym.settings.environment import build_settings
+from sos_gym.settings.ranges import SettingError
+from sos_gym.workload.families.registry import FAMILIES, zipf_gaps
 from sos_gym.workload.forecast import GROWING, MEMORYLESS, Known, forecast, is_informed
 
 INFORMED = sorted(filter(is_informed, FAMILIES))

@@ -8,9 +8,9 @@ import pytest
 
 import sos_gym
 from sos_gym import SettingError, Tape, TapeError, evaluate
-from sos_gym.env import SosEnv
+from sos_gym.envs.env import SosEnv
 from sos_gym.resource import Op
-from sos_gym.settings import Settings, build_settings
+from sos_gym.settings.environment import Settings, build_settings
 
 NAN, INF = math.nan, math.inf
 

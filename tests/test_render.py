@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 
 import sos_gym
-from sos_gym.render import FOOT, INK, LONGEST_HISTORY, MARGIN, MOST_LANES, PAPER, VACANT, WIDTH, colours_of, lanes_of
+from sos_gym.envs.render import (
+    FOOT,
+    INK,
+    LONGEST_HISTORY,
+    MARGIN,
+    MOST_LANES,
+    PAPER,
+    VACANT,
+    WIDTH,
+    colours_of,
+    lanes_of,
+)
 
 MS = 1_000_000
 CORE = {"cores": 1, "nodes": 1, "switch_ns": 0}

@@ -16,8 +16,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from sos_gym import SettingError
-from sos_gym.presets import PRESETS
-from sos_gym.sb3 import OneThreadRollouts, SosVecEnv
+from sos_gym.envs.sb3 import OneThreadRollouts, SosVecEnv
+from sos_gym.settings.presets import PRESETS
 
 SHORT = {"horizon_ns": 1_000_000}
 

@@ -13,7 +13,7 @@ from sos_gym.engine.simulation import Simulation
 from sos_gym.metrics import bucket_ns, jain, metrics, wait_quantile_ns
 from sos_gym.policy import policy_named
 from sos_gym.resource import Op, Resource
-from sos_gym.settings import build_settings
+from sos_gym.settings.environment import build_settings
 
 BELADY = (1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5)
 PLAIN = {"nodes": 1, "scan_ns": None}  # no distance

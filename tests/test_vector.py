@@ -11,8 +11,8 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from sos_gym import ActionError, SettingError, StuckError, Tape
-from sos_gym.presets import PRESETS
 from sos_gym.resource import Op
+from sos_gym.settings.presets import PRESETS
 
 IDS = tuple(PRESETS)
 N, STEPS = 5, 400

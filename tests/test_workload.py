@@ -8,10 +8,10 @@ import pytest
 
 from sos_gym.resource import Op
 from sos_gym.workload import SPLITS, Tape, TapeError, workload, workloads
-from sos_gym.workload.family import FAMILIES, Parameter, systematic, zipf_ranks
-from sos_gym.workload.graph import _search
+from sos_gym.workload.families.graph import _search
+from sos_gym.workload.families.registry import FAMILIES, Parameter, systematic, zipf_ranks
+from sos_gym.workload.families.threads import pareto_ns
 from sos_gym.workload.recordings import FOLDER, SPLIT_OF
-from sos_gym.workload.threads import pareto_ns
 
 FAMILY_NAMES = sorted(FAMILIES)
 SYNTHETIC = [name for name in FAMILY_NAMES if not FAMILIES[name].by_split]

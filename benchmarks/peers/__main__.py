@@ -1,6 +1,6 @@
 """python -m benchmarks.peers."""
 
-from . import install
+from sos_gym import install
 
 if __name__ == "__main__":
     install()

@@ -10,7 +10,7 @@ from collections import deque
 
 import numpy as np
 
-from . import serve
+from sos_gym import serve
 
 
 def logorythem(jobs: str, rule: str, quantum: int) -> tuple[float, int]:

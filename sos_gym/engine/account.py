@@ -1,7 +1,7 @@
 """Where every nanosecond of a thread goes, and how many threads stall."""
 
-from ..kernel import bit_length, inlined, kernel
-from ..resource import NEVER, NONE, Status
+from sos_gym.kernel import bit_length, inlined, kernel
+from sos_gym.resource import NEVER, NONE, Status
 
 RUNNING, CPU_WAIT, SLEEPING = int(Status.RUNNING), int(Status.CPU_WAIT), int(Status.SLEEPING)
 BLOCKED, FAULTING = int(Status.BLOCKED), int(Status.FAULTING)

@@ -6,8 +6,8 @@ A member enters or leaves, and is found, in one step per level; n of a million m
 
 import numpy as np
 
-from ..kernel import bit_length, kernel
-from ..resource import NONE
+from sos_gym.kernel import bit_length, kernel
+from sos_gym.resource import NONE
 
 WORD_BITS, IN_WORD = 6, 63  # 64 bits to a word
 

@@ -4,7 +4,7 @@
 stands, 0 for nowhere. The events are a calendar, and so is the agenda of decisions.
 """
 
-from ..kernel import inlined, kernel
+from sos_gym.kernel import inlined, kernel
 
 
 @inlined

@@ -1,6 +1,6 @@
 """Chance without a stream: a hash of the seed and of what is asked, so that nobody shifts another's draws."""
 
-from ..kernel import kernel
+from sos_gym.kernel import kernel
 
 
 @kernel

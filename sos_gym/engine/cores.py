@@ -1,11 +1,11 @@
 """What holding a core entails: switches, migration, ticks, preemption."""
 
-from ..kernel import kernel
-from ..resource import NONE, Why
-from .account import CPU_WAIT, RUNNING, become, charge, left
-from .events import COMPLETION, TICK, core_source, due, offer_slot, void, withdraw
-from .holding import CPU, leave_waiting, node_of, occupy, record_use, vacate, wait_silently
-from .legality import allowed
+from sos_gym.engine.account import CPU_WAIT, RUNNING, become, charge, left
+from sos_gym.engine.events import COMPLETION, TICK, core_source, due, offer_slot, void, withdraw
+from sos_gym.engine.holding import CPU, leave_waiting, node_of, occupy, record_use, vacate, wait_silently
+from sos_gym.engine.legality import allowed
+from sos_gym.kernel import kernel
+from sos_gym.resource import NONE, Why
 
 BLOCK, PREEMPT, YIELD = int(Why.BLOCK), int(Why.PREEMPT), int(Why.YIELD)
 FAULT, EXIT = int(Why.FAULT), int(Why.EXIT)

@@ -3,17 +3,17 @@
 A contender is an entity, or a vacancy (-1 - slot). The same text decides on cores and on frames.
 """
 
-from ..kernel import inlined, kernel
-from ..resource import NONE, Kind, Status, Why
-from .account import charge
-from .calendar import size_of, take
-from .cores import PREEMPT, dispatch, leave_core, remind_cores
-from .events import COMPLETION, HINT_ITEM, OFFER, TICK, core_source, due
-from .frames import bind_page, move_page, page_in_due, queue_for_frame
-from .futures import foresee, recall
-from .holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
-from .layout import PICK, STEPS, pick_at
-from .legality import allowed, legal_holder, legal_waiter
+from sos_gym.engine.account import charge
+from sos_gym.engine.calendar import size_of, take
+from sos_gym.engine.cores import PREEMPT, dispatch, leave_core, remind_cores
+from sos_gym.engine.events import COMPLETION, HINT_ITEM, OFFER, TICK, core_source, due
+from sos_gym.engine.frames import bind_page, move_page, page_in_due, queue_for_frame
+from sos_gym.engine.futures import foresee, recall
+from sos_gym.engine.holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
+from sos_gym.engine.legality import allowed, legal_holder, legal_waiter
+from sos_gym.engine.records import PICK, STEPS, pick_at
+from sos_gym.kernel import inlined, kernel
+from sos_gym.resource import NONE, Kind, Status, Why
 
 EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
 HINT, FAULT, TICK_WHY, IDLE = int(Why.HINT), int(Why.FAULT), int(Why.TICK), int(Why.IDLE)

@@ -4,9 +4,9 @@ Sources of events: thread t is t (its completion, wake, or the page-in that it w
 threads + c (its tick), then the scan, then the horizon. Each has one date at most.
 """
 
-from ..kernel import inlined, kernel
-from ..resource import NEVER, Resource
-from .calendar import enter, size_of, take
+from sos_gym.engine.calendar import enter, size_of, take
+from sos_gym.kernel import inlined, kernel
+from sos_gym.resource import NEVER, Resource
 
 # At one instant in this order; class and kind of an event
 COMPLETION, WAKE, TICK, SCAN, HORIZON, PAGE_IN = 0, 1, 2, 3, 4, 5

@@ -1,10 +1,8 @@
 """What holding a frame entails: page-ins, the swap device, uses, moves between nodes."""
 
-from ..kernel import inlined, kernel
-from ..resource import COLD_OFFSET, NONE, Why
-from .account import RUNNING, charge, left
-from .events import COMPLETION, PAGE_IN, WANT, ask_for, due, offer_slot
-from .holding import (
+from sos_gym.engine.account import RUNNING, charge, left
+from sos_gym.engine.events import COMPLETION, PAGE_IN, WANT, ask_for, due, offer_slot
+from sos_gym.engine.holding import (
     HOLDING,
     IN_FLIGHT,
     MEMORY,
@@ -21,8 +19,10 @@ from .holding import (
     vacate,
     vacate_silently,
 )
-from .layout import RECENT, USE
-from .legality import allowed, may_move
+from sos_gym.engine.legality import allowed, may_move
+from sos_gym.engine.records import RECENT, USE
+from sos_gym.kernel import inlined, kernel
+from sos_gym.resource import COLD_OFFSET, NONE, Why
 
 EVICTED, PAGEOUT, COLD = int(Why.EVICT), int(Why.PAGEOUT), int(Why.COLD)
 FAULT = int(Why.FAULT)

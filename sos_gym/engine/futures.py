@@ -6,15 +6,15 @@ bitmap over the tape's ops, so that the page used farthest ahead by a thread is 
 
 import numpy as np
 
-from ..kernel import inlined, kernel, prefetch
-from ..resource import NEVER, NONE, Op
-from ..workload import Tape
-from ..workload.forecast import forecast
-from ..workload.layout import FORECAST
-from . import bitmap
-from .account import work_of
-from .bitmap import WORD_BITS, enter
-from .layout import USER
+from sos_gym.engine import bitmap
+from sos_gym.engine.account import work_of
+from sos_gym.engine.bitmap import WORD_BITS, enter
+from sos_gym.engine.records import USER
+from sos_gym.kernel import inlined, kernel, prefetch
+from sos_gym.resource import NEVER, NONE, Op
+from sos_gym.workload import Tape
+from sos_gym.workload.forecast import forecast
+from sos_gym.workload.tables import FORECAST
 
 COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE, WAIT, EXIT = map(
     int, (Op.COMPUTE, Op.SLEEP, Op.SLEEP_UNTIL, Op.READ, Op.WRITE, Op.WAIT, Op.EXIT)

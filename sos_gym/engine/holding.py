@@ -3,9 +3,9 @@
 One text for threads on cores and pages in frames; what differs is in `frames.py` and `cores.py`.
 """
 
-from ..kernel import inlined, kernel
-from ..resource import NONE, Resource, State, Why
-from .layout import HOLD, RELEASE, STEPS, USE, WANT, verb_at
+from sos_gym.engine.records import HOLD, RELEASE, STEPS, USE, WANT, verb_at
+from sos_gym.kernel import inlined, kernel
+from sos_gym.resource import NONE, Resource, State, Why
 
 MEMORY, CPU = int(Resource.MEMORY), int(Resource.CPU)
 ABSENT, WAITING, HOLDING = int(State.ABSENT), int(State.WAITING), int(State.HOLDING)

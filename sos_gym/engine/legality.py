@@ -1,7 +1,7 @@
 """Who may be chosen. `view` is the simulation, or what a policy sees of it."""
 
-from ..kernel import inlined, kernel
-from ..resource import NONE, Resource, State, Why
+from sos_gym.kernel import inlined, kernel
+from sos_gym.resource import NONE, Resource, State, Why
 
 CPU, HOLDING, HINT = int(Resource.CPU), int(State.HOLDING), int(Why.HINT)
 

@@ -1,15 +1,15 @@
 """The only loop: run to the next decision, apply it, charge."""
 
-from ..kernel import kernel
-from ..resource import NONE
-from .account import charge
-from .calendar import size_of
-from .cores import tick
-from .decisions import apply, prepare, raise_decision
-from .events import COMPLETION, PAGE_IN, SCAN, TICK, WAKE, due, offer_slot, void
-from .frames import scan
-from .holding import CPU
-from .program import complete, page_in, wake
+from sos_gym.engine.account import charge
+from sos_gym.engine.calendar import size_of
+from sos_gym.engine.cores import tick
+from sos_gym.engine.decisions import apply, prepare, raise_decision
+from sos_gym.engine.events import COMPLETION, PAGE_IN, SCAN, TICK, WAKE, due, offer_slot, void
+from sos_gym.engine.frames import scan
+from sos_gym.engine.holding import CPU
+from sos_gym.engine.program import complete, page_in, wake
+from sos_gym.kernel import kernel
+from sos_gym.resource import NONE
 
 
 @kernel

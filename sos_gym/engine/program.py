@@ -1,8 +1,6 @@
 """A thread carries out its tape, op by op, until time must pass or it leaves its core."""
 
-from ..kernel import inlined, kernel, prefetch
-from ..resource import NONE, Op, State, Status, Why
-from .account import (
+from sos_gym.engine.account import (
     BLOCKED,
     CPU_WAIT,
     FAULTING,
@@ -16,10 +14,21 @@ from .account import (
     stall_in_place,
     work_of,
 )
-from .cores import BLOCK, EXIT, FAULT, YIELD, leave_core
-from .decisions import settle_fault
-from .events import COMPLETION, HINT_ITEM, WAKE, WANT, ask_for, comes_first, due, next_arrival, next_due, nothing_until
-from .frames import (
+from sos_gym.engine.cores import BLOCK, EXIT, FAULT, YIELD, leave_core
+from sos_gym.engine.decisions import settle_fault
+from sos_gym.engine.events import (
+    COMPLETION,
+    HINT_ITEM,
+    WAKE,
+    WANT,
+    ask_for,
+    comes_first,
+    due,
+    next_arrival,
+    next_due,
+    nothing_until,
+)
+from sos_gym.engine.frames import (
     PAGEOUT,
     cool_page,
     land_page,
@@ -30,20 +39,11 @@ from .frames import (
     serve_frame_queue,
     use_page,
 )
-from .futures import expect_look_ahead, look_ahead
-from .holding import (
-    ABSENT,
-    CPU,
-    HOLDING,
-    IN_FLIGHT,
-    MEMORY,
-    USED,
-    WAITING,
-    mark_used,
-    tell_at,
-    want,
-)
-from .layout import USE
+from sos_gym.engine.futures import expect_look_ahead, look_ahead
+from sos_gym.engine.holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, USED, WAITING, mark_used, tell_at, want
+from sos_gym.engine.records import USE
+from sos_gym.kernel import inlined, kernel, prefetch
+from sos_gym.resource import NONE, Op, State, Status, Why
 
 NEW, WAKE_WHY, FAULT_DONE = int(Why.NEW), int(Why.WAKE), int(Why.FAULT_DONE)
 HINT, DONTNEED_WHY = int(Why.HINT), int(Why.DONTNEED)

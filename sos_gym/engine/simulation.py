@@ -7,15 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import cpu, memory
-from ..kernel import aligned_zeros, attach, kernel
-from ..resource import DECISION, ENTITY, NEVER, NONE, OWNER, SLOT, Op, Resource, Status
-from ..settings import MOST_NODES, REWARDS, SettingError, Settings
-from ..streams import stream
-from ..workload import Tape
-from .events import HORIZON, SCAN, due, horizon_source, next_arrival, scan_source
-from .futures import lay_futures, room_for_forecasts, room_for_futures
-from .layout import (
+from sos_gym.engine.events import HORIZON, SCAN, due, horizon_source, next_arrival, scan_source
+from sos_gym.engine.futures import lay_futures, room_for_forecasts, room_for_futures
+from sos_gym.engine.loop import advance
+from sos_gym.engine.records import (
     BURST,
     CHANNEL,
     ENTRY,
@@ -29,7 +24,12 @@ from .layout import (
     VERBS,
     WAIT_BUCKETS,
 )
-from .loop import advance
+from sos_gym.kernel import aligned_zeros, attach, kernel
+from sos_gym.resource import DECISION, ENTITY, NEVER, NONE, OWNER, SLOT, Op, Resource, Status
+from sos_gym.settings import cpu, memory
+from sos_gym.settings.environment import MOST_NODES, REWARDS, SettingError, Settings
+from sos_gym.streams import stream
+from sos_gym.workload import Tape
 
 FIRST_TAU_NS = 1_000_000  # mean hold time before anything was held: one tick
 ALL_NODES = (1 << MOST_NODES) - 1

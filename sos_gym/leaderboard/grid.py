@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..evaluation import Plain, evaluate
-from ..policy import policies as registered
-from ..policy import policy_named
-from ..presets import PRESETS
-from ..ranges import SettingError
-from ..workload import Tape, workload, workloads
-from ..workload.recordings import SPLIT_OF
+from sos_gym import __version__
+from sos_gym.evaluation import Plain, evaluate
+from sos_gym.policy import policies as registered
+from sos_gym.policy import policy_named
+from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.ranges import SettingError
+from sos_gym.workload import Tape, workload, workloads
+from sos_gym.workload.recordings import SPLIT_OF
 
 SIDES = {  # the sides of workloads that an environment is scored on
     "sos/Memory-v0": ("memory",),

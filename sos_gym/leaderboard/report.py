@@ -11,9 +11,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from .grid import Row
-from .standing import LEAST_SPREAD, Place, Standing, group_name, standings
+from sos_gym import __version__
+from sos_gym.leaderboard.grid import Row
+from sos_gym.leaderboard.standing import LEAST_SPREAD, Place, Standing, group_name, standings
 
 NAME = "leaderboard"
 MARKS = {"heuristic": "", "clairvoyant": " †", "agent": "", "ensemble": " ‡"}

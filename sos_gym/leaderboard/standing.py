@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from .grid import Row
+from sos_gym.leaderboard.grid import Row
 
 STALL = "weighted_stall_ns"
 RANDOM = "lottery"

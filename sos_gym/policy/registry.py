@@ -7,39 +7,40 @@ from collections.abc import Callable
 
 import numba
 
-from ..ranges import SettingError
-from . import claims, crossing
-from .ageing import AGEING
-from .arc import ARC
-from .attained import ATTAINED
-from .base import Policy
-from .cacheus import CACHEUS
-from .clairvoyant import CLAIRVOYANT
-from .clockpro import CLOCKPRO
-from .edf import EDF
-from .eevdf import EEVDF
-from .fair_share import FAIR_SHARE
-from .guard import GUARD
-from .hyperbolic import HYPERBOLIC
-from .informed import INFORMED
-from .ladder import LADDER
-from .lecar import LECAR
-from .lhd import LHD
-from .lirs import LIRS
-from .lruk import LRUK
-from .mru import MRU
-from .owner_share import OWNER_SHARE
-from .placement import NEAREST
-from .recency import RECENCY
-from .s3fifo import S3FIFO
-from .second_chance import SECOND_CHANCE
-from .shortest import SHORTEST
-from .sieve import SIEVE
-from .slru import SLRU
-from .stride import STRIDE
-from .tinylfu import TINYLFU
-from .turns import TURNS
-from .twoq import TWOQ
+from sos_gym.policy.across import crossing
+from sos_gym.policy.across.guard import GUARD
+from sos_gym.policy.books.placement import NEAREST
+from sos_gym.policy.contract import Policy
+from sos_gym.policy.counts.ageing import AGEING
+from sos_gym.policy.counts.cacheus import CACHEUS
+from sos_gym.policy.counts.hyperbolic import HYPERBOLIC
+from sos_gym.policy.counts.lecar import LECAR
+from sos_gym.policy.counts.lhd import LHD
+from sos_gym.policy.counts.lruk import LRUK
+from sos_gym.policy.counts.tinylfu import TINYLFU
+from sos_gym.policy.lists.arc import ARC
+from sos_gym.policy.lists.clockpro import CLOCKPRO
+from sos_gym.policy.lists.lirs import LIRS
+from sos_gym.policy.lists.mru import MRU
+from sos_gym.policy.lists.recency import RECENCY
+from sos_gym.policy.lists.s3fifo import S3FIFO
+from sos_gym.policy.lists.second_chance import SECOND_CHANCE
+from sos_gym.policy.lists.sieve import SIEVE
+from sos_gym.policy.lists.slru import SLRU
+from sos_gym.policy.lists.turns import TURNS
+from sos_gym.policy.lists.twoq import TWOQ
+from sos_gym.policy.oracles.clairvoyant import CLAIRVOYANT
+from sos_gym.policy.oracles.edf import EDF
+from sos_gym.policy.oracles.informed import INFORMED
+from sos_gym.policy.shares.eevdf import EEVDF
+from sos_gym.policy.shares.fair_share import FAIR_SHARE
+from sos_gym.policy.shares.owner_share import OWNER_SHARE
+from sos_gym.policy.shares.stride import STRIDE
+from sos_gym.policy.times import claims
+from sos_gym.policy.times.attained import ATTAINED
+from sos_gym.policy.times.ladder import LADDER
+from sos_gym.policy.times.shortest import SHORTEST
+from sos_gym.settings.ranges import SettingError
 
 _BUILT_IN = (
     *(TURNS, RECENCY, *claims.POLICIES, CLAIRVOYANT, FAIR_SHARE, SECOND_CHANCE),

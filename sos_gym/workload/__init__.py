@@ -1,6 +1,6 @@
 """Workloads: tapes, the families that draw them, and recordings of real programs."""
 
-from sos_gym.workload import (  # noqa: F401  (they register their families)
+from sos_gym.workload.families import (  # noqa: F401  (they register their families)
     arrivals,
     graph,
     joint,
@@ -9,7 +9,7 @@ from sos_gym.workload import (  # noqa: F401  (they register their families)
     stores,
     threads,
 )
-from sos_gym.workload.family import SPLITS, Card, Parameter, workload, workloads
+from sos_gym.workload.families.registry import SPLITS, Card, Parameter, workload, workloads
 from sos_gym.workload.tape import OPS, OWNERS, PAGES, THREADS, Tape, TapeError, op_array
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sos_gym.workload.layout import CHANNELS, OPS, OWNERS, PAGES, THREADS, TapeError, named
+from sos_gym.workload.tables import CHANNELS, OPS, OWNERS, PAGES, THREADS, TapeError, named
 
 FORMAT = "sos_gym.tape"
 VERSION = 1

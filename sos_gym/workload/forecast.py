@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sos_gym.workload.layout import FORECAST, GROWING, MEMORYLESS, PAGE_OPS, TapeError, are
+from sos_gym.workload.tables import FORECAST, GROWING, MEMORYLESS, PAGE_OPS, TapeError, are
 
 if TYPE_CHECKING:
     from sos_gym.workload.tape import Tape
@@ -74,7 +74,7 @@ def forecast(tape: "Tape") -> np.ndarray:  # FORECAST (rows,), by op
     Raises:
         TapeError: the tape is no draw of a family that can say.
     """
-    from sos_gym.workload.family import FAMILIES, workload
+    from sos_gym.workload.families.registry import FAMILIES, workload
 
     card = tape.card
     name = card.get("family")
@@ -93,6 +93,6 @@ def forecast(tape: "Tape") -> np.ndarray:  # FORECAST (rows,), by op
 
 def is_informed(name: str) -> bool:
     """Whether the family of that name can say what it knows."""
-    from sos_gym.workload.family import FAMILIES
+    from sos_gym.workload.families.registry import FAMILIES
 
     return "known" in inspect.signature(FAMILIES[name].draw).parameters

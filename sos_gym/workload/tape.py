@@ -14,7 +14,7 @@ import numpy as np
 
 from sos_gym.resource import DEFAULT_WEIGHT, NONE, Op
 from sos_gym.workload import archive, validity
-from sos_gym.workload.layout import (
+from sos_gym.workload.tables import (
     CHANNEL_OPS,
     CHANNELS,
     DEFAULT_LINES,

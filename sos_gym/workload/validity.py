@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sos_gym.resource import NONE, Op
-from sos_gym.workload.layout import (
-    BARE_OPS,
-    CHANNEL_OPS,
-    LONGEST_NS,
-    PAGE_OPS,
-    TIME_OPS,
-    TOUCH_OPS,
-    TapeError,
-    are,
-)
+from sos_gym.workload.tables import BARE_OPS, CHANNEL_OPS, LONGEST_NS, PAGE_OPS, TIME_OPS, TOUCH_OPS, TapeError, are
 
 if TYPE_CHECKING:
     from sos_gym.workload.tape import Tape

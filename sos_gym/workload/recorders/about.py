@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sos_gym.workload.layout import TapeError
+from sos_gym.workload.tables import TapeError
 
 Progress = Callable[[int], None]  # references or events so far
 

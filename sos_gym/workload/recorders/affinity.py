@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sos_gym.workload.ftrace import ALL_NODES
+from sos_gym.workload.traces.ftrace import ALL_NODES
 
 NODES = Path("/sys/devices/system/node")
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sos_gym.workload import ftrace
-from sos_gym.workload.layout import TapeError
 from sos_gym.workload.recorders import affinity
 from sos_gym.workload.recorders.about import About, Progress
+from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
+from sos_gym.workload.traces import ftrace
 
 TRACEFS = Path("/sys/kernel/tracing")
 BUFFER_KB = 65536  # per core: some 800 000 events

@@ -4,11 +4,11 @@ import contextlib
 import shlex
 from collections.abc import Sequence
 
-from sos_gym.workload import lackey
-from sos_gym.workload.layout import TapeError
 from sos_gym.workload.recorders.about import About, Progress, found
 from sos_gym.workload.recorders.valgrind import OPTIONS, Running
+from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
+from sos_gym.workload.traces import lackey
 
 SOURCE = f"valgrind {' '.join(OPTIONS)}"
 REMEDY = "apt install valgrind (dnf, pacman, apk likewise), or see valgrind.org"

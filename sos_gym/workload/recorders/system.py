@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from sos_gym.resource import Op
-from sos_gym.workload import ftrace, lackey
-from sos_gym.workload.layout import OPS, TapeError
 from sos_gym.workload.recorders import cpu, memory
 from sos_gym.workload.recorders.about import About, Progress
+from sos_gym.workload.tables import OPS, TapeError
 from sos_gym.workload.tape import Tape, op_array
+from sos_gym.workload.traces import ftrace, lackey
 
 LINE_NS = 85  # of a line in local memory: the default of `local_line_ns`
 GRAIN_NS = lackey.GRAIN_NS

@@ -1,0 +1,275 @@
+"""The records that make up one simulation, and the verbs' signatures.
+
+`SIM` is all that a kernel is given: its settings and clocks are scalar fields, everything of variable size an array
+that the record points at. A simulation is thus copied, restored or stacked into a vector by copying records.
+"""
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numba import types
+
+from sos_gym.kernel import array_fields, expose, function_at
+from sos_gym.resource import DECISION, ENTITY, OWNER, SLOT
+from sos_gym.workload import OPS, PAGES, THREADS
+from sos_gym.workload.tables import FORECAST
+
+
+def _aligned(fields: list[tuple[str, str]]) -> np.dtype:
+    """Every field at a multiple of its size: one that straddles two cache lines costs a stall at each use."""
+    laid: Any = np.dtype(fields, align=True)
+    formats, offsets = [laid[name] for name in laid.names], [laid.fields[name][1] for name in laid.names]
+    # without NumPy's flag for aligned records, which Numba takes for another type
+    return np.dtype({"names": laid.names, "formats": formats, "offsets": offsets, "itemsize": laid.itemsize})
+
+
+THREAD = _aligned(
+    [
+        ("pc", "i8"),  # op in progress, index into ops
+        ("first", "i8"),
+        ("last", "i8"),  # one past its ops
+        ("since", "i8"),  # ns up to which it is charged
+        ("arrival_ns", "i8"),
+        ("exit_ns", "i8"),  # or NONE
+        ("think_ns", "i8"),  # extra service per READ or WRITE
+        ("deadline_ns", "i8"),  # from the start of a burst, or NONE
+        # -- left to consume on a core, in this order
+        ("switch_left", "i8"),
+        ("move_left", "i8"),
+        ("remote_left", "i8"),
+        ("service_left", "i8"),
+        # -- the partition of its time
+        ("service", "i8"),
+        ("sleep", "i8"),
+        ("cpu_wait", "i8"),
+        ("switch", "i8"),
+        ("move", "i8"),
+        ("fault_wait", "i8"),
+        ("remote", "i8"),
+        ("reported", "i8"),  # service told to policies so far
+        ("burst_start", "i8"),
+        ("wait_since", "i8"),  # start of this stretch of waiting (core or page)
+        ("status", "i4"),  # Status
+        ("started", "i4"),  # an op is in progress
+        ("page", "i4"),  # entity it faults on, or NONE
+        ("next", "i4"),  # behind it in a queue, or NONE
+        ("node", "i4"),  # of its core, or home
+        ("want_why", "i4"),  # Why of its last want
+        ("recent_at", "i4"),  # cursor of its ring of recent pages
+    ]
+)
+
+CHANNEL = np.dtype([("queue_head", "i4"), ("queue_tail", "i4"), ("count", "i8")])
+
+NODE = _aligned(
+    [
+        ("first_slot", "i4"),
+        ("size", "i4"),
+        ("vacant", "i4"),  # size of its heap in vacant_slots[first_slot:]
+        ("legal", "i4"),  # holders that may be evicted
+        ("hand", "i4"),  # last frame a scan offered
+        ("misplaced", "i4"),  # pages whose home it is, lying elsewhere
+    ]
+)
+
+INSTANCE = _aligned(  # one per resource
+    [
+        ("first_slot", "i4"),
+        ("size", "i4"),
+        ("first_entity", "i4"),
+        ("population", "i4"),
+        ("holding", "i4"),
+        ("waiters", "i4"),  # size of its part of the waiting set
+        ("first_waiting", "i4"),  # where its part begins
+        ("use_is_credit", "i4"),
+        ("holds", "i8"),
+        ("tau_ns", "f8"),  # running mean hold time of a slot
+        ("return_rate", "f8"),  # running share of wants within tau of the release
+        ("decisions", "i8"),
+        ("active_weight", "i8"),  # of the owners that want or hold
+        ("mean_weight", "f8"),  # of its entities
+    ]
+)
+
+ENTRY = np.dtype([("time", "i8"), ("order", "i8"), ("what", "i4"), ("source", "i4")])  # of a calendar
+
+BURST = np.dtype([("thread", "i8"), ("start", "i8"), ("end", "i8"), ("attained", "i8")])
+
+USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or WRITE by one thread, or NONE
+
+# A policy's own record of an entity: where it stands in one of the policy's queues (policy/queue.py).
+LINK = np.dtype([("next", "i4"), ("previous", "i4"), ("queue", "i4"), ("mark", "i4")])
+
+# What a policy sees: `my`. The engine owns entities, owners, slots, nodes, contenders and waiting, read only; links,
+# ints and floats are its own on one resource, shared its own on both. From ops on: for those that know the tape.
+POLICY = _aligned(
+    [
+        *array_fields("entities", "owners", "slots", "nodes", "vacant_slots", "contenders", "waiting"),
+        *array_fields("links", "ints", "floats", "shared", "parameters"),
+        *array_fields("ops", "threads", "work", "page_users", "first_user", "awaited", "forecasts"),
+        ("claim_at", "i8"),  # address of its claim, 0 for none
+        ("victim_at", "i8"),  # address of what names the victim of a page fault, 0 for none
+        ("seed", "i8"),  # of its own random stream
+        ("first_slot", "i4"),  # of its resource
+        ("slots_count", "i4"),  # of its resource; 0: plenty
+        ("first_entity", "i4"),  # of its resource
+        ("entities_count", "i4"),  # of its resource
+        ("use_is_credit", "i4"),  # +1 frames, -1 cores
+        ("queues", "i4"),  # in links
+    ]
+)
+
+SIM = _aligned(
+    [
+        *array_fields("entities", "slots", "owners", "threads", "channels", "nodes", "instances"),
+        *array_fields("arrivals", "calendar", "places", "agenda", "agenda_places"),
+        *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
+        *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent", "users"),
+        *array_fields("ops", "page_table", "work", "next_use", "burst_end", "page_users", "first_user", "awaited"),
+        *array_fields("forecast_rows", "forecasts", "forecast_next", "thread_table"),
+        # -- settings
+        ("plenty_cores", "i4"),
+        ("plenty_frames", "i4"),
+        ("tiers", "i4"),
+        ("reclaim_local", "i4"),
+        ("tick_ns", "i8"),  # 0: none
+        ("scan_ns", "i8"),  # 0: none
+        ("hint_ns", "i8"),  # 0: none
+        ("horizon_ns", "i8"),  # 0: none
+        ("switch_ns", "i8"),
+        ("move_near_ns", "i8"),
+        ("move_far_ns", "i8"),
+        ("page_move_ns", "i8"),
+        ("minor_fault_ns", "i8"),
+        ("first_touch_ns", "i8"),
+        ("swap_in_ns", "i8"),
+        ("write_back_ns", "i8"),
+        ("shootdown_ns", "i8"),  # all told, cores included
+        ("local_line_ns", "i8"),
+        ("remote_excess_ns", "i8"),  # per line
+        ("nodes_count", "i4"),
+        ("threads_count", "i4"),
+        ("first_core", "i4"),  # slot
+        ("spare2", "i4"),
+        ("hosted", "i4"),  # policies whose verbs are called
+        ("linked", "i4"),  # of these, the first ones up to the last that keeps links
+        ("driver", "i4"),  # index of the hosted policy that decides, or NONE: the agent
+        ("listing", "i4"),  # contenders are always listed
+        ("prophets", "i4"),  # `future` is kept up to date for contenders
+        ("observed", "i4"),  # rings of recent pages are kept
+        # -- clocks and counters
+        ("now", "i8"),
+        ("seq", "i8"),
+        ("created", "i8"),  # events so far
+        ("arrived", "i8"),  # of the arrivals, those that were made due
+        ("frame_queue_used", "i8"),
+        ("live", "i8"),
+        ("running", "i8"),  # threads on cores
+        ("timers", "i8"),  # arrivals and wakes that are due
+        ("in_flight", "i8"),  # pages
+        ("ready_ns", "i8"),  # page-in of the fault that is settled in place
+        ("rescue_ns", "i8"),  # instant at which all vacant cores were last offered in distress, or NONE
+        ("finished", "i4"),
+        ("truncated", "i4"),
+        ("stuck", "i4"),
+        ("undecided", "i4"),  # a decision is raised and not yet answered
+        ("decisions", "i8"),
+        ("faults", "i8"),
+        ("major_faults", "i8"),
+        ("references", "i8"),
+        ("evictions", "i8"),
+        ("switches", "i8"),
+        ("moves", "i8"),
+        ("write_backs", "i8"),
+        ("bursts_used", "i8"),
+        # -- since the episode began; differences give a step's reward
+        ("service_ns", "i8"),
+        ("stall_weighted", "i8"),  # sum of weight * ns
+        ("stall_ns", "i8"),
+        # -- pressure stall information, kernel/sched/psi.c: some, full
+        ("stalled", "i8"),  # threads in CPU_WAIT or FAULTING
+        ("psi_since", "i8"),
+        ("some_ns", "i8"),
+        ("full_ns", "i8"),
+        # -- up to the last observation
+        ("seen_ns", "i8"),
+        ("seen_service_ns", "i8"),
+        ("seen_stall_weighted", "i8"),
+        ("seen_psi_ns", "i8"),  # `seen_ns` is put back to 0 after reset, this is not
+        ("seen_some_ns", "i8"),
+        ("seen_full_ns", "i8"),
+        ("psi_some", "f8"),  # running shares
+        ("psi_full", "f8"),
+        ("rows_seed", "i8"),  # stream of the candidates' draws
+        ("stall_per_service", "f8"),
+        ("reward_scale_ns", "f8"),
+        ("reward", "i4"),  # index into settings.REWARDS
+        ("spare", "i4"),
+    ]
+)
+
+EXPOSED: dict[str, np.dtype | str] = {
+    "entities": ENTITY,
+    "slots": SLOT,
+    "owners": OWNER,
+    "threads": THREAD,
+    "channels": CHANNEL,
+    "nodes": NODE,
+    "instances": INSTANCE,
+    "arrivals": "i4",
+    "calendar": ENTRY,
+    "places": "i4",
+    "agenda": ENTRY,
+    "agenda_places": "i4",
+    "frame_queue": "i4",
+    "vacant_slots": "i4",
+    "waiting": "i4",
+    "contenders": "i4",
+    "lanes": "i8",
+    "policies": POLICY,
+    "verbs": "i8",
+    "advice": "i4",
+    "decision": DECISION,
+    "bursts": BURST,
+    "waits": "i8",
+    "recent": "i4",
+    "users": "u8",
+    "ops": OPS,
+    "page_table": PAGES,
+    "thread_table": THREADS,
+    "work": "i8",
+    "next_use": "i8",
+    "burst_end": "i8",
+    "page_users": USER,
+    "first_user": "i8",
+    "awaited": "i8",
+    "forecast_rows": FORECAST,
+    "forecasts": FORECAST,
+    "forecast_next": "i8",
+    "links": LINK,
+    "ints": "i8",
+    "floats": "f8",
+    "shared": "i8",
+    "parameters": "f8",
+}
+for _name, _dtype in EXPOSED.items():
+    expose(_name, _dtype)
+
+MY = nb.from_dtype(POLICY)
+_ENTITY = nb.from_dtype(ENTITY)
+_DECISION = nb.from_dtype(DECISION)
+VERB_SIGNATURE = types.void(MY, types.int64, types.int64, types.int64, types.int64)  # (my, entity, argument, why, now)
+PICK_SIGNATURE = types.int64(MY, _DECISION)  # -> contender
+CLAIM_SIGNATURE = types.UniTuple(types.float64, 2)(MY, _ENTITY, types.int64, types.int64)  # (my, entity, now, number)
+verb_at, pick_at, claim_at = map(function_at, (VERB_SIGNATURE, PICK_SIGNATURE, CLAIM_SIGNATURE))
+
+VERBS = ("want", "hold", "use", "release", "pick")  # order in SIM.verbs
+WANT, HOLD, USE, RELEASE, PICK = range(5)
+STEPS = len(VERBS)
+WAIT_BUCKETS = 2048  # per resource; see metrics.bucket_ns
+RECENT = 16  # pages in a thread's ring of what it used lately
+
+for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, CHANNEL, NODE, INSTANCE, ENTRY, BURST, USER, LINK, POLICY, SIM):
+    # an array's name would hide the field
+    assert not set(_record.names or ()) & set(EXPOSED), set(_record.names or ()) & set(EXPOSED)

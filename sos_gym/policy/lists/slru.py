@@ -1,0 +1,123 @@
+"""Segmented LRU: a use lifts into the next segment, overflow sinks back."""
+
+from sos_gym.kernel import kernel
+from sos_gym.policy.books.levels import COOLED, leave, level
+from sos_gym.policy.books.queue import first_legal, front, length, push_back, to_back
+from sos_gym.policy.contract import Policy
+from sos_gym.policy.lists.turns import order
+from sos_gym.resource import NONE, Why
+from sos_gym.settings.ranges import Parameter
+
+PROBATION, MOST_SEGMENTS = 2, 8  # the protected segments are the queues above probation
+SEGMENTS, PROTECTED, PEER = 0, 1, 2  # parameters
+MOVE, COLD = int(Why.MOVE), int(Why.COLD)
+
+
+@kernel
+def claim(my, entity, now, number):
+    """A use is a credit on frames and a debt on cores."""
+    return float(level(my, entity.id) * my.use_is_credit), order(my, entity, now)
+
+
+@kernel
+def want(my, entity, home, why, now):
+    my.links[entity].mark = PROBATION
+
+
+@kernel
+def hold(my, entity, slot, why, now):
+    if why == MOVE:
+        return
+    q = my.links[entity].mark
+    if q == PROBATION and my.parameters[PEER]:
+        q = _lowest_with_room(my)
+    push_back(my, q, entity)
+    _spill(my, q)
+
+
+@kernel
+def use(my, entity, amount, why, now):
+    """The cooled stand below probation, and are lifted into it."""
+    if why == COLD:
+        to_back(my, COOLED, entity)
+        return
+    q = min(my.links[entity].queue + 1, _top(my))
+    to_back(my, q, entity)
+    _spill(my, q)
+
+
+@kernel
+def release(my, entity, slot, why, now):
+    leave(my, entity)
+
+
+@kernel
+def _top(my):
+    return PROBATION - 1 + int(my.parameters[SEGMENTS])
+
+
+@kernel
+def _room(my, q):
+    """How many a segment takes: the protected ones alike, probation the rest."""
+    above = int(my.parameters[SEGMENTS]) - 1
+    protected = int(my.parameters[PROTECTED] * my.slots_count / above)
+    return protected if q > PROBATION else my.slots_count - above * protected
+
+
+@kernel
+def _spill(my, q):
+    """Where a segment is too full its least recently used sinks into the one below, which may spill in turn."""
+    while q > PROBATION and length(my, q) > _room(my, q):
+        to_back(my, q - 1, front(my, q))
+        q -= 1
+
+
+@kernel
+def _lowest_with_room(my):
+    for q in range(PROBATION, _top(my) + 1):
+        if length(my, q) < _room(my, q):
+            return q
+    return PROBATION
+
+
+@kernel
+def victim(my, decision):
+    """The least recently used of the lowest segment."""
+    q = COOLED
+    victim = first_legal(my, decision, q)
+    while victim == NONE:
+        q += 1
+        victim = first_legal(my, decision, q)
+    return victim
+
+
+SLRU = Policy(
+    name="slru",
+    aliases=("segmented_lru",),
+    summary="LRU in segments: each use lifts into the next; the overflow sinks back; the lowest pays",
+    on_cores="feedback queue: each tick moves a thread to a worse level, as far as levels have room (cores times share "
+    "protected); a new burst starts at the best; turns within a level. One core: round robin",
+    on_frames="SLRU, exact; probation and one protected segment by default",
+    reads="order of uses, the segment",
+    ties="pages: none, the queues order; levels of threads: round robin",
+    source="Karedla, Love, Wherry, IEEE Computer 27(3), 1994, which leaves `protected` open: .8 is Caffeine's",
+    parameters={
+        "segments": Parameter(2, "", 2, MOST_SEGMENTS, "more uses until a page is safest"),
+        "protected": Parameter(0.8, "of the slots", 0.0, 1.0, "more room for what was used again, less for the new"),
+        "peer": Parameter(
+            0,
+            "",
+            0,
+            1,
+            "1: until all is full newcomers take the lowest segment with room, as in libCacheSim; its "
+            "default is slru(segments=4, protected=0.75, peer=1) where 4 divides the slots (else it drops on hits)",
+        ),
+    },
+    want=want,
+    hold=hold,
+    use=use,
+    release=release,
+    victim=victim,
+    claim=claim,
+    queues=PROBATION - 1 + MOST_SEGMENTS,
+)

@@ -1,0 +1,55 @@
+"""Fair share: who had least service for its weight comes first (CFS; fair-share eviction)."""
+
+from sos_gym.kernel import kernel
+from sos_gym.policy.contract import Policy
+
+
+@kernel
+def want(my, entity, home, why, now):
+    """An owner that had nothing to run is placed level with the least served; else a late one hoards."""
+    place(my, my.entities[entity].owner, now, 0.0)
+
+
+@kernel
+def place(my, owner, now, credit):
+    """An owner that comes back is put at most `credit` before the least served of the others."""
+    if my.owners[owner].active > 1:
+        return
+    least, others = 0.0, False
+    for other in range(my.owners.size):
+        if other != owner and my.owners[other].active > 0:
+            service = _virtual_service(my, other, now)
+            least = service if not others else min(least, service)
+            others = True
+    if others:
+        my.floats[owner] += max(0.0, least - credit - _virtual_service(my, owner, now))
+
+
+@kernel
+def _virtual_service(my, owner, now):
+    """Slot-ns held per weight, plus the debt it was given when it came back."""
+    account = my.owners[owner]
+    return my.floats[owner] + (account.service + account.holding * (now - account.since)) / account.weight
+
+
+@kernel
+def claim(my, entity, now, number):
+    """Owner first; then the thread by its own service, the page by recency."""
+    first = -_virtual_service(my, entity.owner, now)
+    if my.use_is_credit > 0:
+        return first, float(entity.use_seq)
+    return first, -entity.service / entity.weight
+
+
+FAIR_SHARE = Policy(
+    name="fair_share",
+    aliases=("cfs",),
+    summary="the owner with least service for its weight first",
+    on_cores="CFS with group scheduling: owners, then their threads, by virtual runtime",
+    on_frames="the owner with most frame-time for its weight loses its least recently used page",
+    reads="service / weight of owner and thread; use_seq on frames",
+    source="kernel/sched/fair.c before 6.6; Waldspurger, OSDI 2002 (shares on frames)",
+    want=want,
+    claim=claim,
+    floats=(0, 1, 0),  # an owner has at least one entity, so owners fit
+)

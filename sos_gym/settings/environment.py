@@ -1,0 +1,151 @@
+"""The numbers of an environment: each with unit, range, default and source.
+
+`Settings` joins what `cpu.py` and `memory.py` say about their resource with what belongs to neither; every field is a
+keyword of `gym.make`.
+"""
+
+import dataclasses
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+from sos_gym.settings.cpu import CpuSettings
+from sos_gym.settings.memory import MemorySettings
+from sos_gym.settings.ranges import SettingError, setting
+
+MOST_ROWS = 1024
+MOST_NODES = 15  # an affinity mask is an int16
+REWARDS = ("progress", "stall", "foresight")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EpisodeSettings:
+    """What belongs to neither resource."""
+
+    nodes: int = setting(2, "nodes", 1, MOST_NODES, "NUMA nodes; cores and frames are split evenly over them")
+    rows: int = setting(16, "rows", 4, MOST_ROWS, "K, candidates shown per decision")
+    reward: str = setting("progress", "", choices=REWARDS, help="what a step pays, see docs/environments.md")
+    reward_scale_ns: int = setting(1_000_000, "ns", 1, 1 << 50, "ns of weighted stall that cost 1")
+    discount_ns: int = setting(100_000_000, "ns", 1, 1 << 50, "tau of info['discount'] = exp(-dt/tau)")
+    stall_per_service: float = setting(
+        0.5, "", 0.0, 1e6, "rho, reward per ns of service in 'progress': the stall per service under lottery"
+    )
+    horizon_ns: int | None = setting(None, "ns", 1, 1 << 60, "simulated time after which an episode is truncated")
+    cost_scale: tuple | None = setting(
+        None, "", help="(low, high): each cost is multiplied by a log-uniform draw per episode"
+    )
+
+    def __post_init__(self) -> None:
+        if self.cost_scale is None:
+            return
+        allowed = "two numbers 0 < low <= high"
+        try:
+            low, high = map(float, self.cost_scale)
+        except (TypeError, ValueError):
+            raise SettingError("cost_scale", self.cost_scale, allowed, "pass e.g. (0.5, 2.0)") from None
+        if not (math.isfinite(low) and math.isfinite(high) and 0 < low <= high):
+            raise SettingError("cost_scale", self.cost_scale, allowed, "pass e.g. (0.5, 2.0)")
+        object.__setattr__(self, "cost_scale", (low, high))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(CpuSettings, MemorySettings, EpisodeSettings):
+    """All numbers of one environment."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, field.metadata["accept"](field.name, getattr(self, field.name)))
+        EpisodeSettings.__post_init__(self)
+        for name in ("cores", "frames"):
+            object.__setattr__(self, name, self._per_node(name))
+        object.__setattr__(self, "move_ns", self._near_and_far())
+        self._refuse_livelock()
+
+    @property
+    def cores_by_node(self) -> tuple[int, ...]:
+        """Cores of each node; zeros when they are plenty."""
+        return self.cores or (0,) * self.nodes  # type: ignore[return-value]  # a tuple since __post_init__
+
+    @property
+    def frames_by_node(self) -> tuple[int, ...]:
+        """Frames of each node; zeros when they are plenty."""
+        return self.frames or (0,) * self.nodes  # type: ignore[return-value]
+
+    @property
+    def move_near_ns(self) -> int:
+        return self.move_ns[0]  # type: ignore[index]
+
+    @property
+    def move_far_ns(self) -> int:
+        return self.move_ns[1]  # type: ignore[index]
+
+    def _near_and_far(self) -> tuple[int, int]:
+        given = self.move_ns
+        pair = tuple(given) if isinstance(given, Iterable) else (given, given)
+        if len(pair) != 2 or not all(map(_is_count, pair)):
+            raise SettingError("move_ns", given, "ns >= 0, or two of them", "pass (same node, another node)")
+        return int(pair[0]), int(pair[1])
+
+    def _refuse_livelock(self) -> None:
+        """Overhead that fills every slice, or every scan, would leave no time for service."""
+        if self.cores is not None and self.tick_ns is not None:
+            nodes = sum(count > 0 for count in self.cores_by_node)
+            move = self.move_far_ns if nodes > 1 else self.move_near_ns if sum(self.cores_by_node) > 1 else 0
+            if self.tick_ns <= self.switch_ns + move:
+                raise SettingError(
+                    "tick_ns",
+                    self.tick_ns,
+                    f"more than the {self.switch_ns + move} ns that switch_ns and move_ns can take of a slice",
+                    "lengthen the tick or lower switch_ns and move_ns",
+                )
+        busy = self.nodes * (2 * self.page_move_ns + self.shootdown_ns + 64 * self.shootdown_core_ns)
+        if self.frames is not None and self.scan_ns is not None and self.scan_ns <= busy:
+            raise SettingError(
+                "scan_ns",
+                self.scan_ns,
+                f"more than the {busy} ns that the moves of one scan can take",
+                "scan less often, or lower page_move_ns and shootdown_ns",
+            )
+
+    def _per_node(self, name: str) -> tuple[int, ...] | None:
+        """`cores` and `frames` as one number per node."""
+        given = getattr(self, name)
+        if given is None:
+            return None
+        counts = tuple(given) if isinstance(given, Iterable) else _split(given, self.nodes)
+        if len(counts) != self.nodes or not all(map(_is_count, counts)) or sum(counts) < 1:
+            raise SettingError(
+                name, given, f"a total >= 1, or {self.nodes} numbers >= 0 with a sum >= 1", "one number per node"
+            )
+        return tuple(map(int, counts))
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """Names of the settings that `cost_scale` randomises."""
+        return tuple(f.name for f in dataclasses.fields(self) if f.metadata["cost"])
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0
+
+
+def _split(total: int, nodes: int) -> tuple[int, ...]:
+    """As even as it goes, the first nodes take the rest: 5 over 2 nodes is (3, 2)."""
+    return tuple(total // nodes + (node < total % nodes) for node in range(nodes))
+
+
+def build_settings(given: dict[str, Any]) -> Settings:
+    """Settings from keywords; an unknown one gets did-you-mean.
+
+    Raises:
+        SettingError: a name or value that makes no sense.
+    """
+    known = [field.name for field in dataclasses.fields(Settings)]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else "see sos_gym.settings.Settings"
+            raise SettingError(name, given[name], "a known setting", remedy)
+    return Settings(**given)

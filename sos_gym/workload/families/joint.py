@@ -1,0 +1,119 @@
+"""Families whose threads compete for cores and frames at once, for System."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from sos_gym.resource import Op
+from sos_gym.workload.families.pages import ALPHA, WRITES, Told, drifting, touches
+from sos_gym.workload.families.registry import Parameter, exponential_ns, family
+from sos_gym.workload.forecast import Known
+from sos_gym.workload.tables import OPS, as_bytes
+from sos_gym.workload.tape import Tape
+
+LOCAL_TOUCH_NS = 64 * 85  # a whole page in local memory: the defaults of lines and local_line_ns
+SLEEP = "mean sleep before each burst; less load"
+DENNING = "Denning, Thrashing: its causes and prevention, AFIPS 1968"
+
+
+def _settings(ood: dict[str, tuple[int, int]], **changed: float) -> dict[str, Any]:
+    """The parameters of both families, with other defaults where `changed`, and ranges of the split "ood"."""
+    defaults = {
+        "threads": Parameter(8, "threads", 1, 10**5, "more programs compete for cores and frames"),
+        "bursts": Parameter(10, "bursts", 1, 10**6, "bursts per thread; a longer episode"),
+        "burst_references": Parameter(40, "references", 1, 10**6, "references per burst; longer bursts, on average"),
+        "compute_ns": Parameter(20_000, "ns", 0, 10**12, "work per reference; faults weigh less"),
+        "working_set": Parameter(40, "pages", 1, 10**7, "pages in use within a phase; more faults"),
+        "pages": Parameter(60, "pages", 1, 10**7, "pages per thread; more for the working set to drift over"),
+        "phase_references": Parameter(200, "references", 1, 10**8, "mean length of a phase; slower drift"),
+        "turnover": Parameter(0.3, "", 0.0, 1.0, "share of the working set that a new phase replaces"),
+        "alpha": Parameter(0.8, "", 0.0, 5.0, ALPHA),
+        "sleep_mean_ns": Parameter(2_000_000, "ns", 1, 10**14, SLEEP),
+        "write_ratio": WRITES,
+    }
+    return {
+        name: dataclasses.replace(parameter, default=changed.get(name, parameter.default), ood=ood.get(name))
+        for name, parameter in defaults.items()
+    }
+
+
+def _programs(
+    rng: np.random.Generator,
+    threads,
+    bursts,
+    burst_references,
+    compute_ns,
+    pages,
+    alpha,
+    sleep_mean_ns,
+    write_ratio,
+    known: Known | None = None,
+    **drift,
+) -> Tape:
+    """Sleep, then a burst of references, again and again; each thread its own process.
+
+    Threads differ: a thread's mean burst is from 1/2 to 3/2 of `burst_references`, evenly spread.
+    """
+    programs = []
+    share = 0.5 + (rng.permutation(threads) + 0.5) / threads
+    for thread in range(threads):
+        lengths = rng.poisson(burst_references * share[thread], bursts).clip(1)
+        told = None if known is None else _teller(known, thread, thread * pages, lengths)
+        touched = drifting(rng, pages, alpha, int(lengths.sum()), told=told, **drift) + thread * pages
+        sleeps = exponential_ns(rng, sleep_mean_ns, bursts)
+        programs.append(_interleaved(touches(rng, touched, write_ratio), lengths, sleeps))
+        if known:
+            known.bursts(thread, 0, *2 * [round(burst_references * share[thread]) * (compute_ns + LOCAL_TOUCH_NS)])
+    if known:
+        known.programs(programs)
+    return Tape.build(programs, think_ns=compute_ns)
+
+
+def _teller(known: Known, thread: int, first: int, lengths: np.ndarray) -> Told:
+    """Tells of a thread's pages `first`, `first` + 1, ...; a sleep stands before each burst of `lengths` references."""
+    starts = np.cumsum(lengths) - lengths
+
+    def told(at: int, gaps: np.ndarray) -> None:
+        op = at + int(np.searchsorted(starts, at, side="right"))
+        known.gaps(thread, op, first + np.arange(len(gaps)), gaps)
+
+    return told
+
+
+def _interleaved(work: np.ndarray, lengths: np.ndarray, sleep_ns: np.ndarray) -> np.ndarray:  # OPS (ops,)
+    """`work` cut into bursts of `lengths`, with a sleep before each."""
+    sleeps = np.zeros(len(sleep_ns), OPS)
+    sleeps["op"], sleeps["arg"] = Op.SLEEP, sleep_ns
+    return np.insert(as_bytes(work), np.cumsum(lengths) - lengths, as_bytes(sleeps), axis=0).view(OPS).reshape(-1)
+
+
+@family(
+    "working_sets",
+    "joint",
+    "Programs with working sets of their own that sleep, compute and touch pages.",
+    DENNING,
+    **_settings({"threads": (10, 14), "working_set": (46, 56)}),
+)
+def working_sets(rng, *, known: Known | None = None, **parameters) -> Tape:
+    """Who runs decides what is resident: a core given to a thread without its pages is wasted."""
+    return _programs(rng, known=known, **parameters)
+
+
+@family(
+    "overcommitted",
+    "joint",
+    "As working_sets, with more programs than fit: running them all at once thrashes.",
+    DENNING,
+    **_settings(
+        {"threads": (28, 36), "working_set": (68, 76)},
+        threads=24,
+        bursts=6,
+        working_set=64,
+        pages=80,
+        phase_references=400,
+    ),
+)
+def overcommitted(rng, *, known: Known | None = None, **parameters) -> Tape:
+    """Fewer threads at a time finish more work."""
+    return _programs(rng, known=known, **parameters)

@@ -1,0 +1,221 @@
+"""The registry of workloads: cards, parameters with their ranges, seeded draws."""
+
+import dataclasses
+import difflib
+import functools
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from sos_gym.settings.ranges import Parameter, SettingError
+from sos_gym.workload import recordings
+from sos_gym.workload.forecast import Known
+from sos_gym.workload.tape import Tape, TapeError
+
+SIDES = ("memory", "cpu", "joint", "tier")
+SPLITS = ("train", "val", "test", "ood")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a workload is, for people, docs and the leaderboard."""
+
+    name: str
+    side: str  # of SIDES
+    summary: str
+    source: str
+    parameters: dict[str, Parameter]
+    recorded: bool = False  # a recording has neither parameters nor draws
+
+
+@dataclass(frozen=True)
+class Family:
+    """A card and what draws its tapes."""
+
+    card: Card
+    draw: Callable[..., Tape]  # (rng, **parameters)
+    by_split: bool = False  # draw takes the split too
+
+
+FAMILIES: dict[str, Family] = {}
+OF_ALL = {  # parameters that every family has; by default they change nothing
+    "weight_spread": Parameter(1.0, "", 1.0, 10_000.0, "heaviest owner's weight over the lightest one's; less equal"),
+    "bound_share": Parameter(0.0, "", 0.0, 1.0, "share of threads bound to node 0 or 1, in turn; less freedom"),
+}
+
+
+def family(
+    name: str, side: str, summary: str, source: str, by_split: bool = False, **parameters: Parameter
+) -> Callable:
+    """Register a function (rng, **parameters) -> Tape as a named family."""
+
+    def register(draw: Callable[..., Tape]) -> Callable[..., Tape]:
+        FAMILIES[name] = Family(Card(name, side, summary, source, parameters | OF_ALL), draw, by_split)
+        return draw
+
+    return register
+
+
+def workloads() -> dict[str, Card]:
+    """Name -> card of every family and every shipped recording."""
+    recorded = {
+        name: Card(name, card["side"], card["summary"], card["source"], {}, recorded=True)
+        for name, card in recordings.cards().items()
+    }
+    return {name: entry.card for name, entry in FAMILIES.items()} | recorded
+
+
+def workload(name: str, seed: int = 0, split: str | None = None, known: Known | None = None, **parameters: Any) -> Tape:
+    """The tape of a named workload; the same arguments give the same tape everywhere.
+
+    The stream is SeedSequence([seed, crc32(name)]); a split ("train", "val", "test", "ood") adds crc32(split), so that
+    splits never share a draw. "ood" also draws the parameters that are not given, where their card has a range for it.
+    A recording is one tape: it takes no parameters and no split, and ignores the seed. `known` is told what the family
+    knew before it drew (`forecast.py`).
+    """
+    if name not in FAMILIES:
+        return _recording(name, split, parameters)
+    entry = FAMILIES[name]
+    _refuse_split(split)
+    if split == "ood":
+        parameters = _away_from_defaults(entry.card, _rng(seed, name, split, "parameters")) | parameters
+    settings = _settings(entry.card, parameters)
+    own = {key: value for key, value in settings.items() if key not in OF_ALL}
+    rng = _rng(seed, name) if split is None else _rng(seed, name, split)
+    told: dict[str, Any] = {"split": split} if entry.by_split else {}
+    if known is not None:
+        told["known"] = known
+    tape = entry.draw(rng, **own, **told)
+    if settings["weight_spread"] > 1:
+        tape = _weighed(tape, settings["weight_spread"], _rng(seed, name, "weight_spread"))
+    if settings["bound_share"] > 0:
+        tape = _bound(tape, settings["bound_share"], _rng(seed, name, "bound_share"))
+    card = {
+        "name": name,
+        "family": name,
+        "side": entry.card.side,
+        "parameters": settings,
+        "seed": int(seed),
+        "split": split,
+        "source": entry.card.source,
+    }
+    return tape.described(({"recording": tape.card} if entry.by_split else {}) | card)
+
+
+def _away_from_defaults(card: Card, rng: np.random.Generator) -> dict[str, Any]:
+    """A draw of every parameter that has a range of its own for "ood"."""
+    drawn: dict[str, Any] = {}
+    for name, parameter in card.parameters.items():
+        if parameter.ood is not None:
+            low, high = parameter.ood
+            whole = isinstance(parameter.default, int)
+            drawn[name] = int(rng.integers(int(low), int(high) + 1)) if whole else float(rng.uniform(low, high))
+    return drawn
+
+
+def _weighed(tape: Tape, spread: float, rng: np.random.Generator) -> Tape:
+    """Owners' weights times factors that are evenly spread on a log scale, the greatest `spread` times the least."""
+    factor = rng.permutation(spread ** np.linspace(-0.5, 0.5, len(tape.owners)) if len(tape.owners) > 1 else np.ones(1))
+    owners, threads = tape.owners.copy(), tape.threads.copy()
+    owners["weight"] = np.rint(owners["weight"] * factor).clip(1)
+    threads["weight"] = np.rint(threads["weight"] * factor[threads["owner"]]).clip(1)
+    return dataclasses.replace(tape, owners=owners, threads=threads)
+
+
+def _bound(tape: Tape, share: float, rng: np.random.Generator) -> Tape:
+    """Threads bound to node 0, node 1, node 0, and so on, as nearly `share` of them as can be."""
+    chosen = systematic(rng, len(tape.threads), share)
+    if not chosen.any():
+        return tape
+    threads = tape.threads.copy()
+    threads["affinity"][chosen] = 1 << np.arange(chosen.sum()) % 2
+    return dataclasses.replace(tape, threads=threads)
+
+
+def _recording(name: str, split: str | None, parameters: dict[str, Any]) -> Tape:
+    if name not in (known := workloads()):
+        raise TapeError(f"workload {name!r} is unknown; {_meant(name, known)}")
+    if parameters or split is not None:
+        given = ", ".join([*parameters, *(["split"] if split is not None else [])])
+        raise TapeError(f"workload {name!r} is a recording and takes no {given}; allowed: the name alone")
+    return recordings.load(name)
+
+
+def _settings(card: Card, given: dict[str, Any]) -> dict[str, int | float]:
+    """Every parameter of the family, as given or by default."""
+    for name in given:
+        if name not in card.parameters:
+            raise TapeError(f"workload {card.name!r} has no parameter {name!r}; {_meant(name, card.parameters)}")
+    try:
+        return {
+            name: parameter.accept(f"{name} of workload {card.name!r}", given.get(name, parameter.default))
+            for name, parameter in card.parameters.items()
+        }
+    except SettingError as error:
+        raise TapeError(str(error)) from error
+
+
+def _refuse_split(split: str | None) -> None:
+    if split is not None and split not in SPLITS:
+        raise TapeError(f"split is {split!r}; allowed: {', '.join(SPLITS)} or None; {_meant(split, SPLITS)}")
+
+
+def _rng(seed: int, *words: str) -> np.random.Generator:
+    """Streams are keyed by name with a fixed hash."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise TapeError(f"seed is {seed!r}; allowed: whole numbers from 0; give one, such as 0")
+    entropy = [int(seed), *(crc32(word.encode()) for word in words)]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+
+
+def _meant(name: object, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), list(known), n=1)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(known)}"
+
+
+# -- what several families draw from
+
+
+def zipf_ranks(rng: np.random.Generator, ranks: int, alpha: float, size: int) -> np.ndarray:  # int64 (size,)
+    """Ranks 0..ranks-1 with probability ∝ 1/(rank+1)^alpha."""
+    cumulative = _zipf_sums_again(ranks, alpha) if ranks <= FEW_RANKS else _zipf_sums(ranks, alpha)
+    return np.minimum(cumulative.searchsorted(rng.random(size) * cumulative[-1], side="right"), ranks - 1)
+
+
+def _zipf_sums(ranks: int, alpha: float) -> np.ndarray:  # float (ranks,)
+    return np.cumsum(np.arange(1, ranks + 1, dtype=float) ** -alpha)
+
+
+_zipf_sums_again = functools.lru_cache(maxsize=64)(_zipf_sums)  # a law is drawn from in many short pieces
+FEW_RANKS = 4096  # so many are kept: 64 x 32 KB at most
+
+
+def zipf_gaps(ranks: int, alpha: float) -> np.ndarray:  # float (ranks,)
+    """Mean draws from one of a rank to the next of it: 1 / its probability."""
+    weights = np.arange(1, ranks + 1, dtype=float) ** -alpha
+    return weights.sum() / weights
+
+
+def exponential_ns(rng: np.random.Generator, mean_ns, size) -> np.ndarray:  # int64, >= 1
+    """Exponential times, rounded up: no work is empty, the mean is half a ns above."""
+    return whole_ns(rng.exponential(mean_ns, size))
+
+
+def whole_ns(ns: np.ndarray) -> np.ndarray:  # int64, >= 1
+    """Rounded up: no work is empty."""
+    return np.maximum(np.ceil(ns).astype(np.int64), 1)
+
+
+def strata(rng: np.random.Generator, count: int) -> np.ndarray:  # float (count,), in 0..1
+    """One uniform draw from each of `count` equal slices of 0..1, in random order."""
+    return rng.permutation((np.arange(count) + rng.random(count)) / count)
+
+
+def systematic(rng: np.random.Generator, count: int, share: float) -> np.ndarray:  # bool (count,)
+    """As nearly `share` of `count` as can be, in random places; exactly `share` in expectation."""
+    chosen = np.arange(count) < math.floor(share * count + rng.random())
+    return rng.permutation(chosen)
