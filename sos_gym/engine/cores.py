@@ -2,8 +2,9 @@
 
 from sos_gym.engine.account import CPU_WAIT, RUNNING, become, charge, left
 from sos_gym.engine.events import COMPLETION, TICK, core_source, due, offer_slot, void, withdraw
-from sos_gym.engine.holding import CPU, leave_waiting, node_of, occupy, record_use, vacate, wait_silently
+from sos_gym.engine.holding import CPU, leave_waiting, node_of, occupy, record_use, tell, vacate, wait_silently
 from sos_gym.engine.legality import allowed
+from sos_gym.engine.records import Verb
 from sos_gym.kernel import kernel
 from sos_gym.resource import NONE, Why
 
@@ -19,7 +20,7 @@ def report_use(sim, t):
     consumed = thread.service - thread.reported
     if consumed > 0:
         thread.reported = thread.service
-        record_use(sim, CPU, t, consumed)
+        record_use(sim, CPU, t)
 
 
 @kernel
@@ -68,6 +69,8 @@ def leave_core(sim, t, why):
     if why == PREEMPT or why == YIELD:
         remind_cores(sim, t)
     report_use(sim, t)
+    if why == YIELD:
+        tell(sim, CPU, Verb.COOL, t)
     void(sim, t)
     core = sim.entities[t].slot
     void(sim, core_source(sim, core))

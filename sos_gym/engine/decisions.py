@@ -11,7 +11,7 @@ from sos_gym.engine.frames import bind_page, move_page, page_in_due, queue_for_f
 from sos_gym.engine.futures import foresee, recall
 from sos_gym.engine.holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
 from sos_gym.engine.legality import allowed, legal_holder, legal_waiter
-from sos_gym.engine.records import PICK, STEPS, pick_at
+from sos_gym.engine.records import STEPS, Verb, pick_at
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NONE, Kind, Status, Why
 
@@ -334,7 +334,8 @@ def raise_decision(sim):
         recall(sim)
     for k in range(sim.hosted):
         my = sim.policies[2 * k + decision.resource]
-        sim.advice[k] = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + PICK])(my, decision)
+        my.now, my.number = decision.now, decision.number
+        sim.advice[k] = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + Verb.PICK])(my, decision)
 
 
 @inlined

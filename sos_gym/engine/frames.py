@@ -20,11 +20,11 @@ from sos_gym.engine.holding import (
     vacate_silently,
 )
 from sos_gym.engine.legality import allowed, may_move
-from sos_gym.engine.records import RECENT, USE
+from sos_gym.engine.records import RECENT, Verb
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import COLD_OFFSET, NONE, Why
 
-EVICTED, PAGEOUT, COLD = int(Why.EVICT), int(Why.PAGEOUT), int(Why.COLD)
+EVICTED, PAGEOUT = int(Why.EVICT), int(Why.PAGEOUT)
 FAULT = int(Why.FAULT)
 
 
@@ -52,13 +52,13 @@ def note_gap(page, now):
 
 
 @inlined
-def use_page(sim, e, t, lines, writes):
+def use_page(sim, e, t, writes):
     page = sim.entities[e]
     note_gap(page, sim.now)
     note_user(sim, e, t)
     if writes:
         page.dirty = 1
-    record_use(sim, MEMORY, e, lines)
+    record_use(sim, MEMORY, e)
 
 
 @kernel
@@ -67,7 +67,7 @@ def cool_page(sim, e):
     page = sim.entities[e]
     sim.seq += 1
     page.use_seq = sim.seq - COLD_OFFSET
-    tell(sim, MEMORY, USE, e, 0, COLD)
+    tell(sim, MEMORY, Verb.COOL, e)
 
 
 @inlined

@@ -3,29 +3,42 @@
 One text for threads on cores and pages in frames; what differs is in `frames.py` and `cores.py`.
 """
 
-from sos_gym.engine.records import HOLD, RELEASE, STEPS, USE, WANT, verb_at
+from sos_gym.engine.records import STEPS, Verb, verb_at
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NONE, Resource, State, Why
 
 MEMORY, CPU = int(Resource.MEMORY), int(Resource.CPU)
 ABSENT, WAITING, HOLDING = int(State.ABSENT), int(State.WAITING), int(State.HOLDING)
 IN_FLIGHT = int(State.IN_FLIGHT)
-PREEMPT, YIELD, MOVE, USED = int(Why.PREEMPT), int(Why.YIELD), int(Why.MOVE), int(Why.USE)
+PREEMPT, YIELD = int(Why.PREEMPT), int(Why.YIELD)
 TAU_GAIN = 1 / 64  # of the running means
 
 
 @inlined
-def tell_at(sim, now, resource, verb, e, argument, why):
+def tell_at(sim, now, resource, verb, e):
     """Call one verb of every hosted policy."""
     for k in range(sim.hosted):
         address = sim.verbs[(2 * k + resource) * STEPS + verb]
         if address:
-            verb_at(address)(sim.policies[2 * k + resource], e, argument, why, now)
+            my = sim.policies[2 * k + resource]
+            my.now = now
+            verb_at(address)(my, e)
 
 
 @inlined
-def tell(sim, resource, verb, e, argument, why):
-    tell_at(sim, sim.now, resource, verb, e, argument, why)
+def tell(sim, resource, verb, e):
+    tell_at(sim, sim.now, resource, verb, e)
+
+
+@inlined
+def tell_why(sim, resource, verb, e, why):
+    """Likewise, with the reason for it."""
+    for k in range(sim.hosted):
+        address = sim.verbs[(2 * k + resource) * STEPS + verb]
+        if address:
+            my = sim.policies[2 * k + resource]
+            my.now, my.why = sim.now, why
+            verb_at(address)(my, e)
 
 
 @inlined
@@ -159,7 +172,7 @@ def want(sim, resource, e, why):
     if resource == CPU:
         sim.threads[e].want_why = why
         join_waiting(sim, resource, e)
-    tell(sim, resource, WANT, e, entity.home, why)
+    tell_why(sim, resource, Verb.WANT, e, why)
 
 
 @inlined
@@ -179,7 +192,7 @@ def take_over(sim, resource, e, slot, why):
     instance.holding += 1
     instance.holds += 1
     _settle_owner(sim, owner_of(sim, resource, e), 1)
-    tell(sim, resource, HOLD, e, slot, why)
+    tell_why(sim, resource, Verb.HOLD, e, why)
 
 
 @inlined
@@ -205,7 +218,7 @@ def leave(sim, resource, e, why):
         owner.active -= 1
         if owner.active == 0:
             instance.active_weight -= owner.weight
-    tell(sim, resource, RELEASE, e, slot, why)
+    tell_why(sim, resource, Verb.RELEASE, e, why)
 
 
 @kernel
@@ -251,11 +264,11 @@ def mark_used(entity, seq, now):
 
 
 @inlined
-def record_use(sim, resource, e, amount):
-    """Entity `e` uses its slot: `amount` lines of a page, ns of a core."""
+def record_use(sim, resource, e):
+    """Entity `e` uses its slot."""
     sim.seq += 1
     mark_used(sim.entities[e], sim.seq, sim.now)
-    tell(sim, resource, USE, e, amount, USED)
+    tell(sim, resource, Verb.USE, e)
 
 
 @kernel
@@ -266,4 +279,4 @@ def relocate(sim, e, slot):
     entity.moved, entity.move_ns = 1, sim.now
     sim.slots[slot].holder = e
     sim.moves += 1
-    tell(sim, MEMORY, HOLD, e, slot, MOVE)
+    tell(sim, MEMORY, Verb.MOVE, e)

@@ -40,8 +40,8 @@ from sos_gym.engine.frames import (
     use_page,
 )
 from sos_gym.engine.futures import expect_look_ahead, look_ahead
-from sos_gym.engine.holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, USED, WAITING, mark_used, tell_at, want
-from sos_gym.engine.records import USE
+from sos_gym.engine.holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, WAITING, mark_used, tell_at, want
+from sos_gym.engine.records import Verb
 from sos_gym.kernel import inlined, kernel, prefetch
 from sos_gym.resource import NONE, Op, State, Status, Why
 
@@ -249,7 +249,7 @@ def _touch(sim, t, op):
         sim.references += 1
         if sim.prophets:
             look_ahead(sim, t, op.arg, True)
-        use_page(sim, e, t, op.lines, writes)
+        use_page(sim, e, t, writes)
         if page.node != thread.node:
             charge(sim, t)  # service before it and the remote excess must not mix
             thread.remote_left = op.lines * sim.remote_excess_ns
@@ -260,7 +260,7 @@ def _touch(sim, t, op):
     if sim.prophets:
         look_ahead(sim, t, op.arg, False)
     if page.state == IN_FLIGHT:
-        use_page(sim, e, t, op.lines, writes)
+        use_page(sim, e, t, writes)
         _wait_for(sim, t, e)
     elif page.state == WAITING:
         note_user(sim, e, t)
@@ -391,7 +391,7 @@ def _touch_residents(sim, t):
         page.dirty |= op.op == WRITE
         if sim.prophets:
             look_ahead(sim, t, op.arg, True)
-        tell_at(sim, now, MEMORY, USE, e, op.lines, USED)
+        tell_at(sim, now, MEMORY, Verb.USE, e)
         now, pc = done, pc + 1
     sim.references += pc - thread.pc
     thread.service_left += now - sim.now

@@ -1,9 +1,10 @@
 """Declare a number on one line: default, unit, range, meaning."""
 
 import dataclasses
+import difflib
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,12 @@ class SettingError(ValueError):
 
     def __init__(self, name: str, value: object, allowed: str, remedy: str):
         super().__init__(f"{name}={value!r} is not allowed: it must be {allowed}; {remedy}")
+
+
+def did_you_mean(word: object, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The remedy for a misspelt name: "did you mean 'sieve'?"; nothing where no name is near."""
+    near = difflib.get_close_matches(str(word), list(known), 1, cutoff)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 @dataclasses.dataclass(frozen=True)
