@@ -19,6 +19,7 @@ from numba.core.imputils import lower_builtin, lower_cast, lower_getattr
 from numba.core.typing import templates
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, infer_global
 from numba.extending import intrinsic, make_attribute_wrapper, models, register_model
+from numba.np.arrayobj import record_getattr
 
 CACHE_LINE = 64  # bytes
 CHECKED = bool(os.environ.get("SOS_GYM_BOUNDSCHECK"))  # an index out of a table stops the process
@@ -147,6 +148,8 @@ def _lower(name: str) -> None:
     @lower_getattr(types.Record, name)
     def _(context, builder, record, pointer):  # type: ignore[no-untyped-def]
         place, kind = _seen(record, name)
+        if kind is None:  # a field of that name, in a record that has no such table
+            return record_getattr(context, builder, record, pointer, name)
 
         def field(suffix: str):  # type: ignore[no-untyped-def]
             word = context.get_data_type(types.int64)

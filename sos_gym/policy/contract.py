@@ -64,12 +64,16 @@ class Sides:
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """A table of a policy's own: fixed + per_entity * entities + per_slot * slots records that start as `start`."""
+    """A table of a policy's own: fixed + per_entity * entities + per_slot * slots records that start as `start`.
+
+    One for each resource, or one that both see (`shared`).
+    """
 
     start: Start
     fixed: int = 0
     per_entity: int = 0
     per_slot: int = 0
+    shared: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,7 +215,7 @@ class Policy:
             "shared_each": (self._with_books("shared_each"), {"per_entity": 1, "shared": True}),
         }
         for name, table in {**self.tables, **{n: t for book in self.books for n, t in book.tables.items()}}.items():
-            sizes = {"fixed": table.fixed, "per_entity": table.per_entity, "per_slot": table.per_slot}
+            sizes = {field: getattr(table, field) for field in ("fixed", "per_entity", "per_slot", "shared")}
             starts[name] = (table.start, sizes)
         rooms = [Room(name, record_of(start), **sizes) for name, (start, sizes) in starts.items() if start]
         if len(rooms) > ROOMS:
