@@ -128,7 +128,11 @@ class _TablesOfRecord(AttributeTemplate):
     metadata = {"target": "cpu"}  # noqa: RUF012
 
     def generic_resolve(self, record, name):  # type: ignore[no-untyped-def]
-        return _seen(record, name)[1]
+        kind = _seen(record, name)[1]
+        if kind is None and name not in record.fields:
+            fields = [field.partition(":")[0] for field in record.fields if not field.endswith(("_at", "_n"))]
+            raise TypingError(f"a record has no field {name!r}; it has {', '.join(fields)}")
+        return kind
 
 
 def _seen(record: types.Record, name: str) -> tuple[str, types.Type | None]:

@@ -47,7 +47,7 @@ def test_a_record_of_its_own_and_a_table_are_read_and_written_by_name():
     answer, own, shelf = kept(extended(BASE, {"own": OWN}, {"shelf": ITEM}))
     assert answer == 5 + 7 + 3
     assert (own["hand"], own["shelf"]) == (0, 7)
-    assert own["inner"].tolist() == (2, [0.0, 5.0])
+    assert own["inner"]["size"] == 2 and own["inner"]["times"].tolist() == [0.0, 5.0]
     assert shelf.tolist() == [(0, 0.0), (0, 0.0), (10, 12.0)]
 
 
