@@ -42,8 +42,7 @@ def use(my, e):
 @kernel
 def cool(my, e):
     """It is the next that the cold hand meets."""
-    if my.links[e].mark & HOT:
-        my.own.hots -= 1
+    my.own.hots -= (my.links[e].mark & HOT) > 0
     my.links[e].mark = HERE
     my.own.cold_hand = e
 
@@ -52,15 +51,13 @@ def cool(my, e):
 def release(my, e):
     """Hot or in its test it keeps its place for a while, unless its identity ends."""
     link = my.links[e]
-    if link.mark & HOT:
-        my.own.hots -= 1
+    my.own.hots -= (link.mark & HOT) > 0
     if not link.mark & (HOT | TEST) or my.why == Why.DONTNEED or my.why == Why.EXIT:
         _leave(my, e)
         return
     link.mark = TEST
     my.own.ghosts += 1
-    while my.own.ghosts > my.slots_count:
-        _turn_test(my)
+    _turn_test(my)
 
 
 @kernel
@@ -75,8 +72,8 @@ def _cold_room(my):
 
 
 @kernel
-def _widen_cold_room(my):
-    my.own.cold_room = min(_cold_room(my) + 1, my.slots_count)
+def _change_cold_room(my, by):
+    my.own.cold_room = min(_cold_room(my) + by, my.slots_count)
 
 
 @kernel
@@ -104,7 +101,7 @@ def _to_head(my, e):
 @kernel
 def _promote(my, e):
     """A cold page was used within its test: it becomes hot, and of too many hot ones some cool."""
-    _widen_cold_room(my)
+    _change_cold_room(my, 1)
     my.own.hots += 1
     my.links[e].mark = HERE | HOT
     _to_head(my, e)
@@ -117,10 +114,7 @@ def _end_test(my, e):
     """Who was used within its test makes room for cold pages, as if promoted; who was not takes it."""
     link = my.links[e]
     if link.mark & TEST:
-        if link.mark & USED:
-            _widen_cold_room(my)
-        else:
-            my.own.cold_room = _cold_room(my) - 1
+        _change_cold_room(my, 1 if link.mark & USED else -1)
     link.mark &= ~TEST
     if not link.mark & HERE:
         my.own.ghosts -= 1
@@ -133,26 +127,24 @@ def _turn_hot(my):
     cooled = False
     while my.own.hots > 0:
         e = queue.front(my, CLOCK)
-        if my.links[e].mark & HOT:
-            if cooled:
-                return
-            if my.links[e].mark & USED:
-                my.links[e].mark &= ~USED
-            else:
-                my.own.hots -= 1
-                my.links[e].mark = HERE
-                cooled = True
-        else:
+        if not my.links[e].mark & HOT:
             _end_test(my, e)
+        elif cooled:
+            return
+        elif my.links[e].mark & USED:
+            my.links[e].mark &= ~USED
+        else:
+            my.own.hots -= 1
+            my.links[e].mark = HERE
+            cooled = True
         if my.links[e].queue:
             queue.to_back(my, CLOCK, e)
 
 
 @kernel
 def _turn_test(my):
-    """End tests until one who is gone is forgotten."""
-    before = my.own.ghosts
-    while my.own.ghosts == before:
+    """End tests until no more who are gone are remembered than there are slots."""
+    while my.own.ghosts > my.slots_count:
         e = my.own.test_hand
         my.own.test_hand = _next(my, e)
         if not my.links[e].mark & HOT:
@@ -221,13 +213,8 @@ CLOCKPRO = Policy(
     release=release,
     victim=victim,
     claim=claim,
-    own={
-        "hots": 0,
-        "ghosts": 0,  # gone, but on the clock
-        "cold_room": 0,  # m_c of the paper
-        "cold_hand": NONE,
-        "test_hand": NONE,
-    },
+    # ghosts: gone, but on the clock; cold_room: m_c of the paper, slots
+    own={"hots": 0, "ghosts": 0, "cold_room": 0, "cold_hand": NONE, "test_hand": NONE},
     queues=1,
     parameters={"cold": Parameter(0.01, "slots", 0.0, 1.0, "more room for newcomers at the least, one slot anyway")},
 )
