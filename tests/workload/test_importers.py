@@ -720,7 +720,7 @@ def test_cards_say_file_format_hash_count_and_what_was_dropped(file, name):
 
 # -- docs/importing.md
 
-PAGE = (Path(__file__).parents[1] / "docs/importing.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/importing.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"## `(\w+)`\n.*?```text\n(.*?)```\n\n(.*?)\n\n```text\n(.*?)```", PAGE, re.DOTALL)
 
 
