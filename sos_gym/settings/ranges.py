@@ -40,8 +40,8 @@ def number_in(
 ) -> Any:
     """`value` as an int (a float unless `whole`) if it is a finite number in low..high.
 
-    A whole number may come as a float, 8.0, unless `exact`. The text of the error: `allowed`, by default "a whole number
-    from 1 to 9 pages"; `remedy`, by default what follows from the fault.
+    A whole number may come as a float, 8.0, unless `exact`. The error says what is `allowed`, by default "a whole number
+    from 1 to 9 pages" or the like, and the `remedy`, by default what follows from the fault.
 
     Raises:
         SettingError: no number, not finite, not whole, or out of range.

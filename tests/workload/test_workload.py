@@ -1,13 +1,15 @@
 """Families and recordings."""
 
 import hashlib
+import sys
 from collections import Counter
 
 import numpy as np
 import pytest
 
 from sos_gym.resource import Op
-from sos_gym.workload import SPLITS, Tape, TapeError, workload, workloads
+from sos_gym.workload import SPLITS, Tape, TapeError, families, workload, workloads
+from sos_gym.workload.discovery import import_modules
 from sos_gym.workload.families.graph import _search
 from sos_gym.workload.families.registry import FAMILIES, Parameter, systematic, zipf_ranks
 from sos_gym.workload.families.threads import pareto_ns
@@ -37,6 +39,58 @@ def test_names_and_sides():
         "joint": "overcommitted recorded_joint working_sets barrier pigz xz zstd",
     }
     assert sides == {name: side for side, names in expected.items() for name in names.split()}
+
+
+MODULE = """
+from sos_gym.resource import Op
+from sos_gym.workload.families.registry import Parameter, family
+from sos_gym.workload.tape import Tape
+
+@family("ticks", "cpu", "One thread that computes.", "this test", bursts=Parameter(3, "bursts", 1, 9, "a longer episode"))
+def ticks(rng, *, bursts):
+    return Tape.build([[(Op.COMPUTE, 5)] * bursts])
+"""
+
+
+@pytest.fixture
+def more_families(tmp_path, monkeypatch):
+    """A folder whose modules belong to the package of families; afterwards they were never there."""
+    before = dict(FAMILIES)
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    yield tmp_path
+    FAMILIES.clear()
+    FAMILIES.update(before)
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(f"{families.__name__}.{path.stem}", None)
+
+
+def test_a_module_among_the_families_is_found(more_families):
+    (more_families / "clock.py").write_text(MODULE)
+    import_modules(families.__name__)
+    assert list(FAMILIES)[-1] == "ticks" and workloads()["ticks"].summary == "One thread that computes."
+    assert len(workload("ticks", bursts=4)) == 4
+    with pytest.raises(TapeError, match="did you mean 'ticks'"):
+        workload("tick")
+
+
+def test_a_module_that_is_broken_is_not_passed_over(more_families):
+    (more_families / "broken.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(ModuleNotFoundError, match="nothing_of_that_name"):
+        import_modules(families.__name__)
+
+
+def test_two_families_of_one_name_are_refused(more_families):
+    (more_families / "clock.py").write_text(MODULE.replace('"ticks"', '"zipf"'))
+    with pytest.raises(ValueError, match=r"'zipf' is taken: .*pages"):
+        import_modules(families.__name__)
+
+
+def test_families_stand_in_the_order_of_their_modules():
+    """Alphabetical, after what a module imports: arrivals needs threads, graph needs pages. The CLI and the docs follow."""
+    order = list(dict.fromkeys(entry.draw.__module__.rpartition(".")[2] for entry in FAMILIES.values()))
+    shipped = ["threads", "arrivals", "pages", "graph", "joint", "programs", "stores"]
+    assert [module for module in order if module in shipped] == shipped
+    assert list(workloads()) == [*FAMILIES, *RECORDED]
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
