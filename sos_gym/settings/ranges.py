@@ -40,14 +40,13 @@ def number_in(
 ) -> Any:
     """`value` as an int (a float unless `whole`) if it is a finite number in low..high.
 
-    A whole number may come as a float, 8.0, unless `exact`. The error says what is `allowed`, by default "a whole number
-    from 1 to 9 pages" or the like, and the `remedy`, by default what follows from the fault.
+    A whole number may come as a float, 8.0, unless `exact`. The error says what is `allowed`, by default `range_text`,
+    and the `remedy`, by default what follows from the fault.
 
     Raises:
         SettingError: no number, not finite, not whole, or out of range.
     """
-    if not allowed:
-        allowed = f"{'a whole number' if whole else 'a number'} from {low} to {high}{f' {unit}' if unit else ''}"
+    allowed = allowed or range_text(low, high, whole, unit)
     if not _is_number(value, numbers.Integral if exact else numbers.Real):
         raise SettingError(name, value, allowed, remedy or "pass a finite number")
     if whole and int(value) != value:
@@ -57,11 +56,15 @@ def number_in(
     return int(value) if whole else float(value)
 
 
+def range_text(low: float, high: float, whole: bool = True, unit: str = "") -> str:
+    """What a number may be, as errors and help say it: a whole number from 1 to 9 pages."""
+    return f"{'a whole number' if whole else 'a number'} from {low} to {high}{f' {unit}' if unit else ''}"
+
+
 def _is_number(value: Any, kind: type) -> bool:
     """Whether it is one of that kind, finite; a bool is none."""
-    if isinstance(value, bool) or not isinstance(value, kind):
-        return False
-    return isinstance(value, numbers.Integral) or math.isfinite(value)  # an int may be too long for a float
+    number = isinstance(value, kind) and not isinstance(value, bool)
+    return number and (isinstance(value, numbers.Integral) or math.isfinite(value))  # no float holds every int
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,9 @@ import sos_gym
 from sos_gym import SettingError, Tape, TapeError, import_tape
 from sos_gym.cli.app import app
 from sos_gym.resource import Op
-from sos_gym.workload.traces import FORMATS, blocks, lackey, source
-from sos_gym.workload.traces.requests import RECORD
+from sos_gym.workload.traces import FORMATS, lackey, source
+from sos_gym.workload.traces.formats import blocks
+from sos_gym.workload.traces.formats.requests import RECORD
 
 US, MS, S = 10**3, 10**6, 10**9
 ARC, SPC, MSR = "7 1 0 0", "0,1,512,r,0.5", "1,h,0,Read,0,512,1"

@@ -46,7 +46,7 @@ from sos_gym.resource import Op
 from sos_gym.workload.families.registry import Parameter, family
 from sos_gym.workload.tape import Tape
 
-@family("ticks", "cpu", "One thread that computes.", "this test", bursts=Parameter(3, "bursts", 1, 9, "a longer episode"))
+@family("ticks", "cpu", "One thread that computes.", "a test", bursts=Parameter(3, "bursts", 1, 9, "a longer episode"))
 def ticks(rng, *, bursts):
     return Tape.build([[(Op.COMPUTE, 5)] * bursts])
 """
@@ -86,7 +86,7 @@ def test_two_families_of_one_name_are_refused(more_families):
 
 
 def test_families_stand_in_the_order_of_their_modules():
-    """Alphabetical, after what a module imports: arrivals needs threads, graph needs pages. The CLI and the docs follow."""
+    """Alphabetical, but after what a module imports: arrivals needs threads, graph needs pages."""
     order = list(dict.fromkeys(entry.draw.__module__.rpartition(".")[2] for entry in FAMILIES.values()))
     shipped = ["threads", "arrivals", "pages", "graph", "joint", "programs", "stores"]
     assert [module for module in order if module in shipped] == shipped
