@@ -6,13 +6,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from extending import example, extending
 
 from sos_gym.resource import Op
 from sos_gym.workload import SPLITS, Tape, TapeError, families, workload, workloads
 from sos_gym.workload.discovery import import_modules
 from sos_gym.workload.families.graph import _search
+from sos_gym.workload.families.programs import stretch
 from sos_gym.workload.families.registry import FAMILIES, Parameter, systematic, zipf_ranks
 from sos_gym.workload.families.threads import pareto_ns
+from sos_gym.workload.forecast import forecast
 from sos_gym.workload.recordings import FOLDER, SPLIT_OF
 
 FAMILY_NAMES = sorted(FAMILIES)
@@ -41,15 +44,7 @@ def test_names_and_sides():
     assert sides == {name: side for side, names in expected.items() for name in names.split()}
 
 
-MODULE = """
-from sos_gym.resource import Op
-from sos_gym.workload.families.registry import Parameter, family
-from sos_gym.workload.tape import Tape
-
-@family("ticks", "cpu", "One thread that computes.", "a test", bursts=Parameter(3, "bursts", 1, 9, "a longer episode"))
-def ticks(rng, *, bursts):
-    return Tape.build([[(Op.COMPUTE, 5)] * bursts])
-"""
+MODULE = example("A family")
 
 
 @pytest.fixture
@@ -65,12 +60,18 @@ def more_families(tmp_path, monkeypatch):
 
 
 def test_a_module_among_the_families_is_found(more_families):
-    (more_families / "clock.py").write_text(MODULE)
+    (more_families / "uniform.py").write_text(MODULE)
     import_modules(families.__name__)
-    assert list(FAMILIES)[-1] == "ticks" and workloads()["ticks"].summary == "One thread that computes."
-    assert len(workload("ticks", bursts=4)) == 4
-    with pytest.raises(TapeError, match="did you mean 'ticks'"):
-        workload("tick")
+    assert list(FAMILIES)[-1] == "uniform" and workloads()["uniform"].side == "memory"
+    tape = workload("uniform", references=1000, pages=30)
+    assert (len(tape), len(tape.pages)) == (1000, 30)
+    assert set(forecast(tape)["value"].tolist()) == {30}
+    with pytest.raises(TapeError, match="did you mean 'uniform'"):
+        workload("unform")
+
+
+def test_the_family_on_the_page_has_as_many_lines_as_it_says():
+    assert f"`uniform.py`, {len(MODULE.splitlines())} lines" in extending()
 
 
 def test_a_module_that_is_broken_is_not_passed_over(more_families):
@@ -80,7 +81,7 @@ def test_a_module_that_is_broken_is_not_passed_over(more_families):
 
 
 def test_two_families_of_one_name_are_refused(more_families):
-    (more_families / "clock.py").write_text(MODULE.replace('"ticks"', '"zipf"'))
+    (more_families / "uniform.py").write_text(MODULE.replace('"uniform"', '"zipf"'))
     with pytest.raises(ValueError, match=r"'zipf' is taken: .*pages"):
         import_modules(families.__name__)
 
@@ -248,6 +249,14 @@ def test_a_stretch_is_a_part_of_the_recording():
         return len(pairs) == len(tape.pages) and files
 
     assert any(same(int(at)) for at in windows)
+
+
+def test_a_stretch_keeps_what_is_said_of_its_threads_and_pages():
+    programs = [[(Op.READ, 3 + i % 2) for i in range(10)], [(Op.WRITE, 9)] * 10]
+    said = dict(think_ns=[5, 6], deadline_ns=[70, -1], owner=[1, 0], weight=[8, 9], affinity=[1, 2])
+    pages = {9: {"pinned": 1, "affinity": 2}, 4: {"file": 1}}
+    tape = Tape.build(programs, pages=pages, **said)
+    assert stretch(tape, 0.4, 1.0) == Tape.build([part[-4:] for part in programs], pages=pages, **said)
 
 
 # -- weights and affinity, in all families
