@@ -1,16 +1,21 @@
 """Families and recordings."""
 
 import hashlib
+import sys
 from collections import Counter
 
 import numpy as np
 import pytest
+from extending import example, extending
 
 from sos_gym.resource import Op
-from sos_gym.workload import SPLITS, Tape, TapeError, workload, workloads
+from sos_gym.workload import SPLITS, Tape, TapeError, families, workload, workloads
+from sos_gym.workload.discovery import import_modules
 from sos_gym.workload.families.graph import _search
+from sos_gym.workload.families.programs import stretch
 from sos_gym.workload.families.registry import FAMILIES, Parameter, systematic, zipf_ranks
 from sos_gym.workload.families.threads import pareto_ns
+from sos_gym.workload.forecast import forecast
 from sos_gym.workload.recordings import FOLDER, SPLIT_OF
 
 FAMILY_NAMES = sorted(FAMILIES)
@@ -37,6 +42,56 @@ def test_names_and_sides():
         "joint": "overcommitted recorded_joint working_sets barrier pigz xz zstd",
     }
     assert sides == {name: side for side, names in expected.items() for name in names.split()}
+
+
+MODULE = example("A family")
+
+
+@pytest.fixture
+def more_families(tmp_path, monkeypatch):
+    """A folder whose modules belong to the package of families; afterwards they were never there."""
+    before = dict(FAMILIES)
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    yield tmp_path
+    FAMILIES.clear()
+    FAMILIES.update(before)
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(f"{families.__name__}.{path.stem}", None)
+
+
+def test_a_module_among_the_families_is_found(more_families):
+    (more_families / "uniform.py").write_text(MODULE)
+    import_modules(families.__name__)
+    assert list(FAMILIES)[-1] == "uniform" and workloads()["uniform"].side == "memory"
+    tape = workload("uniform", references=1000, pages=30)
+    assert (len(tape), len(tape.pages)) == (1000, 30)
+    assert set(forecast(tape)["value"].tolist()) == {30}
+    with pytest.raises(TapeError, match="did you mean 'uniform'"):
+        workload("unform")
+
+
+def test_the_family_on_the_page_has_as_many_lines_as_it_says():
+    assert f"`uniform.py`, {len(MODULE.splitlines())} lines" in extending()
+
+
+def test_a_module_that_is_broken_is_not_passed_over(more_families):
+    (more_families / "broken.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(ModuleNotFoundError, match="nothing_of_that_name"):
+        import_modules(families.__name__)
+
+
+def test_two_families_of_one_name_are_refused(more_families):
+    (more_families / "uniform.py").write_text(MODULE.replace('"uniform"', '"zipf"'))
+    with pytest.raises(ValueError, match=r"'zipf' is taken: .*pages"):
+        import_modules(families.__name__)
+
+
+def test_families_stand_in_the_order_of_their_modules():
+    """Alphabetical, but after what a module imports: arrivals needs threads, graph needs pages."""
+    order = list(dict.fromkeys(entry.draw.__module__.rpartition(".")[2] for entry in FAMILIES.values()))
+    shipped = ["threads", "arrivals", "pages", "graph", "joint", "programs", "stores"]
+    assert [module for module in order if module in shipped] == shipped
+    assert list(workloads()) == [*FAMILIES, *RECORDED]
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
@@ -194,6 +249,14 @@ def test_a_stretch_is_a_part_of_the_recording():
         return len(pairs) == len(tape.pages) and files
 
     assert any(same(int(at)) for at in windows)
+
+
+def test_a_stretch_keeps_what_is_said_of_its_threads_and_pages():
+    programs = [[(Op.READ, 3 + i % 2) for i in range(10)], [(Op.WRITE, 9)] * 10]
+    said = dict(think_ns=[5, 6], deadline_ns=[70, -1], owner=[1, 0], weight=[8, 9], affinity=[1, 2])
+    pages = {9: {"pinned": 1, "affinity": 2}, 4: {"file": 1}}
+    tape = Tape.build(programs, pages=pages, **said)
+    assert stretch(tape, 0.4, 1.0) == Tape.build([part[-4:] for part in programs], pages=pages, **said)
 
 
 # -- weights and affinity, in all families

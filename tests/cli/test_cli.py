@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 import sos_gym
-from sos_gym.cli.app import app, env_named, settings_of
+from sos_gym.cli.app import app
+from sos_gym.cli.names import env_named, settings_of
 from sos_gym.leaderboard import replay
 from sos_gym.resource import Op
 

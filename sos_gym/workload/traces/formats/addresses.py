@@ -5,8 +5,8 @@ import numpy as np
 from sos_gym.workload.tables import LONGEST_NS, TapeError
 from sos_gym.workload.tape import Tape
 from sos_gym.workload.traces import lackey
-from sos_gym.workload.traces.formats import format_of
-from sos_gym.workload.traces.lines import Block, Grammar, blocks
+from sos_gym.workload.traces.formats.registry import Limit, PageBytes, format_of
+from sos_gym.workload.traces.lines import Grammar, LineChunk, line_chunks
 from sos_gym.workload.traces.references import References
 from sos_gym.workload.traces.source import Source
 
@@ -28,18 +28,18 @@ WORK = f"COMPUTE of {INSTRUCTION_NS} ns per instruction, in grains of {lackey.GR
     pattern=r"\s*\d+\s+\d+(\s+\d+)?\s*$",
     distinct=False,
 )
-def ramulator(source: Source, *, limit: int | None = None, page_bytes: int = 4096) -> Tape:
+def ramulator(source: Source, *, limit: Limit = None, page_bytes: PageBytes = 4096) -> Tape:
     """A line is a READ of one cache line and, with a third number, a WRITE of another."""
     fields = np.dtype([("bubbles", "i8"), ("read", "u8"), ("written", "u8")])
     grammar = Grammar(fields, completed=_with_write)
     references = References(source, limit)
     instructions = 0
-    for block in blocks(source, grammar):
-        rows = block.rows()
+    for chunk in line_chunks(source, grammar):
+        rows = chunk.rows()
         bubbles, written = rows["bubbles"], rows["written"] != ABSENT
-        block.refuse_if((bubbles < 0) | (bubbles > MOST_BUBBLES), f"the first number must be 0 to {MOST_BUBBLES}")
+        chunk.refuse_if((bubbles < 0) | (bubbles > MOST_BUBBLES), f"the first number must be 0 to {MOST_BUBBLES}")
         high = (rows["read"] >= HIGHEST) | (written & (rows["written"] >= HIGHEST))
-        block.refuse_if(high, f"an address must be under {HIGHEST}")
+        chunk.refuse_if(high, f"an address must be under {HIGHEST}")
         before = instructions + np.cumsum(bubbles)
         instructions = int(before[-1]) if len(before) else instructions
         _refuse_long(source, instructions)
@@ -78,12 +78,12 @@ def _refuse_long(source: Source, instructions: int) -> None:
     sample=" S 1ffefff7e0,8",
     pattern=r"(I  | [LSM] )[0-9a-fA-F]+,\d+$",
 )
-def from_lackey(source: Source, *, limit: int | None = None, page_bytes: int = 1 << lackey.PAGE_BITS) -> Tape:
+def from_lackey(source: Source, *, limit: Limit = None, page_bytes: PageBytes = 1 << lackey.PAGE_BITS) -> Tape:
     """Accesses to one page in a row are one reference, as the recorder has it, but none is dropped after that."""
     references = References(source, limit)
     runs = Runs(page_bytes)
-    for block in blocks(source, Grammar(), comment="=="):
-        runs.read(block)
+    for chunk in line_chunks(source, Grammar(), comment="=="):
+        runs.read(chunk)
         runs.give(references)
         if references.full:
             break
@@ -129,9 +129,9 @@ class Runs:
         known, first = np.unique(pages, return_index=True)
         return known[fetched[first]].tolist()
 
-    def read(self, block: Block) -> None:
+    def read(self, chunk: LineChunk) -> None:
         """The accesses of some lines, each to one line or to several that follow each other."""
-        kind, start, end = _accesses(block)
+        kind, start, end = _accesses(chunk)
         fetched = kind == lackey.FETCH
         instruction = self._instructions + np.cumsum(fetched)
         self._instructions = int(instruction[-1]) if len(instruction) else self._instructions
@@ -166,9 +166,11 @@ class Runs:
         self._fetched.append(fetched[begins[: references.count - before]])
 
 
-def _accesses(block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # kind, first byte, last byte: u8 (lines,)
+def _accesses(
+    chunk: LineChunk,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # kind, first byte, last byte: u8 (lines,)
     """What `lackey.parsed` says of each line, all lines at once; it is asked where a line looks odd."""
-    data = block.data()
+    data = chunk.data()
     text = np.array(data, f"U{WIDTH}").view(np.uint32).reshape(-1, WIDTH)
     kind = np.where(text[:, 0] == lackey.FETCH, text[:, 0], text[:, 1]).astype(np.uint64)
     lead = np.where(text[:, 0] == lackey.FETCH, text[:, 1], text[:, 0])
@@ -190,18 +192,18 @@ def _accesses(block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # kin
     odd |= (digits[0] < 1) | (digits[0] > 16) | (digits[1] < 1) | (digits[1] > 9)
     end = address + np.maximum(size, np.uint64(1)) - np.uint64(1)
     for row in np.flatnonzero(odd).tolist():
-        kind[row], address[row], end[row] = _odd(block, row)
-    block.refuse_if(end - address >= LONGEST_ACCESS, f"an access must have 0 to {LONGEST_ACCESS} bytes")
-    block.refuse_if(end < address, "the access must end below 2^64")
+        kind[row], address[row], end[row] = _odd(chunk, row)
+    chunk.refuse_if(end - address >= LONGEST_ACCESS, f"an access must have 0 to {LONGEST_ACCESS} bytes")
+    chunk.refuse_if(end < address, "the access must end below 2^64")
     return kind, address, end
 
 
-def _odd(block: Block, row: int) -> tuple[int, int, int]:
-    number, line = block.line(row)
+def _odd(chunk: LineChunk, row: int) -> tuple[int, int, int]:
+    number, line = chunk.line(row)
     try:
         kind, start, end = lackey.parsed(number, line.encode("latin-1"))
     except TapeError as error:
-        raise TapeError(f"{block.source.path}, {error}") from None
+        raise TapeError(f"{chunk.source.path}, {error}") from None
     if not 0 <= start <= end < 1 << 64:
-        block.refuse(row, "addresses must be 0 to 2^64 - 1")
+        chunk.refuse(row, "addresses must be 0 to 2^64 - 1")
     return kind, start, end

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Annotated
 
 from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
 from sos_gym.workload.traces import ftrace
-from sos_gym.workload.traces.formats import format_of
-from sos_gym.workload.traces.lines import Grammar, blocks
+from sos_gym.workload.traces.formats.registry import Limit, Option, format_of
+from sos_gym.workload.traces.lines import Grammar, line_chunks
 from sos_gym.workload.traces.source import Source
 
 PERF = "perf 32673 [000] 11826.249212: sched:sched_waking: comm=migration/0 pid=18 prio=0 target_cpu=000"
 FTRACE = "sh-4242  [000] d..2.  100.000000: sched_waking: comm=cat pid=4243 prio=120 target_cpu=001"
+Root = Annotated[int | None, Option("only the task with this pid and its descendants", 1, 1 << 22)]
 EVENT = r"\[\d+\]\s+(\S+\s+)?\d+\.\d+:\s+"
 
 
@@ -24,7 +26,7 @@ EVENT = r"\[\d+\]\s+(\S+\s+)?\d+\.\d+:\s+"
     sample=PERF,
     pattern=rf".*\s\d+(/\d+)?\s+{EVENT}(\d+\s+)?\w+:\w+:",
 )
-def perf(source: Source, *, limit: int | None = None, root: int | None = None) -> Tape:
+def perf(source: Source, *, limit: Limit = None, root: Root = None) -> Tape:
     """What woke a task in an interrupt is taken for the task that was interrupted: perf prints no flags."""
     return _read(source, limit, root, "wakings from an interrupt count as the interrupted task's: perf prints no flags")
 
@@ -38,7 +40,7 @@ def perf(source: Source, *, limit: int | None = None, root: int | None = None) -
     sample=FTRACE,
     pattern=rf"(.*-\d+\s+(\(.*\)\s+)?{EVENT}\w+:|cpus=\d)",
 )
-def from_ftrace(source: Source, *, limit: int | None = None, root: int | None = None) -> Tape:
+def from_ftrace(source: Source, *, limit: Limit = None, root: Root = None) -> Tape:
     """As the recorder reads it."""
     return _read(source, limit, root, "sleeps ended by interrupts are SLEEPs, if the text has the column of flags")
 
@@ -66,5 +68,5 @@ def _read(source: Source, limit: int | None, root: int | None, wakings: str) -> 
 
 
 def _lines(source: Source) -> Iterator[str]:
-    for block in blocks(source, Grammar()):
-        yield from block.lines
+    for chunk in line_chunks(source, Grammar()):
+        yield from chunk.lines

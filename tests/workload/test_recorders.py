@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_contract import FREE_OF_COST
 from typer.testing import CliRunner
 
 from sos_gym.cli.app import app
@@ -29,6 +28,7 @@ from sos_gym.workload.recorders.system import join, with_references
 from sos_gym.workload.traces import ftrace, lackey
 
 MS = 1_000_000
+FREE_OF_COST = dict.fromkeys(build_settings({}).costs, 0)
 
 
 def args(tape: Tape, op: Op) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import inspect
 import json
 import re
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 import zstandard
+from extending import example, extending
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -18,9 +21,13 @@ from typer.testing import CliRunner
 import sos_gym
 from sos_gym import SettingError, Tape, TapeError, import_tape
 from sos_gym.cli.app import app
+from sos_gym.cli.importing import with_declared_options
 from sos_gym.resource import Op
-from sos_gym.workload.traces import FORMATS, blocks, lackey, source
-from sos_gym.workload.traces.requests import RECORD
+from sos_gym.workload.discovery import import_modules
+from sos_gym.workload.traces import FORMATS, OPTIONS, formats, lackey, source
+from sos_gym.workload.traces.formats import blocks
+from sos_gym.workload.traces.formats.registry import explanation
+from sos_gym.workload.traces.formats.requests import RECORD
 
 US, MS, S = 10**3, 10**6, 10**9
 ARC, SPC, MSR = "7 1 0 0", "0,1,512,r,0.5", "1,h,0,Read,0,512,1"
@@ -444,6 +451,77 @@ def test_headers_of_any_length_do_not_hide_a_format(file):
     assert import_tape(file("a.swf", "; note\n" * 300 + FORMATS["swf"].sample)).card["jobs"] == 1
 
 
+# -- one file more
+
+MODULE = example("An importer")
+
+
+@pytest.fixture
+def more_formats(tmp_path, monkeypatch):
+    """A folder whose modules belong to the package of formats; afterwards they were never there."""
+    before = dict(FORMATS), dict(OPTIONS)
+    folder = tmp_path / "formats"
+    folder.mkdir()
+    monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(folder)])
+    yield folder
+    for registry, saved in zip((FORMATS, OPTIONS), before, strict=True):
+        registry.clear()
+        registry.update(saved)
+    for path in folder.glob("*.py"):
+        sys.modules.pop(f"{formats.__name__}.{path.stem}", None)
+
+
+def test_a_module_among_the_formats_is_found_with_its_option(file, more_formats):
+    (more_formats / "numbers.py").write_text(MODULE)
+    import_modules(formats.__name__)
+    assert ops(import_tape(file("a", "8\n3\n8\n"), start=4)) == [(Op.READ, 0, 64), (Op.READ, 0, 64)]
+    with pytest.raises(SettingError, match=r"start=-1 .* a whole number from 0 to 1099511627776"):
+        import_tape(file("b.pages", "8\n"), start=-1)
+    with pytest.raises(SettingError, match=r"start=3 .* left out: spc takes only"):
+        import_tape(file("a.spc", SPC), start=3)
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "error", "why"),
+    [
+        ('"numbers",', '"spc",', ValueError, r"'spc' is taken: .*formats\.blocks"),
+        ("start: Start", "start: int", TypeError, "start of numbers is not declared as an option"),
+        ("limit: Limit", "limit: Start", ValueError, "option 'limit' of numbers is declared otherwise"),
+    ],
+)
+def test_a_module_that_contradicts_another_is_refused(more_formats, found, instead, error, why):
+    (more_formats / "numbers.py").write_text(MODULE.replace(found, instead, 1))
+    with pytest.raises(error, match=why):
+        import_modules(formats.__name__)
+
+
+def test_the_importer_on_the_page_has_as_many_lines_as_it_says():
+    assert f"`numbers.py`, {len(MODULE.splitlines())} lines" in extending()
+
+
+def test_an_option_of_a_new_format_is_one_of_the_command_line(more_formats):
+    (more_formats / "numbers.py").write_text(MODULE)
+    import_modules(formats.__name__)
+    given = {}
+    program = typer.Typer()
+    program.command()(with_declared_options(lambda **options: given.update(options)))
+    assert CliRunner().invoke(program, ["--start", "4", "--timed"]).exit_code == 0
+    assert given == dict.fromkeys(OPTIONS) | {"start": 4, "timed": True}
+    listed = CliRunner().invoke(program, ["--help"], env={"COLUMNS": "200"}).stdout
+    assert explanation("start") == "Numbers below it are left out: a whole number from 0 to 1099511627776 (numbers)."
+    assert explanation("start") in " ".join(listed.replace("│", "").split())
+
+
+def test_help_tells_every_option_and_who_takes_it():
+    said = inspect.getdoc(import_tape)
+    assert all(f"{name}: {explanation(name)}" in said for name in OPTIONS)
+    assert list(inspect.signature(import_tape).parameters) == ["path", "format", "progress", *OPTIONS]
+    assert explanation("most_threads") == "Of one job: a whole number from 1 to 4096 threads (swf)."
+    listed = " ".join(cli("--help").stdout.replace("│", "").split())
+    assert all(f"--{name.replace('_', '-')}" in listed and explanation(name) in listed for name in OPTIONS)
+    assert "--no-timed" not in listed
+
+
 # -- refusals
 
 
@@ -552,6 +630,8 @@ def test_a_spans_of_time_beyond_the_clock_need_speed(file):
         ({"speed": 0, "timed": True}, "speed=0 "),
         ({"timed": 1}, "timed=1 .* a bool"),
         ({"most_threads": 4}, "spc takes only limit, page_bytes, timed, speed"),
+        ({"timd": True}, r"timd=True .* an option of spc \(limit, page_bytes, timed, speed\); did you mean 'timed'"),
+        ({"qqq": None}, r"qqq=None .* an option of spc \(.*\); leave it out"),
         ({"format": "csv", "columns": "obj-id-col=0"}, "columns='obj-id-col=0'"),
         ({"format": "csv", "columns": "obj-id=2"}, "columns='obj-id=2' .* time-col"),
         ({"format": "csv", "columns": "time-col=2"}, "something with obj-id-col=N"),
@@ -560,6 +640,11 @@ def test_a_spans_of_time_beyond_the_clock_need_speed(file):
 def test_wrong_options_are_refused(file, options, why):
     with pytest.raises(SettingError, match=why):
         import_tape(file("a.spc", SPC), **options)
+
+
+def test_none_and_numbers_of_numpy_are_options_too(file):
+    tape = import_tape(file("a.spc", f"{SPC}\n" * 3), limit=np.int64(2), page_bytes=None, most_threads=None)
+    assert len(tape) == 2 and tape.card["parameters"] == {"limit": 2}
 
 
 def test_zstd_without_its_package_says_how_to_get_it(file, monkeypatch):
@@ -720,7 +805,7 @@ def test_cards_say_file_format_hash_count_and_what_was_dropped(file, name):
 
 # -- docs/importing.md
 
-PAGE = (Path(__file__).parents[1] / "docs/importing.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/importing.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"## `(\w+)`\n.*?```text\n(.*?)```\n\n(.*?)\n\n```text\n(.*?)```", PAGE, re.DOTALL)
 
 

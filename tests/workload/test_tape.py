@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from sos_gym.resource import Op
 from sos_gym.workload import OPS, OWNERS, PAGES, THREADS, Tape, TapeError, op_array, validity
+from sos_gym.workload.tables import BARE_OPS, CHANNEL_OPS, PAGE_OPS, TABLES, TIME_OPS, TOUCH_OPS, op_in
 
 JOINT = [
     [(Op.SLEEP, 5), (Op.READ, 70), (Op.WRITE, 3, 9), (Op.SIGNAL, 0), (Op.COLD, 70), (Op.YIELD,), (Op.EXIT,)],
@@ -31,6 +33,23 @@ def joint(**settings) -> Tape:
 
 def test_layout_is_as_promised():
     assert (OPS.itemsize, THREADS.itemsize, PAGES.itemsize, OWNERS.itemsize) == (12, 56, 12, 4)
+
+
+def test_every_op_has_one_kind_of_argument():
+    """An op that is added to `resource.Op` must be put into one of these, or no tape with it is checked."""
+    assert Counter((*TIME_OPS, *PAGE_OPS, *CHANNEL_OPS, *BARE_OPS)) == Counter(Op)
+    assert set(TOUCH_OPS) < set(PAGE_OPS)
+
+
+def test_every_array_of_a_tape_is_a_table_or_the_channels():
+    arrays = [field.name for field in dataclasses.fields(Tape) if field.type is np.ndarray]
+    assert arrays == [*TABLES, "channels"]
+
+
+@pytest.mark.parametrize("members", [TIME_OPS, TOUCH_OPS, PAGE_OPS, CHANNEL_OPS, BARE_OPS, ()])
+def test_ops_are_found_as_numpy_finds_them(members):
+    ops = op_array(list(Op))
+    assert op_in(ops, members).tolist() == np.isin(ops["op"], members).tolist()
 
 
 def test_importing_workload_needs_no_numba():

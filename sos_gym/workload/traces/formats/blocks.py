@@ -3,8 +3,8 @@
 import numpy as np
 
 from sos_gym.workload.tape import Tape
-from sos_gym.workload.traces.formats import format_of
-from sos_gym.workload.traces.lines import Block, Grammar, blocks
+from sos_gym.workload.traces.formats.registry import Limit, PageBytes, Speed, Timed, format_of
+from sos_gym.workload.traces.lines import Grammar, LineChunk, line_chunks
 from sos_gym.workload.traces.references import References
 from sos_gym.workload.traces.source import Source
 
@@ -29,13 +29,13 @@ WHOLE_PAGE = "a request is one reference to each page that it covers, of all lin
     pattern=r"\s*\d+\s+\d+\s+\d+\s+\d+\s*$",
     distinct=False,
 )
-def arc(source: Source, *, limit: int | None = None, page_bytes: int = SECTOR) -> Tape:
+def arc(source: Source, *, limit: Limit = None, page_bytes: PageBytes = SECTOR) -> Tape:
     """A page is a block of 512 bytes, as in the paper."""
     grammar = Grammar(np.dtype([("block", "i8"), ("blocks", "i8"), ("ignored", "i8"), ("number", "i8")]))
     references = References(source, limit)
-    for block in blocks(source, grammar):
-        rows = block.rows()
-        _check(block, rows["block"], rows["blocks"], SECTOR, SECTOR)
+    for chunk in line_chunks(source, grammar):
+        rows = chunk.rows()
+        _check(chunk, rows["block"], rows["blocks"], SECTOR, SECTOR)
         _add(references, rows["block"] * SECTOR, rows["blocks"] * SECTOR, page_bytes)
         if references.full:
             break
@@ -52,20 +52,20 @@ def arc(source: Source, *, limit: int | None = None, page_bytes: int = SECTOR) -
     pattern=r"\s*\d+\s*,\s*\d+\s*,\s*\d+\s*,\s*[rRwW]\s*,\s*[\d.]+",
 )
 def spc(
-    source: Source, *, limit: int | None = None, page_bytes: int = 4096, timed: bool = False, speed: float = 1.0
+    source: Source, *, limit: Limit = None, page_bytes: PageBytes = 4096, timed: Timed = False, speed: Speed = 1.0
 ) -> Tape:
     """Each unit (ASU) has pages of its own."""
     fields = [("unit", "i8"), ("block", "i8"), ("bytes", "i8"), ("op", "S8"), ("time", "f8")]
     grammar = Grammar(np.dtype(fields), tuple(range(5)), ",")
     references = References(source, limit, timed, speed)
-    for block in blocks(source, grammar):
-        rows = block.rows()
+    for chunk in line_chunks(source, grammar):
+        rows = chunk.rows()
         op = np.char.lower(np.char.strip(rows["op"]))
-        block.refuse_if((op != b"r") & (op != b"w"), "the fourth field must be r or w")
-        block.refuse_if((rows["unit"] < 0) | (rows["unit"] > MOST_DEVICES), f"the unit must be 0 to {MOST_DEVICES}")
-        _check(block, rows["block"], rows["bytes"], SECTOR, 1)
+        chunk.refuse_if((op != b"r") & (op != b"w"), "the fourth field must be r or w")
+        chunk.refuse_if((rows["unit"] < 0) | (rows["unit"] > MOST_DEVICES), f"the unit must be 0 to {MOST_DEVICES}")
+        _check(chunk, rows["block"], rows["bytes"], SECTOR, 1)
         start = rows["unit"] * LARGEST_DEVICE + rows["block"] * SECTOR
-        _add(references, start, rows["bytes"], page_bytes, op == b"w", block.nanoseconds(rows["time"]))
+        _add(references, start, rows["bytes"], page_bytes, op == b"w", chunk.nanoseconds(rows["time"]))
         if references.full:
             break
     return references.tape(kept=WHOLE_PAGE, dropped="requests of no bytes; further fields")
@@ -84,7 +84,7 @@ MSR_HEADER = "timestamp,hostname,disknumber,type,offset,size,responsetime"
     pattern=rf"\d+,[^,]*,\d+,(Read|Write),\d+,\d+,\d+$|(?i:{MSR_HEADER})$",
 )
 def msr(
-    source: Source, *, limit: int | None = None, page_bytes: int = 4096, timed: bool = False, speed: float = 1.0
+    source: Source, *, limit: Limit = None, page_bytes: PageBytes = 4096, timed: Timed = False, speed: Speed = 1.0
 ) -> Tape:
     """Each disk of each host has pages of its own."""
     names = "time", "host", "disk", "op", "offset", "bytes", "response"
@@ -92,16 +92,16 @@ def msr(
     grammar = Grammar(fields, None, ",")
     references = References(source, limit, timed, speed, TICK_NS)
     disks: dict[tuple, int] = {}
-    for block in blocks(source, grammar):
-        if (data := block.data()) and data[0].lower().replace(" ", "") == MSR_HEADER:
-            block.drop_first()
-        rows = block.rows()
+    for chunk in line_chunks(source, grammar):
+        if (data := chunk.data()) and data[0].lower().replace(" ", "") == MSR_HEADER:
+            chunk.drop_first()
+        rows = chunk.rows()
         write = rows["op"] == b"Write"
-        block.refuse_if(~write & (rows["op"] != b"Read"), "the fourth field must be Read or Write")
-        block.refuse_if(rows["time"] < 0, "time must be at least 0 (a Windows filetime, in units of 100 ns)")
-        _check(block, rows["offset"], rows["bytes"], 1, 1)
+        chunk.refuse_if(~write & (rows["op"] != b"Read"), "the fourth field must be Read or Write")
+        chunk.refuse_if(rows["time"] < 0, "time must be at least 0 (a Windows filetime, in units of 100 ns)")
+        _check(chunk, rows["offset"], rows["bytes"], 1, 1)
         disk = _disk(rows, disks)
-        block.refuse_if(disk > MOST_DEVICES, f"the file may have at most {MOST_DEVICES} disks")
+        chunk.refuse_if(disk > MOST_DEVICES, f"the file may have at most {MOST_DEVICES} disks")
         start = disk * LARGEST_DEVICE + rows["offset"]
         _add(references, start, rows["bytes"], page_bytes, write, rows["time"])
         if references.full:
@@ -118,12 +118,12 @@ def _disk(rows: np.ndarray, disks: dict[tuple, int]) -> np.ndarray:  # int64 (ro
 # -- requests to references
 
 
-def _check(block: Block, start: np.ndarray, size: np.ndarray, start_bytes: int, size_bytes: int) -> None:
+def _check(chunk: LineChunk, start: np.ndarray, size: np.ndarray, start_bytes: int, size_bytes: int) -> None:
     """Refuse what no device has; `start` and `size` are in units of so many bytes."""
     last = LARGEST_DEVICE // start_bytes - 1
-    block.refuse_if((start < 0) | (start > last), f"the address must be 0 to {last}")
+    chunk.refuse_if((start < 0) | (start > last), f"the address must be 0 to {last}")
     largest = LARGEST_REQUEST // size_bytes
-    block.refuse_if((size < 0) | (size > largest), f"the size must be 0 to {largest}")
+    chunk.refuse_if((size < 0) | (size > largest), f"the size must be 0 to {largest}")
 
 
 def _add(references: References, start, size, page_bytes: int, write=None, time=None) -> None:

@@ -1,12 +1,14 @@
 """Logs of batch jobs on parallel machines."""
 
+from typing import Annotated
+
 import numpy as np
 
 from sos_gym.resource import Op
 from sos_gym.workload.tables import LONGEST_NS, TapeError
 from sos_gym.workload.tape import Tape, op_array
-from sos_gym.workload.traces.formats import format_of
-from sos_gym.workload.traces.lines import NS, Block, Grammar, blocks, nanoseconds
+from sos_gym.workload.traces.formats.registry import Limit, Option, Speed, format_of
+from sos_gym.workload.traces.lines import NS, Grammar, LineChunk, line_chunks, nanoseconds
 from sos_gym.workload.traces.source import Source
 
 # The Standard Workload Format 2.2, https://www.cs.huji.ac.il/labs/parallel/workload/swf.html; -1: not known
@@ -16,6 +18,7 @@ FIELDS = np.dtype([(name, "f8") for name in FIRST + SECOND])
 PARTIAL = (2, 3, 4)  # status of a line that is a part of a job; another line has the whole
 LONGEST_S = LONGEST_NS // NS
 MOST_PROCESSORS = 1 << 24
+MostThreads = Annotated[int, Option("of one job", 1, 4096, "threads")]
 
 
 @format_of(
@@ -27,7 +30,7 @@ MOST_PROCESSORS = 1 << 24
     sample="1 0 5 3600 4 -1 -1 4 7200 -1 1 3 1 -1 1 -1 -1 -1",
     pattern=r"\s*(-?[\d.]+\s+){17}-?[\d.]+\s*$",
 )
-def swf(source: Source, *, limit: int | None = None, speed: float = 1.0, most_threads: int = 16) -> Tape:
+def swf(source: Source, *, limit: Limit = None, speed: Speed = 1.0, most_threads: MostThreads = 16) -> Tape:
     """A job is one thread per processor: it arrives when it was submitted and runs as long as it ran.
 
     Jobs without a run time, and lines that are part of a job told on another line, are left out. The owner is the
@@ -70,9 +73,9 @@ def _jobs(source: Source, limit: int | None) -> tuple[np.ndarray, dict[str, int]
     """The jobs that ran, and how many lines were left out for which reason."""
     grammar = Grammar(FIELDS)
     parts, left_out, count = [np.zeros(0, grammar.fields)], {"parts of jobs": 0, "jobs without run time": 0}, 0
-    for block in blocks(source, grammar, comment=";"):
-        rows = block.rows()
-        _check(block, rows)
+    for chunk in line_chunks(source, grammar, comment=";"):
+        rows = chunk.rows()
+        _check(chunk, rows)
         whole = ~np.isin(rows["status"], PARTIAL)
         ran = whole & (rows["run"] > 0)
         parts.append(rows[ran][: None if limit is None else limit - count])
@@ -86,18 +89,18 @@ def _jobs(source: Source, limit: int | None) -> tuple[np.ndarray, dict[str, int]
     return np.concatenate(parts), left_out
 
 
-def _check(block: Block, rows: np.ndarray) -> None:
+def _check(chunk: LineChunk, rows: np.ndarray) -> None:
     for name in FIRST + SECOND:
-        block.refuse_if(~np.isfinite(rows[name]), f"its {name} is no number")
+        chunk.refuse_if(~np.isfinite(rows[name]), f"its {name} is no number")
     submit, run = rows["submit"], rows["run"]
-    block.refuse_if((submit < 0) | (submit > LONGEST_S), f"submit time (field 2) must be 0 to {LONGEST_S} s")
-    block.refuse_if(
+    chunk.refuse_if((submit < 0) | (submit > LONGEST_S), f"submit time (field 2) must be 0 to {LONGEST_S} s")
+    chunk.refuse_if(
         ((run < 0) & (run != -1)) | (run > LONGEST_S), f"run time (field 4) must be -1 or 0 to {LONGEST_S} s"
     )
     for number, name in ((5, "allocated"), (8, "requested")):
         value = rows[name]
         wrong = (value < -1) | (value > MOST_PROCESSORS) | (value != np.floor(value))
-        block.refuse_if(wrong, f"processors (field {number}) must be -1 or 0 to {MOST_PROCESSORS}")
+        chunk.refuse_if(wrong, f"processors (field {number}) must be -1 or 0 to {MOST_PROCESSORS}")
 
 
 def _scaled(time_ns: np.ndarray, speed: float) -> np.ndarray:

@@ -3,15 +3,15 @@
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
-from sos_gym.workload.traces.formats import format_of
-from sos_gym.workload.traces.lines import NS, Block, Grammar, blocks
+from sos_gym.workload.traces.formats.registry import Limit, Option, Speed, Timed, format_of
+from sos_gym.workload.traces.lines import NS, Grammar, LineChunk, line_chunks
 from sos_gym.workload.traces.references import References
 from sos_gym.workload.traces.source import Source
 
@@ -29,7 +29,7 @@ DROPPED = "sizes and the time of the next access; objects are pages of one size"
     source="libCacheSim, traceReader/customizedReader/oracle/oracleGeneralBin.h (Yang et al., 1a1a11a/libCacheSim)",
     sample="u4 time in s, u8 object, u4 size in bytes, i8 number of the next request to it (-1: none)",
 )
-def oracle_general(source: Source, *, limit: int | None = None, timed: bool = False, speed: float = 1.0) -> Tape:
+def oracle_general(source: Source, *, limit: Limit = None, timed: Timed = False, speed: Speed = 1.0) -> Tape:
     """One READ per record; requests of size 0 are left out, as libCacheSim does by default."""
     references = References(source, limit, timed, speed, tick_ns=NS)
     rest, number = b"", 0
@@ -87,6 +87,13 @@ KEYS = {  # libCacheSim, doc/quickstart_cachesim.md
     "obj-id-is-num": "numeric",
 }
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
+Columns = Annotated[
+    str,
+    Option(
+        "of a CSV file, in libCacheSim's words: time-col=2, obj-id-col=5, obj-size-col=4, op-col=3, delimiter=;, "
+        "has-header=true, obj-id-is-num=true"
+    ),
+]
 READS, WRITES = (b"r", b"read", b"get"), (b"w", b"write", b"set", b"put")
 
 
@@ -101,19 +108,19 @@ READS, WRITES = (b"r", b"read", b"get"), (b"w", b"write", b"set", b"put")
     distinct=False,
 )
 def csv(
-    source: Source, *, limit: int | None = None, timed: bool = False, speed: float = 1.0, columns: str = ""
+    source: Source, *, limit: Limit = None, timed: Timed = False, speed: Speed = 1.0, columns: Columns = ""
 ) -> Tape:
     """One READ per line, or what its op column says; requests of size 0 are left out, as libCacheSim does."""
     layout, found = _layout(columns), False
     references = References(source, limit, timed, speed)
-    for block in blocks(source, Grammar()):
-        if not (data := block.data()):
+    for chunk in line_chunks(source, Grammar()):
+        if not (data := chunk.data()):
             continue
         if not found:
-            layout, found = _completed(layout, block, data), True
+            layout, found = _completed(layout, chunk, data), True
             if layout.header:
-                block.drop_first()
-        _add(references, layout, block)
+                chunk.drop_first()
+        _add(references, layout, chunk)
         if references.full:
             break
     dropped = DROPPED if layout.op else DROPPED + "; whether an object was read or written"
@@ -126,25 +133,25 @@ def _layout(columns: str) -> Layout:
     Raises:
         SettingError: not of libCacheSim's form.
     """
-    told = re.findall(r"\s*([\w-]+)\s*=\s*(,|[^,]*)\s*(?:,|$)", columns)
-    told_of: dict[str, Any] = {}
-    for key, value in told:
+    said = re.findall(r"\s*([\w-]+)\s*=\s*(,|[^,]*)\s*(?:,|$)", columns)
+    given: dict[str, Any] = {}
+    for key, value in said:
         kind = KEYS.get(key, "")
         number = value.isdecimal() and 1 <= int(value) <= 1000
         if kind == "delimiter" and len(value) == 1:
-            told_of[kind] = value
+            given[kind] = value
         elif kind in ("header", "numeric") and value.strip().lower() in FLAGS:
-            told_of[kind] = FLAGS[value.strip().lower()]
+            given[kind] = FLAGS[value.strip().lower()]
         elif kind in ("time", "id", "size", "op") and number:
-            told_of[kind] = int(value)
+            given[kind] = int(value)
         else:
             raise SettingError("columns", f"{key}={value}", f"some of {', '.join(KEYS)}", "columns count from 1")
-    if columns and "id" not in told_of:
+    if columns and "id" not in given:
         raise SettingError("columns", columns, "something with obj-id-col=N", "columns count from 1")
-    return Layout(**told_of)
+    return Layout(**given)
 
 
-def _completed(layout: Layout, block: Block, data: list[str]) -> Layout:
+def _completed(layout: Layout, chunk: LineChunk, data: list[str]) -> Layout:
     """What the first lines say of what the option left open."""
     first = data[0]
     delimiter = layout.delimiter or max(",\t|;", key=first.count)
@@ -160,7 +167,7 @@ def _completed(layout: Layout, block: Block, data: list[str]) -> Layout:
         elif len(names) == 4:  # as libCacheSim's traceConv writes oracleGeneral
             layout = replace(layout, time=1, id=2, size=3)
         if not layout.id:
-            block.refuse(0, "which column is the object is not known; say it, as columns='time-col=1, obj-id-col=2'")
+            chunk.refuse(0, "which column is the object is not known; say it, as columns='time-col=1, obj-id-col=2'")
     assert layout.id
     rows = data[1:] if header else data
     if layout.numeric is None and rows:
@@ -177,26 +184,26 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _add(references: References, layout: Layout, block: Block) -> None:
+def _add(references: References, layout: Layout, chunk: LineChunk) -> None:
     """The requests of some lines."""
-    width = max(map(len, block.lines), default=1) or 1  # no field is longer: nothing is cut off
+    width = max(map(len, chunk.lines), default=1) or 1  # no field is longer: nothing is cut off
     kinds = {"time": "f8", "id": "u8" if layout.numeric else f"S{width}", "size": "i8", "op": f"S{width}"}
     places = {kind: getattr(layout, kind) for kind in kinds if getattr(layout, kind)}
     fields = np.dtype([(kind, kinds[kind]) for kind in places])
     columns = tuple(place - 1 for place in places.values())
-    block.grammar = replace(block.grammar, fields=fields, columns=columns, delimiter=layout.delimiter)
-    rows = block.rows()
+    chunk.grammar = replace(chunk.grammar, fields=fields, columns=columns, delimiter=layout.delimiter)
+    rows = chunk.rows()
     time = None
     if layout.time:
-        time = block.nanoseconds(rows["time"])
+        time = chunk.nanoseconds(rows["time"])
     written = np.zeros(len(rows), bool)
     if layout.op:
         op = np.char.lower(np.char.strip(rows["op"]))
         written = np.isin(op, WRITES)
-        block.refuse_if(~written & ~np.isin(op, READS), "op must be read, get, r, write, set, put or w")
+        chunk.refuse_if(~written & ~np.isin(op, READS), "op must be read, get, r, write, set, put or w")
     sized = np.ones(len(rows), bool)
     if layout.size:
-        block.refuse_if(rows["size"] < 0, "size must be at least 0 bytes")
+        chunk.refuse_if(rows["size"] < 0, "size must be at least 0 bytes")
         sized = rows["size"] > 0
     references.drop("requests of size 0", np.count_nonzero(~sized))
     objects = rows["id"] if layout.numeric else _hashed(rows["id"])
