@@ -22,11 +22,11 @@ import timeit
 
 import gymnasium as gym
 import numpy as np
+
 from benchmarks.growth import PLAIN
 from benchmarks.jobs import RULES, poisson, rule_of
 from benchmarks.scale import Scale
 from benchmarks.timing import Stopwatch
-
 from sos_gym import Tape
 from sos_gym.engine.decisions import _list_evict
 from sos_gym.engine.simulation import Simulation

@@ -10,7 +10,6 @@ import time
 
 from benchmarks.scale import Scale
 from benchmarks.timing import Stopwatch
-
 from sos_gym.settings.presets import PRESETS
 
 ENVIRONMENTS = 256

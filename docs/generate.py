@@ -12,7 +12,6 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-
 from writer import PAGES
 
 ROOT = Path(__file__).parents[1]

@@ -29,11 +29,11 @@ cores.
 - **best heuristic**: the least of all registered policies that know nothing of the tape.
 - **informed**: knows the family's generator and its parameters, not what was drawn: A0 on pages (the page with the
   longest mean time to its next use goes), the shortest mean rest on threads, where a core that is near counts as .5 ms
-  (`sos_gym/policy/oracles/informed.py`). It is a rule too, and no bound: it looks at one resource and at each page or thread
-  alone. Where it is behind, a heuristic gains more by what the two managers know of each other, or by leaving some
-  threads without memory (`together`, `whole_sets`).
-- **best known**: the least of all registered policies, tape by tape, clairvoyants too (`sos_gym.best_known`). It is known
-  to be possible to one who knows the tape.
+  (`sos_gym/policy/oracles/informed.py`). It is a rule too, and no bound: it looks at one resource and at each page or
+  thread alone. Where it is behind, a heuristic gains more by what the two managers know of each other, or by leaving
+  some threads without memory (`together`, `whole_sets`).
+- **best known**: the least of all registered policies, tape by tape, clairvoyants too (`sos_gym.best_known`). It is
+  known to be possible to one who knows the tape.
 - **bound**: nobody can stay below it; blank where nothing is proved (`sos_gym.bounds.stall_bound_ns` says what).
 - **saturated**: informed saves less than {saturated:.0%} of the best heuristic's stall. A learner can hardly show
   anything there; take another family to compare learners.

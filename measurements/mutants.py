@@ -1,12 +1,12 @@
 """Mutation test of a sample: an operator or a number in a kernel is changed, and a test has to fail.
 
     python -m venv .mutants; .mutants/bin/pip install cosmic-ray
-    .mutants/bin/python -m measurements.mutants policy 69 --python .venv/bin/python [--seed 1] [--only 3 14] [--out FILE]
+    .mutants/bin/python -m measurements.mutants policy 69 --python .venv/bin/python [--seed 1] [--only 3 14] [--out F]
 
-Cosmic Ray, which is imported where it is used so that a test can read TESTS, finds the positions and edits; the seed draws lines, as
-many from each file, and one mutant of each. A worker edits a copy of the checkout, with a cache of kernels of its own,
-and runs the tests that concern the file. A crash counts as killed, so does a hang. `--only -1` runs the tests without a
-mutant: all of them have to survive.
+Cosmic Ray finds the positions and edits (it is imported where it is used, so that a test can read TESTS); the seed
+draws lines, as many from each file, and one mutant of each. A worker edits a copy of the checkout, with a cache of
+kernels of its own, and runs the tests that concern the file. A crash counts as killed, so does a hang. `--only -1` runs
+the tests without a mutant: all of them have to survive.
 """
 
 import argparse

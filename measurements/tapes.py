@@ -223,7 +223,9 @@ def write_sums() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m measurements.tapes", description=sys.modules["__main__"].__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m measurements.tapes", description=sys.modules["__main__"].__doc__.splitlines()[0]
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TAPES)}; default: none")
     parser.add_argument("--all", action="store_true", help="record all of them")
     given = parser.parse_args()

@@ -10,7 +10,7 @@ import pytest
 import sos_gym
 from sos_gym.leaderboard import ReplayError, leaderboard, markdown, replay, standings, write
 from sos_gym.leaderboard.grid import entries_of, groups
-from sos_gym.leaderboard.standing import best_online, geometric_mean, best_known_stalls, score, spread, stall_ratio
+from sos_gym.leaderboard.standing import best_known_stalls, best_online, geometric_mean, score, spread, stall_ratio
 
 MS = 1_000_000
 

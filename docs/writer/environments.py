@@ -52,9 +52,9 @@ def _observation() -> str:
             "A dict. `candidates`: float32 (K, F), one row per contender that is shown. `context`: float32 (G,). "
             "`action_mask`: int8 (K,), 1 where a row may be chosen; never all zero.",
             SCALES,
-            f"### Columns of a candidate (F = {len(columns.COLUMNS)})",
+            "### The F columns of a candidate",
             _columns(columns.MEANING_OF_COLUMNS),
-            f"### Context (G = {len(columns.CONTEXT)})",
+            "### The G columns of the context",
             _columns(columns.MEANING_OF_CONTEXT),
         )
     )

@@ -10,9 +10,9 @@ PICTURES = Path(__file__).parents[1] / "recordings"
 SIZES = ("references", "footprint_pages", "instructions", "threads", "processes", "cores", "work_ns", "waits")
 INTRODUCTION = """# The recordings
 
-Written by `make docs` from the cards. The pictures were drawn by `python -m measurements.recordings`. The recordings were
-made by `python -m measurements.tapes`, whose programs are in `measurements/programs`; a card names a file by where it lay
-on the day. How it is done: [recording.md](recording.md).
+Written by `make docs` from the cards. The pictures were drawn by `python -m measurements.recordings`. The recordings
+were made by `python -m measurements.tapes`, whose programs are in `measurements/programs`; a card names a file by where
+it lay on the day. How it is done: [recording.md](recording.md).
 
 `sos_gym.workload(NAME)` is the whole tape; `recorded_memory`, `recorded_cpu`, `recorded_joint` are families that draw
 one, from a split if one is given; `sha256sum -c SHA256SUMS` in `sos_gym/workload/recorded` checks the files. CPU

@@ -1,10 +1,9 @@
 """The page of workloads: what each family draws, with its parameters; the recordings by name."""
 
-from writer.policies import span
-
 from sos_gym.markdown import number, table
 from sos_gym.workload import workloads
 from sos_gym.workload.families.registry import OF_ALL
+from writer.policies import span
 
 INTRODUCTION = (
     "Written by `make docs` from the cards; `sos-gym workloads NAME` shows one. "
