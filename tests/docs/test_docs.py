@@ -1,7 +1,7 @@
 """What is written for people is what the code does."""
 
 import ast
-import importlib
+import importlib.util
 import re
 from pathlib import Path
 
@@ -115,6 +115,12 @@ def test_a_path_that_is_gone_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("see `policy/gone.py`, sos_gym/kernel.py, not kernel/sched/fair.c or https://a.b/docs/c.md")
     assert paths_of(page) == {"policy/gone.py", "sos_gym/kernel.py"}
+
+
+@pytest.mark.parametrize("page", NOTED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_that_are_named_can_be_run(page):
+    modules = re.findall(r"python -m ((?:benchmarks|measurements|sos_gym)(?:\.[a-z]\w*)*)", page.read_text(encoding="utf-8"))
+    assert not [name for name in modules if importlib.util.find_spec(name) is None]
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
