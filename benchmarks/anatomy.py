@@ -10,8 +10,8 @@ pages fit, a miss when twice as many are touched in a circle.
 No kernel stands out. Two threads could not pass 2 / (engine + listing + select + describe) decisions a second if all
 Python were free. What bounds a step of many environments is memory: 256 of them with their tapes are 20 to 70 MB, more
 than the cores' own caches (1 024 cost more per decision than 256, see `environments, agent` below); the records of the
-next environments are brought ahead (`batch.py`). `select` and `describe` read the records of all contenders and write
-416 numbers about 16 of them. A job of round robin is several decisions (it comes, is preempted, goes), each of which
+next environments are brought ahead (`envs/batch.py`). `select` and `describe` read the records of all contenders and
+write all columns of 16 of them. A job of round robin is several decisions (it comes, is preempted, goes), each of which
 lists who may be chosen, asks a policy through an address, and keeps the sums of thread, owner and core, where the C
 loop moves one number in a ring. A hit of LRU is an append to a log, the use marked, the service charged; a miss is
 want, choose, vacate, occupy, write back, page in, charge.
@@ -22,11 +22,11 @@ import timeit
 
 import gymnasium as gym
 import numpy as np
-from sos_gym.growth import PLAIN
-from sos_gym.jobs import RULES, poisson, rule_of
-from sos_gym.scale import Scale
-from sos_gym.timing import Stopwatch
 
+from benchmarks.growth import PLAIN
+from benchmarks.jobs import RULES, poisson, rule_of
+from benchmarks.scale import Scale
+from benchmarks.timing import Stopwatch
 from sos_gym import Tape
 from sos_gym.engine.decisions import _list_evict
 from sos_gym.engine.simulation import Simulation

@@ -1,4 +1,4 @@
-"""What is possible on a tape: the least stall of any policy, and bounds that are proved."""
+"""What is possible on a tape: the least stall of any known policy, and bounds that are proved."""
 
 from collections import deque
 from heapq import heappop, heappush
@@ -16,7 +16,7 @@ from sos_gym.workload import Tape
 from sos_gym.workload.tables import PAGE_OPS, op_in
 
 
-def reference(
+def best_known(
     env_id: str, workload: str | Tape | None = None, seed: int = 0, split: str | None = None, **settings: Any
 ) -> tuple[str, int]:
     """The least weighted stall of one episode among all registered policies, clairvoyants too: (policy, ns).

@@ -99,7 +99,8 @@ def _as_they_come(progress: Progress, episodes: int) -> "Callable[[Row, int, int
 
 def print_standings(console: Console, found: "Sequence[Standing]") -> None:
     """Stall ratio and score per family, then the headline."""
-    from sos_gym.leaderboard.report import EXPLANATION, LEGEND, marked, number, worst_family
+    from sos_gym.leaderboard.report import EXPLANATION, LEGEND, marked, worst_family
+    from sos_gym.markdown import rounded
 
     groups = dict.fromkeys(group for one in found for group in one.places)
     for env, of_env in itertools.groupby(groups, key=lambda group: group.split(" ", 1)[0]):
@@ -108,12 +109,12 @@ def print_standings(console: Console, found: "Sequence[Standing]") -> None:
         for name in names:
             table.add_column(name.split(" ", 1)[1], justify="right")
         for one in found:
-            cells = (f"{number(one.places[name].ratio)} ({number(one.places[name].score)})" for name in names)
+            cells = (f"{rounded(one.places[name].ratio)} ({rounded(one.places[name].score)})" for name in names)
             table.add_row(marked(one), *cells)
         console.print(table)
     headline = grid("policy", "stall ratio", "worst family", title="All")
     headline.columns[1].justify = "right"
     for one in found:
-        headline.add_row(marked(one), number(one.ratio), worst_family(one))
+        headline.add_row(marked(one), rounded(one.ratio), worst_family(one))
     console.print(headline)
     console.print(f"{EXPLANATION} {LEGEND}", style="dim")

@@ -14,7 +14,7 @@ class Preset:
     summary: str
     decides_on: str
     workload: str
-    settings: dict[str, Any]  # stall_per_service is what `benchmarks/defaults.py` measures under lottery
+    settings: dict[str, Any]  # stall_per_service is what `measurements/defaults.py` measures under lottery
 
 
 PRESETS = {

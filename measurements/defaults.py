@@ -1,22 +1,18 @@
 """What the default of each environment is like: spread, decisions, what K rows cost.
 
-    python benchmarks/defaults.py [--episodes 8] [--out docs/defaults.md]
+    python -m measurements.defaults [--episodes 8] [--out docs/defaults.md]
 
 Stall is weighted stall, over the episodes of the `train` split. `one row`: share of decisions with a single legal row
 under lottery. `clairvoyant in K rows`: the same rule, but it may only choose what is shown.
 """
 
-import argparse
-import platform
-import sys
-from importlib.metadata import version
-from pathlib import Path
-
 import numpy as np
 from rich.progress import track
 
 import sos_gym
+from measurements import page
 from sos_gym.envs.env import SosEnv
+from sos_gym.markdown import table
 from sos_gym.settings.presets import PRESETS
 
 SEED = 0
@@ -87,19 +83,10 @@ def describe(env_id: str, episodes: int) -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--episodes", type=int, default=8)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    rows = [describe(env_id, arguments.episodes) for env_id in track(PRESETS, "environments")]
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    made = f"`python {' '.join(sys.argv)}`, sos-gym {version('sos-gym')}, Python {platform.python_version()}."
-    text = "\n".join(
-        ["# The defaults, measured", "", made, "", *("| " + " | ".join(line) + " |" for line in lines), ""]
-    )
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text)
+    given = page.options(__doc__, episodes=8)
+    rows = [describe(env_id, given.episodes) for env_id in track(PRESETS, "environments")]
+    measured = table(list(rows[0]), [list(row.values()) for row in rows])
+    page.put(f"# The defaults, measured\n\n{page.made()}\n\n{measured}\n", given.out)
 
 
 if __name__ == "__main__":

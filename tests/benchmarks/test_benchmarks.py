@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_queues import round_robin, srpt
 
-from benchmarks import __main__, anatomy, jobs, peers, report, tapes, timing, training
-from sos_gym.workload import recordings
+from benchmarks import __main__, anatomy, jobs, peers, report, timing, training
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 job_lists = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), min_size=1, max_size=12).map(sorted)
 
 
@@ -126,29 +125,3 @@ def test_a_stopwatch_counts_the_time_inside_and_passes_on_the_rest(monkeypatch):
     watch = timing.Stopwatch(worker, "work")
     assert (worker.work(1), worker.rest(), worker.work(n=5)) == (2, "rested", 6)
     assert watch.seconds == 5.0
-
-
-def test_recipes_are_those_of_the_shipped_tapes():
-    cards = recordings.cards()
-    assert set(cards) - set(tapes.TAPES) == {"make", "sort", "sqlite"}  # older than the script
-    for name, recipe in tapes.TAPES.items():
-        card = cards[name]
-        assert (recipe.shown, recipe.summary) == (card["command"], card["summary"]), name
-        assert {"system": "joint"}.get(recipe.side, recipe.side) == card["side"], name
-        assert card.get("window_pages", recipe.window_pages) == recipe.window_pages, name
-
-
-@pytest.mark.parametrize("name", ["pipeline", "mixed"])
-def test_shell_scripts_name_the_shell_that_ran_them(name):
-    card = recordings.cards()[name]
-    assert card["command"].startswith("sh ") and card["program"].startswith("dash ")
-
-
-def test_sums_are_written_as_they_are_shipped(tmp_path, monkeypatch):
-    for path in recordings.FOLDER.glob("*.npz"):
-        shutil.copy(path, tmp_path)
-    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
-    tapes.write_sums()
-    assert (tmp_path / "SHA256SUMS").read_bytes() == (
-        Path(recordings.__file__).parent / "recorded/SHA256SUMS"
-    ).read_bytes()

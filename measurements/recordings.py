@@ -1,11 +1,10 @@
-"""What the shipped recordings look like: python benchmarks/recordings.py --out docs/recordings.md
+"""Pictures of the shipped recordings: python -m measurements.recordings [NAME ...] [--out docs/recordings]
 
-A picture per tape beside the page, in the folder `recordings`: pages touched so far and within the last tenth, misses
-of LRU and MIN at twelve sizes; bursts, sleeps, and waits for a core under round robin on the recorded machine's cores.
+One per tape: pages touched so far and within the last tenth, misses of LRU and MIN at twelve sizes; bursts, sleeps, and
+waits for a core under round robin on the recorded machine's cores. `make docs` writes the page that shows them.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -13,19 +12,16 @@ import numpy as np
 from rich.progress import track
 
 import sos_gym
-from sos_gym.cards import number, table
 from sos_gym.engine.simulation import Simulation
 from sos_gym.metrics import bucket_ns
 from sos_gym.policy import policy_named
 from sos_gym.resource import Op, Resource
 from sos_gym.settings.environment import build_settings
 from sos_gym.workload import Tape
-from sos_gym.workload.recordings import SPLIT_OF
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-SIDES = {"memory": "Page references", "cpu": "Schedules", "joint": "Both"}
 SIZES = 12
 INK, SOFT = "#1f4e79", "#c0792a"
 
@@ -122,52 +118,18 @@ def picture(tape: Tape, path: Path) -> None:
     pyplot.close(figure)
 
 
-def section(name: str, tape: Tape) -> str:
-    card = tape.card
-    facts = {
-        "program": card["program"],
-        "command": f"`{card['command']}`",
-        "recorded": f"{card['date']}, {card['kernel']}",
-        "by": card["source"],
-        "extent": card["end"] + (f"; without {card['skipped']}" if card.get("skipped", "nothing") != "nothing" else ""),
-    }
-    counted = ("references", "footprint_pages", "instructions", "threads", "processes", "cores", "work_ns", "waits")
-    facts["size"] = ", ".join(f"{key} {number(card[key])}" for key in counted if key in card)
-    facts["split"] = SPLIT_OF[name]
-    return (
-        f"### `{name}`\n\n{card['summary']}\n\n{table(['', ''], facts.items())}\n\n![{name}](recordings/{name}.png)\n"
-    )
-
-
-def page() -> str:
-    names = [name for name, card in sos_gym.workloads().items() if card.recorded]
-    parts = [
-        "# The recordings\n\nWritten by `python benchmarks/recordings.py --out docs/recordings.md`; recorded by "
-        "`python benchmarks/tapes.py`, whose programs are in `benchmarks/programs`; how: [recording.md](recording.md). "
-        "`sos_gym.workload(NAME)` is the whole tape; `recorded_memory`, `recorded_cpu`, `recorded_joint` are families "
-        "that draw one, from a split if one is given; `sha256sum -c SHA256SUMS` in `sos_gym/workload/recorded` checks "
-        "the files. CPU recordings were made beside other work: time on the run queue is not in them.\n\n"
-        "Pictures: pages touched so far and within the last tenth of all references; misses of LRU and MIN by frames; "
-        "bursts, sleeps, and waits for a core under round robin (1 ms) on as many cores as the recorded machine had; "
-        "work of each thread.\n"
-    ]
-    for side, title in SIDES.items():
-        parts.append(f"## {title}\n")
-        parts += [section(name, sos_gym.workload(name)) for name in names if sos_gym.workloads()[name].side == side]
-    return "\n".join(parts)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
+    parser = argparse.ArgumentParser(prog="python -m measurements.recordings", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="recordings; default: all")
+    parser.add_argument("--out", type=Path, default=Path("docs/recordings"), help="folder of the pictures")
     given = parser.parse_args()
-    folder = given.out.parent / "recordings"
-    folder.mkdir(parents=True, exist_ok=True)
     names = [name for name, card in sos_gym.workloads().items() if card.recorded]
-    for name in track(names, "drawing"):
-        picture(sos_gym.workload(name), folder / f"{name}.png")
-    given.out.write_text(page(), encoding="utf-8")
-    print(f"wrote {given.out}")
+    if unknown := set(given.names) - set(names):
+        parser.error(f"no recording is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name in track(given.names or names, "drawing"):
+        picture(sos_gym.workload(name), given.out / f"{name}.png")
+    print(f"drew into {given.out}; `make docs` puts new pictures on the page")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
-"""How much there is to gain on each workload: python benchmarks/references.py [--episodes 8] --out docs/references.md
+"""How much there is to gain on each workload: python -m measurements.bounds [--episodes 8] --out docs/bounds.md
 
 Every registered policy on every family and recording, on the id that it is meant for; a bar shows how far it is.
 """
 
-import argparse
 import os
-from pathlib import Path
 
 from rich.progress import track
 
 import sos_gym
+from measurements import page
 from sos_gym import evaluate, policies
 from sos_gym.bounds import stall_bound_ns
-from sos_gym.cards import table
 from sos_gym.envs.env import SosEnv
 from sos_gym.leaderboard.grid import fitted
 from sos_gym.leaderboard.standing import STALL
+from sos_gym.markdown import number, table
 from sos_gym.workload.families.registry import FAMILIES
 from sos_gym.workload.forecast import is_informed
 
@@ -30,12 +29,12 @@ cores.
 - **best heuristic**: the least of all registered policies that know nothing of the tape.
 - **informed**: knows the family's generator and its parameters, not what was drawn: A0 on pages (the page with the
   longest mean time to its next use goes), the shortest mean rest on threads, where a core that is near counts as .5 ms
-  (`sos_gym/policy/informed.py`). It is a rule too, and no bound: it looks at one resource and at each page or thread
-  alone. Where it is behind, a heuristic gains more by what the two managers know of each other, or by leaving some
-  threads without memory (`together`, `whole_sets`).
-- **reference**: the least of all registered policies, tape by tape, clairvoyants too (`sos_gym.reference`). It is known
-  to be possible to one who knows the tape.
-- **bound**: nobody can stay below it; blank where nothing is proved (`sos_gym.references.stall_bound_ns` says what).
+  (`sos_gym/policy/oracles/informed.py`). It is a rule too, and no bound: it looks at one resource and at each page or
+  thread alone. Where it is behind, a heuristic gains more by what the two managers know of each other, or by leaving
+  some threads without memory (`together`, `whole_sets`).
+- **best known**: the least of all registered policies, tape by tape, clairvoyants too (`sos_gym.best_known`). It is
+  known to be possible to one who knows the tape.
+- **bound**: nobody can stay below it; blank where nothing is proved (`sos_gym.bounds.stall_bound_ns` says what).
 - **saturated**: informed saves less than {saturated:.0%} of the best heuristic's stall. A learner can hardly show
   anything there; take another family to compare learners.
 """
@@ -55,7 +54,7 @@ def row_of(name: str, episodes: int) -> list[str]:
     total = {policy: sum(values) for policy, values in of_all.items()}
     blind = [policy for policy, card in policies().items() if not card.privileged]
     best = min(blind, key=lambda policy: total[policy])
-    reference = sum(min(values) for values in zip(*of_all.values(), strict=True))
+    best_known = sum(min(values) for values in zip(*of_all.values(), strict=True))
     known = not card.recorded and is_informed(name)
     informed = sum(stalls("informed")) if known else None
     env = SosEnv(env_id, workload=name, split=split, **settings)
@@ -71,31 +70,29 @@ def row_of(name: str, episodes: int) -> list[str]:
         label = "saturated" if informed <= total[best] else "saturated; informed is behind"
     return [
         name,
-        f"{total['lottery'] / count / 1e6:,.1f}".replace(",", " "),
+        number(total["lottery"] / count / 1e6, 1),
         f"{share(total[best])} {best}",
         share(informed),
-        share(reference),
+        share(best_known),
         share(bound),
         label,
     ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=8)
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
+    given = page.options(__doc__, episodes=8)
     names = [name for name in sos_gym.workloads() if name not in FAMILIES or not FAMILIES[name].by_split]
     rows = {name: row_of(name, given.episodes) for name in track(names, "policies on workloads")}
-    command = f"python benchmarks/references.py --episodes {given.episodes} --out docs/references.md"
-    said = INTRODUCTION.format(command=command, episodes=given.episodes, last=given.episodes - 1, saturated=SATURATED)
-    head = ["workload", "lottery, ms", "best heuristic", "informed", "reference", "bound", ""]
-    parts = [said]
+    head = ["workload", "lottery, ms", "best heuristic", "informed", "best known", "bound", ""]
+    parts = [
+        INTRODUCTION.format(
+            command=page.command(), episodes=given.episodes, last=given.episodes - 1, saturated=SATURATED
+        )
+    ]
     for side, env_id in IDS.items():
         of_side = [row for name, row in rows.items() if sos_gym.workloads()[name].side == side]
         parts.append(f"## {env_id}\n\n{table(head, of_side)}\n")
-    given.out.write_text("\n".join(parts), encoding="utf-8")
-    print(f"wrote {given.out}")
+    page.put("\n".join(parts), given.out)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,21 @@
-"""Misses here and in libcachesim where they differ: on the traces of tests/test_peers.py, at the same three sizes.
+"""Misses here and in libcachesim where they differ: on the traces of test_peers.py, at the same three sizes.
 
-    PYTHONPATH=tests python benchmarks/peers.py [--out docs/peers.md]
+    PYTHONPATH=tests python -m measurements.peers [--out docs/peers.md]
 
 LIRS, W-TinyLFU and CLOCK-Pro follow their papers here and equal plain oracles of them. What libcachesim does instead
-has oracles of its own, in tests/test_adaptive_lists.py; the cards say what that is. Below 100 frames its W-TinyLFU
-admits nobody. Other policies that it has too, chance apart, miss as often as there (tests/test_peers.py).
+has oracles of its own, in test_adaptive_lists.py; the cards say what that is. Below 100 frames its W-TinyLFU
+admits nobody. Other policies that it has too, chance apart, miss as often as there (test_peers.py).
 """
 
-import argparse
-import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 import libcachesim
 from test_peers import SHARES, TRACES, frames_for, misses_of, tape_and_file
 from test_theory import run
 
-from sos_gym import cards
+from measurements import page
+from sos_gym.markdown import number, table
 
 PEERS = {"lirs": libcachesim.LIRS, "tinylfu": libcachesim.WTinyLFU, "clockpro": libcachesim.ClockPro}
 
@@ -33,22 +31,16 @@ def rows(name: str) -> list[list[object]]:
                 record = run(tape, policy, frames=frames).record
                 references = int(record["references"][0])
                 counts += [int(record["faults"][0]), misses_of(peer, frames, path, references)]
-            found.append([name, *map(cards.number, (references, frames, *counts))])
+            found.append([name, *map(number, (references, frames, *counts))])
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+    given = page.options(__doc__)
     heads = ["trace", "references", "frames", *(word for policy in PEERS for word in (f"`{policy}`", "its peer"))]
-    table = cards.table(heads, [row for name in TRACES for row in rows(name)])
-    made = f"`PYTHONPATH=tests python {' '.join(sys.argv)}`, libcachesim {version('libcachesim')}."
+    measured = table(heads, [row for name in TRACES for row in rows(name)])
     said = __doc__.split("\n\n")[-1].strip()
-    text = f"# Misses here and in libcachesim\n\n{made}\n\n{said}\n\n{table}\n"
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text, encoding="utf-8")
+    page.put(f"# Misses here and in libcachesim\n\n{page.made('libcachesim')}\n\n{said}\n\n{measured}\n", given.out)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Mutation test of a sample: an operator or a number in a kernel is changed, and a test has to fail.
 
     python -m venv .mutants; .mutants/bin/pip install cosmic-ray
-    .mutants/bin/python benchmarks/mutants.py policy 69 --python .venv/bin/python [--seed 1] [--only 3 14] [--out FILE]
+    .mutants/bin/python -m measurements.mutants policy 69 --python .venv/bin/python [--seed 1] [--only 3 14] [--out F]
 
-Cosmic Ray finds the positions and edits; the seed draws lines, as many from each file, and one mutant of each. A worker
-edits a copy of the checkout, with a cache of kernels of its own, and runs the tests that concern the file. A crash
-counts as killed, so does a hang. `--only -1` runs the tests without a mutant: all of them have to survive.
+Cosmic Ray finds the positions and edits (it is imported where it is used, so that a test can read TESTS); the seed
+draws lines, as many from each file, and one mutant of each. A worker edits a copy of the checkout, with a cache of
+kernels of its own, and runs the tests that concern the file. A crash counts as killed, so does a hang. `--only -1` runs
+the tests without a mutant: all of them have to survive.
 """
 
 import argparse
@@ -22,10 +23,6 @@ import tempfile
 import threading
 from pathlib import Path
 
-from cosmic_ray.ast import ast_nodes, get_ast
-from cosmic_ray.mutating import mutate_code
-from cosmic_ray.plugins import get_operator, operator_names
-
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 420  # s; then it hangs
 KINDS = re.compile(  # the others (shifts, `is`, empty lists, decorators) do not compile, or crash at once
@@ -37,7 +34,7 @@ settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate))
 settings.load_profile("mutants")
 """
 ALL_POLICIES = "does_not_know"  # a test that compiles them all
-# File: test files, and what their tests must match (pytest -k); the first failure ends it.
+# Part of the package, module: test files, and what their tests must match (pytest -k); the first failure ends it.
 TESTS = {
     **{
         f"policy/{name}": ("adaptive_lists contract", f"{name} or today")
@@ -66,7 +63,7 @@ TESTS = {
     ),
     **{
         f"engine/{name}": (
-            "engine_against_reference theory contract",
+            "engine_against_* theory contract",
             f"engine_against or (theory and not {ALL_POLICIES}) or (invariant and recency)",
         )
         for name in ("decisions", "frames", "holding", "account", "program", "cores", "events")
@@ -74,9 +71,25 @@ TESTS = {
 }
 
 
+def source_of(module: str) -> Path:
+    """Relative to the root: policy/arc is sos_gym/policy/lists/arc.py."""
+    part, name = module.split("/")
+    (found,) = (ROOT / "sos_gym" / part).rglob(f"{name}.py")
+    return found.relative_to(ROOT)
+
+
+def tests_of(module: str) -> list[Path]:
+    """The files of tests that concern a module, relative to the root."""
+    found = (path for name in TESTS[module][0].split() for path in (ROOT / "tests").rglob(f"test_{name}.py"))
+    return sorted(path.relative_to(ROOT) for path in found)
+
+
 def mutants(path: str) -> dict[int, list]:
-    """(file, line, operator, occurrence) by line, in the bodies of compiled functions."""
-    source, found = (ROOT / "sos_gym" / f"{path}.py").read_text(), {}
+    """(module, line, operator, occurrence) by line, in the bodies of compiled functions."""
+    from cosmic_ray.ast import ast_nodes, get_ast
+    from cosmic_ray.plugins import get_operator, operator_names
+
+    source, found = (ROOT / source_of(path)).read_text(), {}
     kernels = [f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef) and f.decorator_list]
     lines = {line for f in kernels for line in range(f.body[0].lineno, f.body[-1].end_lineno + 1)}
     nodes = list(ast_nodes(get_ast(source)))
@@ -97,12 +110,15 @@ def sample(group: str, count: int, seed: int) -> list:
 
 def verdict(place: Path, python: str, path: str, line: int, operator: str, occurrence: int) -> dict:
     """Edit, test, undo."""
-    target, (names, words) = place / "sos_gym" / f"{path}.py", TESTS[path]
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    target, words = place / source_of(path), TESTS[path][1]
     original = target.read_text()
     mutant = mutate_code(original, get_operator(operator)(), occurrence) if operator else original
     changed = [(a.strip(), b.strip()) for a, b in zip(original.split("\n"), mutant.split("\n"), strict=True) if a != b]
     target.write_text(mutant)
-    command = [python, "-m", "pytest", "-x", "-q", "-k", words, *(f"tests/test_{name}.py" for name in names.split())]
+    command = [python, "-m", "pytest", "-x", "-q", "-k", words, *map(str, tests_of(path))]
     own = {"PYTHONPATH": f"{place}:{place}/tests", "XDG_CACHE_HOME": f"{place}/cache", "NUMBA_OPT": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
     run = subprocess.Popen(command, cwd=place, env={**os.environ, **own}, **pipes)

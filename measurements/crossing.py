@@ -1,25 +1,22 @@
 """What it is worth that the two managers see each other: stall on System, against blind kin, tape by tape.
 
-    python benchmarks/crossing.py [--episodes 40] [--out docs/crossing.md]
+    python -m measurements.crossing [--episodes 40] [--out docs/crossing.md]
 
 `saved`: mean share of the blind kin's stall that is saved on the same tape, with its 95 % interval (Student's t). The
 kin of `guard` is LRU with turns, `spare_next(coupling=0)`, that of `whole_sets` is `resident_first`, whose frames are
 blind; that of the others is themselves with coupling=0. With --out what stands below the mark in the page is replaced.
 """
 
-import argparse
-import platform
-import sys
 from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from rich.progress import track
 
 import sos_gym
+from measurements import page
+from sos_gym import markdown
 
-MARK = "<!-- below: benchmarks/crossing.py -->\n"
+MARK = "<!-- below: measurements/crossing.py -->\n"
 FAMILIES = ("overcommitted", "working_sets")
 BLIND = "spare_next(coupling=0)"
 KIN = {
@@ -90,28 +87,23 @@ def frames_alone(family: str, split: str, episodes: int) -> Iterator[list[str]]:
 
 
 def table(rows: Iterator[list[str]]) -> str:
-    head, *body = rows
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *body))
+    """The first row is the head."""
+    heads, *body = rows
+    return markdown.table(heads, body)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--episodes", type=int, default=40)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    made = f"`python {' '.join(sys.argv)}`, sos-gym {version('sos-gym')}, Python {platform.python_version()}."
-    parts = [made]
+    given = page.options(__doc__, episodes=40)
+    parts = [page.made()]
     for family in FAMILIES:
         for split in ("train", "val"):
-            parts += [f"### {family}, {split}", table(on_the_default(family, split, arguments.episodes))]
-    parts += ["### Stall saved in other settings, %, val", table(elsewhere("val", arguments.episodes))]
+            parts += [f"### {family}, {split}", table(on_the_default(family, split, given.episodes))]
+    parts += ["### Stall saved in other settings, %, val", table(elsewhere("val", given.episodes))]
     for family in ("phases", "working_sets"):
-        parts += [f"### sos/Memory-v0, {family}, val", table(frames_alone(family, "val", arguments.episodes))]
+        parts += [f"### sos/Memory-v0, {family}, val", table(frames_alone(family, "val", given.episodes))]
     text = "\n\n".join(parts) + "\n"
-    print(text)
-    if arguments.out:
-        prose = arguments.out.read_text().split(MARK)[0]
-        arguments.out.write_text(f"{prose}{MARK}\n{text}")
+    prose = given.out.read_text(encoding="utf-8").split(MARK)[0] if given.out else ""
+    page.put(f"{prose}{MARK}\n{text}", given.out)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The tapes that ship with the package, recorded again: python benchmarks/tapes.py [NAME ...] [--all]
+"""The tapes that ship with the package, recorded again: python -m measurements.tapes [NAME ...] [--all]
 
-What each runs stands in TAPES; its programs are in benchmarks/programs, its texts are this repository's. Needs what
+What each runs stands in TAPES; its programs are in measurements/programs, its texts are this repository's. Needs what
 `sos-gym record` needs, and the programs. Another machine, version or day gives another tape: the shipped ones are these
 files, checked by SHA256SUMS. `sort`, `sqlite` and `make` were recorded before this script was; their cards have their
-commands. benchmarks/recordings.py draws them.
+commands. Files that have moved since have their old paths on the cards (MOVED). `measurements.recordings` draws them.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from sos_gym.workload import recordings
 from sos_gym.workload.recorders import About, record_cpu, record_memory, record_system
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = "benchmarks/programs"
+MOVED = {"benchmarks/programs": "measurements/programs", "tests/test_tape.py": "tests/workload/test_tape.py"}
 SHELL_VERSION = "dpkg-query --show --showformat='dash ${{Version}}' dash"  # Debian's sh; it has no --version
 PYTHON = Path(sys.executable).resolve()  # without this project's packages
 
@@ -61,7 +61,7 @@ TAPES = {
     ),
     "python": Recorded(
         "memory",
-        "{python} -I -S benchmarks/programs/words.py LICENSE docs/importing.md",
+        "{python} -I -S measurements/programs/words.py LICENSE docs/importing.md",
         "CPython that counts words and their followers in dictionaries.",
         "{python} --version",
     ),
@@ -87,7 +87,7 @@ TAPES = {
         "{tmp}/matrix",
         "Dense linear algebra in C: LU with pivoting, an inverse, a product; 104 x 104.",
         "gcc --version",
-        before="gcc -O2 benchmarks/programs/matrix.c -o {tmp}/matrix -lm",
+        before="gcc -O2 measurements/programs/matrix.c -o {tmp}/matrix -lm",
     ),
     "redis": Recorded(
         "memory",
@@ -99,47 +99,47 @@ TAPES = {
     ),
     "pipeline": Recorded(
         "cpu",
-        "sh benchmarks/programs/pipeline.sh docs/policies.md docs/importing.md CHANGELOG.md",
+        "sh measurements/programs/pipeline.sh docs/policies.md docs/importing.md CHANGELOG.md",
         "A pipeline of seven shell tools over some texts, six times.",
         SHELL_VERSION,
     ),
     "web": Recorded(
         "cpu",
-        "{python} benchmarks/programs/web.py",
+        "{python} measurements/programs/web.py",
         "A threaded web server and six clients with think time.",
         "{python} --version",
     ),
     "database": Recorded(
         "cpu",
-        "sh benchmarks/programs/database.sh {tmp}/accounts.db",
+        "sh measurements/programs/database.sh {tmp}/accounts.db",
         "Two writers and four readers of one SQLite file, a process each time: its lock, its log, fsync.",
         "echo SQLite $(sqlite3 --version)",
     ),
     "search": Recorded(
         "cpu",
-        "sh benchmarks/programs/search.sh sos_gym docs tests",
+        "sh measurements/programs/search.sh sos_gym docs tests",
         "A search over a tree of files, four at a time.",
         "grep --version",
     ),
     "tests": Recorded(
         "cpu",
-        "{venv} -m pytest -q -n 2 -p no:cacheprovider tests/test_tape.py",
+        "{venv} -m pytest -q -n 2 -p no:cacheprovider tests/workload/test_tape.py",
         "A test run: pytest with two workers on tests/test_tape.py.",
         "{venv} -m pytest --version",
     ),
     "mixed": Recorded(
         "cpu",
-        "sh benchmarks/programs/mixed.sh {tmp}/text",
+        "sh measurements/programs/mixed.sh {tmp}/text",
         "Two compressions in the background, a loop in front that wakes, works a little and sleeps.",
         SHELL_VERSION,
-        before="cat tests/*.py > {tmp}/text",
+        before="find tests -name '*.py' | sort | xargs cat > {tmp}/text",
     ),
     "barrier": Recorded(
         "system",
         "{tmp}/threads",
         "Two threads with tables of their own and a shared one that meet at a barrier after every round.",
         "gcc --version",
-        before="gcc -O2 -pthread benchmarks/programs/threads.c -o {tmp}/threads",
+        before="gcc -O2 -pthread measurements/programs/threads.c -o {tmp}/threads",
     ),
     "zstd": Recorded(
         "system",
@@ -153,7 +153,7 @@ TAPES = {
         "pigz -p 2 -b 128 -1 -c {tmp}/text",
         "A parallel gzip: one thread reads, two compress, one writes.",
         "pigz --version 2>&1",
-        before="cat sos_gym/*.py > {tmp}/text",
+        before="find sos_gym -name '*.py' | sort | xargs cat > {tmp}/text",
         references=800_000,
         window_pages=48,
     ),
@@ -223,7 +223,9 @@ def write_sums() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m measurements.tapes", description=sys.modules["__main__"].__doc__.splitlines()[0]
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TAPES)}; default: none")
     parser.add_argument("--all", action="store_true", help="record all of them")
     given = parser.parse_args()

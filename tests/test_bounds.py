@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import sos_gym
 from sos_gym import Tape, TapeError, evaluate, policies, workload
-from sos_gym.bounds import min_misses, reference, stall_bound_ns
+from sos_gym.bounds import best_known, min_misses, stall_bound_ns
 from sos_gym.envs.env import SosEnv
 from sos_gym.resource import Op
 from sos_gym.settings.environment import build_settings
@@ -145,9 +145,9 @@ def test_what_has_no_generator_informs_nobody():
 # -- the least stall
 
 
-def test_the_reference_is_the_least_of_all():
+def test_the_best_known_is_the_least_of_all():
     tape = workload("phases", 0, references=200)
-    best, stall = reference("sos/Memory-v0", tape)
+    best, stall = best_known("sos/Memory-v0", tape)
     stalls = {name: evaluate("sos/Memory-v0", name, tape)[0]["weighted_stall_ns"] for name in policies()}
     assert stall == min(stalls.values()) == stalls[best]
 
@@ -212,4 +212,4 @@ def test_no_bound_where_none_is_proved():
 
 
 def test_the_public_name():
-    assert sos_gym.reference is reference
+    assert sos_gym.best_known is best_known
