@@ -75,7 +75,7 @@ class Why(IntEnum):
     SCAN = 8
     PREEMPT = 9
     BLOCK = 10
-    EVICT = 11
+    EVICTED = 11
     COLD = 12
     PAGEOUT = 13
     DONTNEED = 14

@@ -463,7 +463,7 @@ class ReferenceEngine:
         if victim != NONE and isinstance(e, Thread):
             self.remind(self.entities[victim])
         if victim != NONE:
-            self.release(self.entities[victim], Why.PREEMPT if isinstance(e, Thread) else Why.EVICT)
+            self.release(self.entities[victim], Why.PREEMPT if isinstance(e, Thread) else Why.EVICTED)
         if victim != NONE and isinstance(e, Thread):
             self.wait_silently(self.entities[victim])
         self.agenda.pop(("evict", e.id), None)
@@ -523,12 +523,12 @@ class ReferenceEngine:
 
     def drop(self, p: Page, frame: Slot, why: Why) -> None:
         """Where its contents go, and who gets the frame."""
-        keeps = why in (Why.EVICT, Why.PAGEOUT)
+        keeps = why in (Why.EVICTED, Why.PAGEOUT)
         if p.dirty and keeps:
             self.device(self.rules.write_back_ns)
             self.write_backs += 1
         p.state, p.dirty, p.touched = State.ABSENT, False, keeps
-        if why == Why.EVICT:
+        if why == Why.EVICTED:
             self.evictions += 1
         else:
             self.serve(frame.node)

@@ -1,11 +1,8 @@
 """What holding a frame entails: page-ins, the swap device, uses, moves between nodes."""
 
-from sos_gym.engine.account import RUNNING, charge, left
-from sos_gym.engine.events import COMPLETION, PAGE_IN, WANT, ask_for, due, offer_slot
+from sos_gym.engine.account import charge, left
+from sos_gym.engine.events import Event, Item, ask_for, due, offer_slot
 from sos_gym.engine.holding import (
-    HOLDING,
-    IN_FLIGHT,
-    MEMORY,
     fill,
     join_waiting,
     leave,
@@ -22,10 +19,7 @@ from sos_gym.engine.holding import (
 from sos_gym.engine.legality import allowed, may_move
 from sos_gym.engine.records import RECENT, USE
 from sos_gym.kernel import inlined, kernel
-from sos_gym.resource import COLD_OFFSET, NONE, Why
-
-EVICTED, PAGEOUT, COLD = int(Why.EVICT), int(Why.PAGEOUT), int(Why.COLD)
-FAULT = int(Why.FAULT)
+from sos_gym.resource import COLD_OFFSET, NONE, Resource, State, Status, Why
 
 
 @inlined
@@ -34,10 +28,10 @@ def note_user(sim, e, t):
     page, node = sim.entities[e], sim.threads[t].node
     page.last_user = t
     if page.home != node:
-        leave_waiting(sim, MEMORY, e)
+        leave_waiting(sim, Resource.MEMORY, e)
         page.home = node
     if page.slot != NONE and page.node != node:
-        join_waiting(sim, MEMORY, e)
+        join_waiting(sim, Resource.MEMORY, e)
     if sim.observed:
         thread = sim.threads[t]
         sim.users[e] |= 1 << (t & 63)
@@ -58,7 +52,7 @@ def use_page(sim, e, t, lines, writes):
     note_user(sim, e, t)
     if writes:
         page.dirty = 1
-    record_use(sim, MEMORY, e, lines)
+    record_use(sim, Resource.MEMORY, e, lines)
 
 
 @kernel
@@ -67,7 +61,7 @@ def cool_page(sim, e):
     page = sim.entities[e]
     sim.seq += 1
     page.use_seq = sim.seq - COLD_OFFSET
-    tell(sim, MEMORY, USE, e, 0, COLD)
+    tell(sim, Resource.MEMORY, USE, e, 0, Why.COLD)
 
 
 @inlined
@@ -86,7 +80,7 @@ def _device(sim, duration):
 @inlined
 def _count_legal(sim, page, change):
     if not page.pinned:
-        node_of(sim, MEMORY, page.node).legal += change
+        node_of(sim, Resource.MEMORY, page.node).legal += change
 
 
 @kernel
@@ -99,7 +93,7 @@ def serve_frame_queue(sim, node):
     for i in range(sim.frame_queue_used):
         e = sim.frame_queue[i]
         if allowed(sim, e, node):
-            ask_for(sim, MEMORY, sim.entities[e].queue_head, sim.entities[e].want_seq, WANT)
+            ask_for(sim, Resource.MEMORY, sim.entities[e].queue_head, sim.entities[e].want_seq, Item.REQUEST)
         else:
             sim.frame_queue[kept] = e
             kept += 1
@@ -130,7 +124,7 @@ def _write_back(sim, page):
 def _unmap(sim, e):
     page = sim.entities[e]
     _count_legal(sim, page, -1)
-    leave_waiting(sim, MEMORY, e)
+    leave_waiting(sim, Resource.MEMORY, e)
     if sim.observed:
         sim.users[e] = 0
 
@@ -141,8 +135,8 @@ def release_page(sim, e, why):
     page = sim.entities[e]
     node = page.node
     _unmap(sim, e)
-    vacate(sim, MEMORY, e, why)
-    if why == PAGEOUT:
+    vacate(sim, Resource.MEMORY, e, why)
+    if why == Why.PAGEOUT:
         _write_back(sim, page)
     else:
         page.touched = page.dirty = 0
@@ -156,17 +150,17 @@ def bind_page(sim, e, slot):
     if page.uses_total > 0:
         note_gap(page, sim.now)
     if victim == NONE:
-        occupy(sim, MEMORY, e, slot, FAULT)
+        occupy(sim, Resource.MEMORY, e, slot, Why.FAULT)
     else:
         _unmap(sim, victim)
-        leave(sim, MEMORY, victim, EVICTED)
+        leave(sim, Resource.MEMORY, victim, Why.EVICTED)
         _write_back(sim, sim.entities[victim])
         sim.evictions += 1
-        take_over(sim, MEMORY, e, slot, FAULT)
-    page.state = IN_FLIGHT
+        take_over(sim, Resource.MEMORY, e, slot, Why.FAULT)
+    page.state = State.IN_FLIGHT
     sim.in_flight += 1
     if page.node != page.home:
-        join_waiting(sim, MEMORY, e)
+        join_waiting(sim, Resource.MEMORY, e)
     if page.touched or page.file:
         ready = _device(sim, sim.swap_in_ns) + sim.minor_fault_ns
     else:
@@ -178,14 +172,14 @@ def bind_page(sim, e, slot):
 @kernel
 def page_in_due(sim, e):
     """Put the page-in of `e` on the calendar."""
-    due(sim, sim.entities[e].queue_head, sim.ready_ns, PAGE_IN)
+    due(sim, sim.entities[e].queue_head, sim.ready_ns, Event.PAGE_IN)
 
 
 @inlined
 def land_page(sim, e):
     """The page is in: legal from now on."""
     page = sim.entities[e]
-    page.state = HOLDING
+    page.state = State.HOLDING
     sim.in_flight -= 1
     _count_legal(sim, page, 1)
 
@@ -198,9 +192,9 @@ def _settle_place(sim, e):
     """After a move: does it still lie elsewhere than it is used?"""
     page = sim.entities[e]
     if page.node == page.home:
-        leave_waiting(sim, MEMORY, e)
+        leave_waiting(sim, Resource.MEMORY, e)
     else:
-        join_waiting(sim, MEMORY, e)
+        join_waiting(sim, Resource.MEMORY, e)
 
 
 @kernel
@@ -211,7 +205,7 @@ def move_page(sim, e, slot):
     moved = 1
     if other == NONE:
         vacate_silently(sim, old)
-        fill(sim, MEMORY, slot)
+        fill(sim, Resource.MEMORY, slot)
         _count_legal(sim, page, -1)
         relocate(sim, e, slot)
         _count_legal(sim, page, 1)
@@ -232,15 +226,15 @@ def _charge_move(sim, t, cost):
         return
     charge(sim, t)
     thread.move_left += cost
-    if thread.status == RUNNING and sim.places[t] > 0:
-        due(sim, t, sim.now + left(thread), COMPLETION)
+    if thread.status == Status.RUNNING and sim.places[t] > 0:
+        due(sim, t, sim.now + left(thread), Event.COMPLETION)
 
 
 @kernel
 def scan(sim):
     """Each node with misplaced pages offers its lowest vacant frame, or the next one of its hand."""
     for node in range(sim.nodes_count):
-        place = node_of(sim, MEMORY, node)
+        place = node_of(sim, Resource.MEMORY, node)
         if not _any_misplaced(sim, node):
             continue
         slot = place.first_slot if place.vacant == 0 else sim.vacant_slots[place.first_slot]
@@ -249,18 +243,18 @@ def scan(sim):
             for step in range(1, place.size + 1):
                 at = place.first_slot + (place.hand - place.first_slot + step) % place.size
                 page = sim.entities[sim.slots[at].holder]
-                if page.state == HOLDING and not page.pinned:
+                if page.state == State.HOLDING and not page.pinned:
                     place.hand = slot = at
                     break
         if slot != NONE:
-            offer_slot(sim, MEMORY, slot)
+            offer_slot(sim, Resource.MEMORY, slot)
 
 
 @kernel
 def _any_misplaced(sim, node):
-    if node_of(sim, MEMORY, node).misplaced == 0 or node_of(sim, MEMORY, node).size == 0:
+    if node_of(sim, Resource.MEMORY, node).misplaced == 0 or node_of(sim, Resource.MEMORY, node).size == 0:
         return False
-    instance = sim.instances[MEMORY]
+    instance = sim.instances[Resource.MEMORY]
     for i in range(instance.first_waiting, instance.first_waiting + instance.waiters):
         e = sim.waiting[i]
         if sim.entities[e].home == node and may_move(sim, e, node):

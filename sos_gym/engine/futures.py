@@ -16,10 +16,6 @@ from sos_gym.workload import Tape
 from sos_gym.workload.forecast import forecast
 from sos_gym.workload.tables import FORECAST
 
-COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE, WAIT, EXIT = map(
-    int, (Op.COMPUTE, Op.SLEEP, Op.SLEEP_UNTIL, Op.READ, Op.WRITE, Op.WAIT, Op.EXIT)
-)
-
 
 @inlined
 def look_ahead(sim, t, p, resident):
@@ -123,14 +119,14 @@ def _lay_work(sim):
         for i in range(thread.first, thread.last):
             op = ops[i]
             sim.work[i] = done
-            if op.op == COMPUTE:
+            if op.op == Op.COMPUTE:
                 done += op.arg
-            elif op.op == READ or op.op == WRITE:
+            elif op.op == Op.READ or op.op == Op.WRITE:
                 done += work_of(sim, t, op)
         end = thread.last
         for i in range(thread.last - 1, thread.first - 1, -1):
             op = ops[i].op
-            if op == SLEEP or op == SLEEP_UNTIL or op == WAIT or op == EXIT:
+            if op == Op.SLEEP or op == Op.SLEEP_UNTIL or op == Op.WAIT or op == Op.EXIT:
                 end = i
             sim.burst_end[i] = end
     sim.work[ops.size], sim.burst_end[ops.size] = done, ops.size
@@ -145,7 +141,7 @@ def _lay_users(sim):
         thread = sim.threads[t]
         for i in range(thread.last - 1, thread.first - 1, -1):
             op = ops[i]
-            if op.op == READ or op.op == WRITE:
+            if op.op == Op.READ or op.op == Op.WRITE:
                 again = latest[op.arg]
                 sim.next_use[i] = again if again < thread.last else NONE
                 sim.first_user[op.arg + 1] += again >= thread.last
@@ -157,7 +153,7 @@ def _lay_users(sim):
         thread = sim.threads[t]
         for i in range(thread.last - 1, thread.first - 1, -1):
             op = ops[i]
-            if op.op == READ or op.op == WRITE:
+            if op.op == Op.READ or op.op == Op.WRITE:
                 latest[op.arg] -= sim.next_use[i] == NONE
                 user = sim.page_users[latest[op.arg]]
                 user.thread, user.position = t, i

@@ -7,10 +7,6 @@ from sos_gym.engine.records import HOLD, RELEASE, STEPS, USE, WANT, verb_at
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NONE, Resource, State, Why
 
-MEMORY, CPU = int(Resource.MEMORY), int(Resource.CPU)
-ABSENT, WAITING, HOLDING = int(State.ABSENT), int(State.WAITING), int(State.HOLDING)
-IN_FLIGHT = int(State.IN_FLIGHT)
-PREEMPT, YIELD, MOVE, USED = int(Why.PREEMPT), int(Why.YIELD), int(Why.MOVE), int(Why.USE)
 TAU_GAIN = 1 / 64  # of the running means
 
 
@@ -59,8 +55,8 @@ def join_waiting(sim, resource, e):
     entity.waiting_at = instance.first_waiting + instance.waiters
     sim.waiting[entity.waiting_at] = e
     instance.waiters += 1
-    if resource == MEMORY:
-        node_of(sim, MEMORY, entity.home).misplaced += 1
+    if resource == Resource.MEMORY:
+        node_of(sim, Resource.MEMORY, entity.home).misplaced += 1
 
 
 @kernel
@@ -74,8 +70,8 @@ def leave_waiting(sim, resource, e):
     sim.waiting[entity.waiting_at] = last
     sim.entities[last].waiting_at = entity.waiting_at
     entity.queued = 0
-    if resource == MEMORY:
-        node_of(sim, MEMORY, entity.home).misplaced -= 1
+    if resource == Resource.MEMORY:
+        node_of(sim, Resource.MEMORY, entity.home).misplaced -= 1
 
 
 # -- vacant slots of a node: a binary heap of slot numbers, the lowest first
@@ -137,7 +133,7 @@ def wait_silently(sim, resource, e):
     sim.seq += 1
     entity.want_seq = sim.seq
     entity.want_ns = sim.now
-    entity.state = WAITING
+    entity.state = State.WAITING
     join_waiting(sim, resource, e)
 
 
@@ -148,7 +144,7 @@ def want(sim, resource, e, why):
     sim.seq += 1
     entity.want_seq = entity.spell_seq = sim.seq
     entity.want_ns = sim.now
-    entity.state = WAITING
+    entity.state = State.WAITING
     if entity.touched:
         entity.returned = sim.now - entity.release_ns <= instance.tau_ns
         instance.return_rate += TAU_GAIN * (entity.returned - instance.return_rate)
@@ -156,7 +152,7 @@ def want(sim, resource, e, why):
     owner.active += 1
     if owner.active == 1:
         instance.active_weight += owner.weight
-    if resource == CPU:
+    if resource == Resource.CPU:
         sim.threads[e].want_why = why
         join_waiting(sim, resource, e)
     tell(sim, resource, WANT, e, entity.home, why)
@@ -175,7 +171,7 @@ def take_over(sim, resource, e, slot, why):
     entity.uses = 1
     entity.uses_total += 1
     entity.slot, entity.node = slot, place.node
-    entity.state = HOLDING
+    entity.state = State.HOLDING
     instance.holding += 1
     instance.holds += 1
     _settle_owner(sim, owner_of(sim, resource, e), 1)
@@ -196,12 +192,12 @@ def leave(sim, resource, e, why):
     instance.tau_ns += TAU_GAIN * (sim.now - entity.hold_ns - instance.tau_ns)
     owner = owner_of(sim, resource, e)
     _settle_owner(sim, owner, -1)
-    if resource == CPU:
+    if resource == Resource.CPU:
         entity.last_slot = slot
     entity.slot = entity.node = NONE
     entity.release_ns = sim.now
-    entity.state = ABSENT
-    if why != PREEMPT and why != YIELD:
+    entity.state = State.ABSENT
+    if why != Why.PREEMPT and why != Why.YIELD:
         owner.active -= 1
         if owner.active == 0:
             instance.active_weight -= owner.weight
@@ -230,7 +226,7 @@ def vacate_silently(sim, slot):
     place.busy += sim.now - place.since
     place.since = sim.now
     place.last, place.holder = place.holder, NONE
-    _give_vacant(sim, node_of(sim, MEMORY, place.node), slot)
+    _give_vacant(sim, node_of(sim, Resource.MEMORY, place.node), slot)
 
 
 @kernel
@@ -255,7 +251,7 @@ def record_use(sim, resource, e, amount):
     """Entity `e` uses its slot: `amount` lines of a page, ns of a core."""
     sim.seq += 1
     mark_used(sim.entities[e], sim.seq, sim.now)
-    tell(sim, resource, USE, e, amount, USED)
+    tell(sim, resource, USE, e, amount, Why.USE)
 
 
 @kernel
@@ -266,4 +262,4 @@ def relocate(sim, e, slot):
     entity.moved, entity.move_ns = 1, sim.now
     sim.slots[slot].holder = e
     sim.moves += 1
-    tell(sim, MEMORY, HOLD, e, slot, MOVE)
+    tell(sim, Resource.MEMORY, HOLD, e, slot, Why.MOVE)

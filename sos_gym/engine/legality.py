@@ -3,8 +3,6 @@
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NONE, Resource, State, Why
 
-CPU, HOLDING, HINT = int(Resource.CPU), int(State.HOLDING), int(Why.HINT)
-
 
 @inlined
 def allowed(view, e, node):
@@ -15,9 +13,9 @@ def allowed(view, e, node):
 def legal_holder(view, decision, e):
     """Whether holder `e` may go without in this EVICT."""
     entity = view.entities[e]
-    if entity.state != HOLDING or entity.pinned or e == decision.entity:
+    if entity.state != State.HOLDING or entity.pinned or e == decision.entity:
         return False
-    if decision.cause == HINT:
+    if decision.cause == Why.HINT:
         return entity.node == decision.node and allowed(view, e, view.entities[decision.entity].node)
     if decision.local and entity.node != decision.node:
         return False
@@ -28,13 +26,13 @@ def legal_holder(view, decision, e):
 def may_move(view, e, node):
     """Whether page `e` may lie on `node`, and may be moved now."""
     page = view.entities[e]
-    return page.state == HOLDING and not page.pinned and allowed(view, e, node)
+    return page.state == State.HOLDING and not page.pinned and allowed(view, e, node)
 
 
 @kernel
 def legal_waiter(view, decision, e):
     """Whether waiter `e` may get the slot of this ADMIT."""
-    if decision.resource == CPU:
+    if decision.resource == Resource.CPU:
         return allowed(view, e, decision.node) and e != view.slots[decision.slot].excluded
     holder = decision.entity
     return (

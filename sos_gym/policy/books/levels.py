@@ -10,7 +10,7 @@ from sos_gym.policy.lists.turns import order
 from sos_gym.resource import Kind, Why
 
 EVICT = int(Kind.EVICT)
-LEFT, PAGED_OUT, BLOCKED, FAULTED = int(Why.EVICT), int(Why.PAGEOUT), int(Why.BLOCK), int(Why.FAULT)
+LEFT, PAGED_OUT, BLOCKED, FAULTED = int(Why.EVICTED), int(Why.PAGEOUT), int(Why.BLOCK), int(Why.FAULT)
 COOLED = 1  # the weakest queue: what MADV_COLD was said of goes before all others
 
 

@@ -11,7 +11,7 @@ SMALL, MAIN, GHOST = 2, 3, 4
 SMALL_SHARE, GHOST_SHARE, MOVE_AT, PEER = 0, 1, 2, 3  # parameters
 EVICTED = 0  # ints: whether anything was evicted yet
 MOST_LIVES = 3  # two bits
-MOVE, COLD, EVICT = int(Why.MOVE), int(Why.COLD), int(Why.EVICT)
+MOVE, COLD, EVICT = int(Why.MOVE), int(Why.COLD), int(Why.EVICTED)
 
 
 @kernel
