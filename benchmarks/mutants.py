@@ -66,7 +66,7 @@ TESTS = {
     ),
     **{
         f"engine/{name}": (
-            "engine_against_reference theory contract",
+            "engine_against_plain theory contract",
             f"engine_against or (theory and not {ALL_POLICIES}) or (invariant and recency)",
         )
         for name in ("decisions", "frames", "holding", "account", "program", "cores", "events")
@@ -102,7 +102,8 @@ def verdict(place: Path, python: str, path: str, line: int, operator: str, occur
     mutant = mutate_code(original, get_operator(operator)(), occurrence) if operator else original
     changed = [(a.strip(), b.strip()) for a, b in zip(original.split("\n"), mutant.split("\n"), strict=True) if a != b]
     target.write_text(mutant)
-    command = [python, "-m", "pytest", "-x", "-q", "-k", words, *(f"tests/test_{name}.py" for name in names.split())]
+    files = [str(file) for name in names.split() for file in place.glob(f"tests/**/test_{name}.py")]
+    command = [python, "-m", "pytest", "-x", "-q", "-k", words, *files]
     own = {"PYTHONPATH": f"{place}:{place}/tests", "XDG_CACHE_HOME": f"{place}/cache", "NUMBA_OPT": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
     run = subprocess.Popen(command, cwd=place, env={**os.environ, **own}, **pipes)

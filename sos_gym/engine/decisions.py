@@ -229,7 +229,7 @@ def _vacancy_at_home(sim, resource, e):
 
 @kernel
 def _prepare_request(sim, resource, e, why):
-    """Settle the `EVICT(e)` of who wants a slot without asking where there is no choice; True when it must be raised."""
+    """Settle the `EVICT(e)` of who wants a slot where there is no choice; True when the decision must be raised."""
     if sim.entities[e].state != State.WAITING:
         return False
     slot = _vacancy_at_home(sim, resource, e)
@@ -268,7 +268,7 @@ def _must_be_raised(sim, resource, e, cause):
 
 @kernel
 def _prepare_admit(sim, resource, slot):
-    """Settle `ADMIT(slot)` without asking where there is no choice; True when it must be raised."""
+    """Settle `ADMIT(slot)` where there is no choice; True when the decision must be raised."""
     decision, place = sim.decision[0], sim.slots[slot]
     decision.kind, decision.resource = Kind.ADMIT, resource
     decision.entity, decision.slot, decision.node = place.holder, slot, place.node

@@ -229,8 +229,8 @@ class Simulation:
         number, t = int(self.arrays["ops"]["op"][at]), int(self.tape.op_thread()[at])
         name = f" ({Op(number).name})" if number in list(Op) else ""
         return (
-            f"op {number}{name} of {self.tape.thread_name(t)}, at position {at - int(self.tape.threads['first'][t])} "
-            "of its ops, is handled nowhere in the engine; add it to step or _act in engine/program.py"
+            f"op {number}{name} of {self.tape.thread_name(t)} at position {at - int(self.tape.threads['first'][t])}, "
+            "counted from 0, is none that the engine handles; who adds an op gives it its lines in engine/program.py"
         )
 
     # -- layout
