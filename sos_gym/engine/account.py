@@ -111,7 +111,7 @@ def log_wait(sim, resource, waited):
 
 @inlined
 def stall_in_place(sim, t, stall):
-    """Thread `t`, charged up to now, waits `stall` ns for a page, and nothing else happens meanwhile."""
+    """Thread `t` waits `stall` ns for a page, and nothing else happens meanwhile. It is charged up to now."""
     thread = sim.threads[t]
     sim.running -= 1
     sim.stalled += 1
@@ -146,6 +146,7 @@ def become(sim, t, status):
 
 @kernel
 def begin_burst(sim, t, start):
+    """Count service and deadline from `start` on."""
     thread, entity = sim.threads[t], sim.entities[t]
     thread.burst_start = start
     entity.attained = 0

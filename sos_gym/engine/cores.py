@@ -47,7 +47,7 @@ def dispatch(sim, t, core, why):
 
 @kernel
 def remind_cores(sim, t):
-    """Thread `t` waits on: every vacant core that it may run on will be offered again at the next tick."""
+    """Offer every vacant core that thread `t` may run on once more, a tick from now: it waits on."""
     if sim.tick_ns == 0:
         return
     for node in range(sim.nodes_count):
@@ -80,7 +80,7 @@ def leave_core(sim, t, why):
 
 @kernel
 def tick(sim, core):
-    """The slice of the holder is used up; a vacant core that was refused is offered again."""
+    """The slice of the holder is used up, or a vacant core that was refused is offered again."""
     holder = sim.slots[core].holder
     if holder != NONE:
         due(sim, core_source(sim, core), sim.now + sim.tick_ns, Event.TICK)

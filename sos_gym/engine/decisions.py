@@ -10,7 +10,7 @@ from sos_gym.engine.events import Event, Item, core_source, due
 from sos_gym.engine.frames import bind_page, move_page, page_in_due, queue_for_frame
 from sos_gym.engine.futures import foresee, recall
 from sos_gym.engine.holding import lowest_vacant, node_of
-from sos_gym.engine.legality import allowed, legal_holder, legal_waiter
+from sos_gym.engine.legality import allowed, legal_holder, legal_waiter, may_leave
 from sos_gym.engine.records import PICK, STEPS, pick_at
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NONE, Kind, Resource, State, Status, Why
@@ -20,7 +20,10 @@ from sos_gym.resource import NONE, Kind, Resource, State, Status, Why
 
 @kernel
 def _find_vacancy(sim, decision):
-    """The nearest is a home that is not allowed, or none: a vacancy at home is taken without asking."""
+    """The lowest vacant slot on the first node that has one and is allowed, or NONE.
+
+    No vacancy is nearer than another here: one at home was taken without asking.
+    """
     for node in range(sim.nodes_count):
         slot = lowest_vacant(sim, decision.resource, node)
         if slot != NONE and allowed(sim, decision.entity, node):
@@ -212,7 +215,7 @@ def _any_legal_at_home(sim, decision):
 
 @inlined
 def _vacancy_at_home(sim, resource, e):
-    """Kernels do the same: local first; the last core if it is vacant, else the lowest slot."""
+    """A vacant slot at home: the last core, else the lowest one; or NONE. Operating systems do the same."""
     entity = sim.entities[e]
     if not allowed(sim, e, entity.home):
         return NONE
@@ -241,7 +244,7 @@ def _prepare_request(sim, resource, e, why):
 
 @kernel
 def _prepare_promotion(sim, e):
-    """Likewise the `EVICT(e)` of a page that is used from a node where it does not lie, perhaps no longer."""
+    """Likewise the `EVICT(e)` of a page that was used from a node where it does not lie."""
     page = sim.entities[e]
     if page.state == State.HOLDING and page.node != page.home:
         slot = _vacancy_at_home(sim, Resource.MEMORY, e)
@@ -266,42 +269,58 @@ def _must_be_raised(sim, resource, e, cause):
     return False
 
 
-@kernel
-def _prepare_admit(sim, resource, slot):
-    """Settle `ADMIT(slot)` where there is no choice; True when the decision must be raised."""
+@inlined
+def _describe_admit(sim, resource, slot):
     decision, place = sim.decision[0], sim.slots[slot]
     decision.kind, decision.resource = Kind.ADMIT, resource
     decision.entity, decision.slot, decision.node = place.holder, slot, place.node
     decision.may_wait = decision.local = 0
     if resource == Resource.MEMORY:
         decision.cause = Why.SCAN
-        if place.holder != NONE and (
-            sim.entities[place.holder].state != State.HOLDING or sim.entities[place.holder].pinned
-        ):
-            return False
     else:
         decision.cause = Why.TICK if place.holder != NONE else Why.YIELD if place.excluded != NONE else Why.IDLE
+    return decision
+
+
+@inlined
+def _gather_waiters(sim, decision):
+    """List who contends for the slot. The thread that yielded it is one of them only if no other is."""
+    place = sim.slots[decision.slot]
     decision.listed = 1
     decision.count = _list_admit(sim, decision)
     if decision.count == 0 and place.excluded != NONE:
         place.excluded = NONE
         decision.count = _list_admit(sim, decision)
     place.excluded = NONE
-    if decision.count == 0:
-        if resource == Resource.CPU and place.holder != NONE:
-            sim.entities[place.holder].turn_over = 0
+
+
+@inlined
+def _lone_at_home(sim, decision):
+    """Whether one thread alone waits for an idle core, and its home is here: then idling is no choice."""
+    if decision.resource != Resource.CPU or decision.entity != NONE or decision.count != 2:
         return False
-    first, idle = sim.contenders[0], resource == Resource.CPU and place.holder == NONE
-    lone = idle and decision.count == 2 and sim.contenders[1] < 0 and sim.entities[first].home == place.node
-    if decision.count == 1 or lone:
-        apply(sim, first)
+    return sim.contenders[1] < 0 and sim.entities[sim.contenders[0]].home == decision.node
+
+
+@kernel
+def _prepare_admit(sim, resource, slot):
+    """Settle `ADMIT(slot)` where there is no choice; True when the decision must be raised."""
+    decision, holder = _describe_admit(sim, resource, slot), sim.slots[slot].holder
+    if resource == Resource.MEMORY and holder != NONE and not may_leave(sim.entities[holder]):
         return False
-    return True
+    _gather_waiters(sim, decision)
+    if decision.count > 1 and not _lone_at_home(sim, decision):
+        return True
+    if decision.count > 0:
+        apply(sim, sim.contenders[0])
+    elif resource == Resource.CPU and holder != NONE:
+        sim.entities[holder].turn_over = 0
+    return False
 
 
 @kernel
 def prepare(sim):
-    """Take the first item off the agenda; True when it is a decision that must be raised."""
+    """Take the first item off the agenda; True when its decision must be raised."""
     take(sim.agenda, sim.agenda_places, 1)
     item = sim.agenda[size_of(sim.agenda) + 1]
     resource, t = item.time >> 1, item.source
@@ -353,7 +372,10 @@ def raise_decision(sim):
 
 @inlined
 def settle_fault(sim, e):
-    """Settle `EVICT` of a fault at once, nothing else being due at this instant; False when the page must queue."""
+    """Settle the `EVICT(e)` of a fault at once; False when the page must queue.
+
+    Nothing else is due at this instant, so that the agenda would hold this item alone.
+    """
     slot = _vacancy_at_home(sim, Resource.MEMORY, e)
     if slot == NONE:
         decision = _describe_evict(sim, Resource.MEMORY, e, Why.FAULT)

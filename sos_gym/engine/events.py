@@ -14,7 +14,7 @@ RANK_BIT = 56  # of an entry's order: the event's rank above it, how many were m
 
 
 class Event(IntEnum):
-    """What can be due; at one instant in this order, but a page-in ranks as a wake."""
+    """What can be due. At one instant in this order, but a page-in ranks as a wake."""
 
     COMPLETION = 0  # a thread has consumed what it had left
     WAKE = 1  # a thread arrives, or its sleep or wait is over
@@ -34,16 +34,19 @@ class Item(IntEnum):
 
 @kernel
 def core_source(sim, core):
+    """Of the ticks of `core`."""
     return sim.threads_count + core - sim.first_core
 
 
 @kernel
 def scan_source(sim):
+    """Of the scans."""
     return sim.places.size - 2
 
 
 @kernel
 def horizon_source(sim):
+    """Of the horizon."""
     return sim.places.size - 1
 
 
@@ -58,7 +61,7 @@ def due(sim, source, time, what):
 
 @kernel
 def next_arrival(sim):
-    """Make the next thread's arrival due, one when the last has come: a heap of all would be as large as the tape."""
+    """Make the next thread's arrival due. One at a time: a heap of all would be as large as the tape."""
     if sim.arrived < sim.threads_count:
         t = sim.arrivals[sim.arrived]
         sim.arrived += 1
@@ -113,7 +116,10 @@ def offer_slot(sim, resource, slot):
 
 @kernel
 def ask_for(sim, resource, t, seq, item):
-    """Put `EVICT` on the agenda: of thread `t`, or of the page it was first to wait for (REQUEST or PROMOTION)."""
+    """Put `EVICT` on the agenda, as a REQUEST or a PROMOTION.
+
+    For a core it is that of thread `t`, for a frame that of the page which `t` was first to wait for.
+    """
     enter(sim.agenda, sim.agenda_places, t, 2 * resource + 1, seq, item)
 
 

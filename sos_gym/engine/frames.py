@@ -16,7 +16,7 @@ from sos_gym.engine.holding import (
     vacate,
     vacate_silently,
 )
-from sos_gym.engine.legality import allowed, may_move
+from sos_gym.engine.legality import allowed, may_leave, may_move
 from sos_gym.engine.records import RECENT, USE
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import COLD_OFFSET, NONE, Resource, State, Status, Why
@@ -24,7 +24,7 @@ from sos_gym.resource import COLD_OFFSET, NONE, Resource, State, Status, Why
 
 @inlined
 def note_user(sim, e, t):
-    """Thread `t` touches page `e`: its home follows, and so does its place in the waiting set."""
+    """Thread `t` touches page `e`, whose home follows, and so does its place in the waiting set."""
     page, node = sim.entities[e], sim.threads[t].node
     page.last_user = t
     if page.home != node:
@@ -41,12 +41,14 @@ def note_user(sim, e, t):
 
 @inlined
 def note_gap(page, now):
+    """The time since its last use becomes the page's last gap."""
     page.prev_gap, page.last_gap = page.last_gap, now - page.last_use
     page.gaps = min(page.gaps + 1, 2)
 
 
 @inlined
 def use_page(sim, e, t, lines, writes):
+    """Thread `t` reads or writes page `e`, which holds a frame."""
     page = sim.entities[e]
     note_gap(page, sim.now)
     note_user(sim, e, t)
@@ -85,9 +87,9 @@ def _count_legal(sim, page, change):
 
 @kernel
 def serve_frame_queue(sim, node):
-    """A frame of `node` became vacant or legal: all pages that queue for it ask again, and queue again in vain.
+    """A frame of `node` became vacant or legal: all pages that queue for it ask again.
 
-    All, not the first alone: that one may take a frame elsewhere.
+    All, not the first alone: that one may take a frame elsewhere. Who asks in vain queues again.
     """
     kept = 0
     for i in range(sim.frame_queue_used):
@@ -145,7 +147,10 @@ def release_page(sim, e, why):
 
 @inlined
 def bind_page(sim, e, slot):
-    """Page `e` gets `slot`, evicting who holds it; it is in flight until its page-in, which the caller makes due."""
+    """Page `e` gets `slot`, and who holds it is evicted.
+
+    `e` is in flight until its page-in at `sim.ready_ns`, which the caller makes due.
+    """
     page, victim = sim.entities[e], sim.slots[slot].holder
     if page.uses_total > 0:
         note_gap(page, sim.now)
@@ -243,7 +248,7 @@ def scan(sim):
             for step in range(1, place.size + 1):
                 at = place.first_slot + (place.hand - place.first_slot + step) % place.size
                 page = sim.entities[sim.slots[at].holder]
-                if page.state == State.HOLDING and not page.pinned:
+                if may_leave(page):
                     place.hand = slot = at
                     break
         if slot != NONE:

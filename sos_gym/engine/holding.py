@@ -21,16 +21,19 @@ def tell_at(sim, now, resource, verb, e, argument, why):
 
 @inlined
 def tell(sim, resource, verb, e, argument, why):
+    """Likewise, at the present time."""
     tell_at(sim, sim.now, resource, verb, e, argument, why)
 
 
 @inlined
 def owner_of(sim, resource, e):
+    """What its owner has of `resource`, an OWNER record."""
     return sim.owners[resource * (sim.owners.size // 2) + sim.entities[e].owner]
 
 
 @inlined
 def node_of(sim, resource, node):
+    """The slots of `resource` on `node`, a NODE record."""
     return sim.nodes[resource * sim.nodes_count + node]
 
 
@@ -47,6 +50,7 @@ def _settle_owner(sim, owner, holding):
 
 @kernel
 def join_waiting(sim, resource, e):
+    """Entity `e` is in the waiting set from now on."""
     entity = sim.entities[e]
     if entity.queued:
         return
@@ -61,6 +65,7 @@ def join_waiting(sim, resource, e):
 
 @kernel
 def leave_waiting(sim, resource, e):
+    """Entity `e` is in the waiting set no more."""
     entity = sim.entities[e]
     if not entity.queued:
         return
@@ -79,6 +84,7 @@ def leave_waiting(sim, resource, e):
 
 @inlined
 def lowest_vacant(sim, resource, node):
+    """The vacant slot of `node` with the lowest number, or NONE."""
     place = node_of(sim, resource, node)
     return sim.vacant_slots[place.first_slot] if place.vacant > 0 else NONE
 
@@ -128,7 +134,7 @@ def _give_vacant(sim, place, slot):
 
 @kernel
 def wait_silently(sim, resource, e):
-    """It lost its slot but wants on: at the back, and no decision is raised for it."""
+    """It lost its slot and waits on, at the back; no decision is raised for it."""
     entity = sim.entities[e]
     sim.seq += 1
     entity.want_seq = sim.seq
@@ -160,7 +166,7 @@ def want(sim, resource, e, why):
 
 @inlined
 def take_over(sim, resource, e, slot, why):
-    """Entity `e` gets `slot`, which its holder has just left, or which was taken from the vacant ones."""
+    """Entity `e` gets `slot`, which was just left, or was taken from the vacant ones."""
     entity, place, instance = sim.entities[e], sim.slots[slot], sim.instances[resource]
     place.holder = e
     place.since = sim.now
@@ -180,7 +186,7 @@ def take_over(sim, resource, e, slot, why):
 
 @inlined
 def leave(sim, resource, e, why):
-    """Entity `e` loses or leaves its slot, which the caller gives to somebody at once or to the vacant ones."""
+    """Entity `e` loses or leaves its slot; the caller gives it to somebody else, or to the vacant ones."""
     entity, instance = sim.entities[e], sim.instances[resource]
     slot = entity.slot
     place = sim.slots[slot]
@@ -240,6 +246,7 @@ def fill(sim, resource, slot):
 
 @inlined
 def mark_used(entity, seq, now):
+    """Number and date its last use, and count it."""
     entity.use_seq = seq
     entity.uses += 1
     entity.uses_total += 1
@@ -256,7 +263,7 @@ def record_use(sim, resource, e, amount):
 
 @kernel
 def relocate(sim, e, slot):
-    """A move: page `e` holds vacant or exchanged `slot` from now on; only its stay in the node begins anew."""
+    """Page `e` moves to `slot`, vacant or exchanged; only its stay in the node begins anew."""
     entity = sim.entities[e]
     entity.slot, entity.node = slot, sim.slots[slot].node
     entity.moved, entity.move_ns = 1, sim.now

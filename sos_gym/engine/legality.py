@@ -6,14 +6,21 @@ from sos_gym.resource import NONE, Resource, State, Why
 
 @inlined
 def allowed(view, e, node):
+    """Whether the affinity of entity `e` admits `node`."""
     return (view.entities[e].affinity >> node & 1) == 1
+
+
+@inlined
+def may_leave(entity):
+    """Whether it holds a slot that may be taken from it: it is neither in flight nor pinned."""
+    return entity.state == State.HOLDING and not entity.pinned
 
 
 @inlined
 def legal_holder(view, decision, e):
     """Whether holder `e` may go without in this EVICT."""
     entity = view.entities[e]
-    if entity.state != State.HOLDING or entity.pinned or e == decision.entity:
+    if not may_leave(entity) or e == decision.entity:
         return False
     if decision.cause == Why.HINT:
         return entity.node == decision.node and allowed(view, e, view.entities[decision.entity].node)
@@ -25,8 +32,7 @@ def legal_holder(view, decision, e):
 @kernel
 def may_move(view, e, node):
     """Whether page `e` may lie on `node`, and may be moved now."""
-    page = view.entities[e]
-    return page.state == State.HOLDING and not page.pinned and allowed(view, e, node)
+    return may_leave(view.entities[e]) and allowed(view, e, node)
 
 
 @kernel

@@ -27,7 +27,7 @@ def _handle(sim):
     elif what == Event.SCAN:
         due(sim, source, sim.now + sim.scan_ns, Event.SCAN)
         scan(sim)
-    else:
+    elif what == Event.HORIZON:
         sim.truncated = 1
         for t in range(sim.threads_count):
             charge(sim, t)
@@ -68,7 +68,7 @@ def run(sim):
 
 @kernel
 def advance(sims, i, choice):
-    """Apply `choice` to the open decision of simulation `i`, if there is one, and run to the next."""
+    """Apply `choice` to the open decision of simulation `i`, if any, and run to the next."""
     sim = sims[i]
     if sim.undecided:
         apply(sim, choice)

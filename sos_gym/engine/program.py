@@ -33,6 +33,7 @@ from sos_gym.engine.frames import (
 )
 from sos_gym.engine.futures import expect_look_ahead, look_ahead
 from sos_gym.engine.holding import mark_used, tell_at, want
+from sos_gym.engine.legality import may_leave
 from sos_gym.engine.records import USE
 from sos_gym.kernel import inlined, kernel, prefetch
 from sos_gym.resource import NONE, Op, Resource, State, Status, Why
@@ -42,6 +43,7 @@ AHEAD = 12  # ops; pages are brought to the processor's cache so long before the
 
 @kernel
 def join_queue(sim, queue, t):
+    """Thread `t` is the last in the queue of a page or channel."""
     sim.threads[t].next = NONE
     if queue.queue_head == NONE:
         queue.queue_head = t
@@ -85,7 +87,7 @@ def _sleep(sim, t, until):
 
 @kernel
 def _is_born_waiting(sim, t):
-    """A thread whose first op waits in vain is forked by whoever signals: until then it wants no core."""
+    """Whether its first op waits in vain: then whoever signals forks it, and until then it wants no core."""
     thread = sim.threads[t]
     if thread.first == thread.last:
         return False
@@ -209,44 +211,59 @@ def _hint_is_due(sim, t, e):
 @inlined
 def _touch(sim, t, op):
     """Carry out a READ or WRITE; False when the thread cannot go on now."""
-    thread = sim.threads[t]
     if sim.plenty_frames:
         sim.references += 1
-        thread.service_left += work_of(sim, t, op)
-        thread.started = 1
+        _begin_touch(sim, t, op)
         return True
     e = sim.threads_count + op.arg
+    if sim.entities[e].state == State.HOLDING:
+        return _touch_resident(sim, t, e, op)
+    return _touch_absent(sim, t, e, op)
+
+
+@inlined
+def _begin_touch(sim, t, op):
+    sim.threads[t].service_left += work_of(sim, t, op)
+    sim.threads[t].started = 1
+
+
+@inlined
+def _touch_resident(sim, t, e, op):
+    """False when the page asks for a frame where the thread runs, for which the thread waits on its core."""
+    thread, page = sim.threads[t], sim.entities[e]
+    if page.node != thread.node and _hint_is_due(sim, t, e):
+        page.hint_ns = sim.now
+        note_user(sim, e, t)
+        thread.page = e
+        sim.seq += 1
+        ask_for(sim, Resource.MEMORY, t, sim.seq, Item.PROMOTION)
+        return False
+    sim.references += 1
+    if sim.prophets:
+        look_ahead(sim, t, op.arg, True)
+    use_page(sim, e, t, op.lines, op.op == Op.WRITE)
+    if page.node != thread.node:
+        charge(sim, t)  # service before it and the remote excess must not mix
+        thread.remote_left = op.lines * sim.remote_excess_ns
+    _begin_touch(sim, t, op)
+    return True
+
+
+@inlined
+def _touch_absent(sim, t, e, op):
+    """True when the page could be brought in in place."""
     page, writes = sim.entities[e], op.op == Op.WRITE
-    if page.state == State.HOLDING:
-        if page.node != thread.node and _hint_is_due(sim, t, e):
-            page.hint_ns = sim.now
-            note_user(sim, e, t)
-            thread.page = e
-            sim.seq += 1
-            ask_for(sim, Resource.MEMORY, t, sim.seq, Item.PROMOTION)
-            return False
-        sim.references += 1
-        if sim.prophets:
-            look_ahead(sim, t, op.arg, True)
-        use_page(sim, e, t, op.lines, writes)
-        if page.node != thread.node:
-            charge(sim, t)  # service before it and the remote excess must not mix
-            thread.remote_left = op.lines * sim.remote_excess_ns
-        thread.service_left += work_of(sim, t, op)
-        thread.started = 1
-        return True
     sim.references += 1
     if sim.prophets:
         look_ahead(sim, t, op.arg, False)
+    if page.state == State.ABSENT:
+        return _fault(sim, t, e, writes)
     if page.state == State.IN_FLIGHT:
         use_page(sim, e, t, op.lines, writes)
-        _wait_for(sim, t, e)
-    elif page.state == State.WAITING:
+    else:
         note_user(sim, e, t)
         page.dirty |= writes
-        _wait_for(sim, t, e)
-    else:
-        return _fault(sim, t, e, writes)
+    _wait_for(sim, t, e)
     return False
 
 
@@ -260,7 +277,7 @@ def _advise(sim, op):
     if op.op == Op.COLD:
         if page.slot != NONE:
             cool_page(sim, e)
-    elif page.state == State.HOLDING and not page.pinned:
+    elif may_leave(page):
         release_page(sim, e, Why.PAGEOUT if op.op == Op.PAGEOUT else Why.DONTNEED)
     elif page.state == State.ABSENT and op.op == Op.DONTNEED:
         page.touched = 0
@@ -313,7 +330,7 @@ def _exit(sim, t):
 
 @kernel
 def _act(sim, t, op):
-    """Carry out an op that takes no time on the core; False when the thread leaves it. `pc` is behind the op."""
+    """Carry out an op that takes no time on the core; False when the thread cannot go on. `pc` is behind the op."""
     if op.op == Op.SLEEP:
         if op.arg > 0:
             _sleep(sim, t, sim.now + op.arg)
@@ -339,7 +356,7 @@ def _act(sim, t, op):
             return False
     elif op.op == Op.COLD or op.op == Op.PAGEOUT or op.op == Op.DONTNEED:
         _advise(sim, op)
-    else:
+    else:  # it must not pass for another
         sim.unknown_op, sim.stuck = sim.threads[t].pc - 1, 1
         return False
     return True
