@@ -63,7 +63,7 @@ TESTS = {
     ),
     **{
         f"engine/{name}": (
-            "engine_against_* theory contract",
+            "engine_against_plain theory contract",
             f"engine_against or (theory and not {ALL_POLICIES}) or (invariant and recency)",
         )
         for name in ("decisions", "frames", "holding", "account", "program", "cores", "events")

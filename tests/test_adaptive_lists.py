@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from job_lists import exits, fcfs
+from runs import misses, run
 from strategies import COSTS
-from test_queues import exits, fcfs
-from test_theory import misses, run
 
 from sos_gym import Tape
 from sos_gym.engine.chance import mixed

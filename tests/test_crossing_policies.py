@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from invariants import invariants
+from runs import misses, run
 from strategies import settings_of, tapes
-from test_theory import misses, run
 
 from sos_gym import SettingError, Tape, evaluate, workload
 from sos_gym.engine.simulation import Simulation, StuckError

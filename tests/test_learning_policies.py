@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_theory import MS, host, misses, run
+from runs import MS, host, misses, run
 
 from sos_gym import Tape
 from sos_gym.engine.chance import uniform

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_theory import run
+from runs import run
 
 from sos_gym import Tape, workload, workloads
 from sos_gym.resource import Op

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_theory import run
+from runs import run
 
 from sos_gym import SettingError, Tape, policies
 from sos_gym.engine import bitmap

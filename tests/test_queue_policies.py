@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_theory import MS, misses, run
+from runs import MS, misses, run
 
 from sos_gym import Tape, evaluate
 from sos_gym.policy.lists.mru import claim as mru_claim

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from reference import ReferenceEngine, Rules
-from test_theory import ALWAYS, MS, misses, run, traces
+from plain_engine import PlainEngine, Rules
+from runs import ALWAYS, MS, misses, run
+from strategies import traces
 
 from sos_gym import Tape
 from sos_gym.resource import DEFAULT_WEIGHT, Kind, Op, Why
@@ -23,7 +24,7 @@ CLOSE = Fraction(1, 1000)  # virtual ns that floating point may not tell apart
 # -- a plain engine that an oracle drives
 
 
-class Watched(ReferenceEngine):
+class Watched(PlainEngine):
     """The plain engine; its oracle hears every verb of the threads, charged up to now, and chooses."""
 
     def __init__(self, tape, rules, oracle):

@@ -11,10 +11,6 @@ from sos_gym.engine.bitmap import WORD_BITS, enter
 from sos_gym.kernel import inlined, kernel, prefetch
 from sos_gym.resource import NEVER, NONE, Op
 
-COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE, WAIT, EXIT = map(
-    int, (Op.COMPUTE, Op.SLEEP, Op.SLEEP_UNTIL, Op.READ, Op.WRITE, Op.WAIT, Op.EXIT)
-)
-
 
 @inlined
 def look_ahead(sim, t, p, resident):
@@ -118,14 +114,14 @@ def _lay_work(sim):
         for i in range(thread.first, thread.last):
             op = ops[i]
             sim.work[i] = done
-            if op.op == COMPUTE:
+            if op.op == Op.COMPUTE:
                 done += op.arg
-            elif op.op == READ or op.op == WRITE:
+            elif op.op == Op.READ or op.op == Op.WRITE:
                 done += work_of(sim, t, op)
         end = thread.last
         for i in range(thread.last - 1, thread.first - 1, -1):
             op = ops[i].op
-            if op == SLEEP or op == SLEEP_UNTIL or op == WAIT or op == EXIT:
+            if op == Op.SLEEP or op == Op.SLEEP_UNTIL or op == Op.WAIT or op == Op.EXIT:
                 end = i
             sim.burst_end[i] = end
     sim.work[ops.size], sim.burst_end[ops.size] = done, ops.size
@@ -140,7 +136,7 @@ def _lay_users(sim):
         thread = sim.threads[t]
         for i in range(thread.last - 1, thread.first - 1, -1):
             op = ops[i]
-            if op.op == READ or op.op == WRITE:
+            if op.op == Op.READ or op.op == Op.WRITE:
                 again = latest[op.arg]
                 sim.next_use[i] = again if again < thread.last else NONE
                 sim.first_user[op.arg + 1] += again >= thread.last
@@ -152,7 +148,7 @@ def _lay_users(sim):
         thread = sim.threads[t]
         for i in range(thread.last - 1, thread.first - 1, -1):
             op = ops[i]
-            if op.op == READ or op.op == WRITE:
+            if op.op == Op.READ or op.op == Op.WRITE:
                 latest[op.arg] -= sim.next_use[i] == NONE
                 user = sim.page_users[latest[op.arg]]
                 user.thread, user.position = t, i

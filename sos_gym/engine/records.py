@@ -222,6 +222,7 @@ SIM = _aligned(
         ("finished", "i4"),
         ("truncated", "i4"),
         ("stuck", "i4"),
+        ("unknown_op", "i8"),  # index of an op that nobody handles, or NONE; it ends the run like `stuck`
         ("undecided", "i4"),  # a decision is raised and not yet answered
         ("decisions", "i8"),
         ("faults", "i8"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sos_gym.engine import bitmap
-from sos_gym.engine.events import HORIZON, SCAN, due, horizon_source, next_arrival, scan_source
+from sos_gym.engine.events import Event, due, horizon_source, next_arrival, scan_source
 from sos_gym.engine.futures import lay_futures
 from sos_gym.engine.hosts import Host
 from sos_gym.engine.loop import advance
@@ -83,9 +83,13 @@ def _start(sims):
     sim.created = sim.threads_count  # the arrivals, in the order of threads
     next_arrival(sim)
     if sim.scan_ns > 0:
-        due(sim, scan_source(sim), sim.scan_ns, SCAN)
+        due(sim, scan_source(sim), sim.scan_ns, Event.SCAN)
     if sim.horizon_ns > 0:
-        due(sim, horizon_source(sim), sim.horizon_ns, HORIZON)
+        due(sim, horizon_source(sim), sim.horizon_ns, Event.HORIZON)
+
+
+class UnknownOpError(RuntimeError):
+    """A thread came to an op that the engine does not handle."""
 
 
 class Simulation:
@@ -143,12 +147,15 @@ class Simulation:
 
         Raises:
             StuckError: no thread can go on; the text names them.
+            UnknownOpError: a thread came to an op that the engine does not handle.
         """
         advance(self.record, 0, choice)
         self.raise_if_stuck()
 
     def raise_if_stuck(self) -> None:
-        """Refuse to go on when nothing is due and no thread can run."""
+        """Refuse to go on when nothing is due and no thread can run, or an op is unknown."""
+        if self.record["unknown_op"][0] != NONE:
+            raise UnknownOpError(self._what_is_unknown())
         if self.record["stuck"][0]:
             raise StuckError(self._who_is_stuck())
 
@@ -191,6 +198,15 @@ class Simulation:
         return (
             f"stuck at {int(self.record['now'][0])} ns: nothing is due and no thread can go on: {', '.join(names)}; "
             "give every WAIT a SIGNAL that does not depend on it"
+        )
+
+    def _what_is_unknown(self) -> str:
+        at = int(self.record["unknown_op"][0])
+        number, t = int(self.arrays["ops"]["op"][at]), int(self.tape.op_thread()[at])
+        name = f" ({Op(number).name})" if number in list(Op) else ""
+        return (
+            f"op {number}{name} of {self.tape.thread_name(t)} at position {at - int(self.tape.threads['first'][t])}, "
+            "counted from 0, is none that the engine handles; who adds an op gives it its lines in engine/program.py"
         )
 
     # -- layout
@@ -327,7 +343,7 @@ class Simulation:
         record["prophets"] = foresight or any(host.needs_future for host in self.hosts)
         record["observed"] = observed
         record["timers"] = threads
-        record["rescue_ns"] = NONE
+        record["rescue_ns"] = record["unknown_op"] = NONE
         record["first_core"] = self.arrays["instances"]["first_slot"][Resource.CPU]
         record["rows_seed"] = stream(seed, "rows").integers(1 << 62)
         record["stall_per_service"], record["reward_scale_ns"] = settings.stall_per_service, settings.reward_scale_ns

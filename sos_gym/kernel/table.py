@@ -57,7 +57,7 @@ make_attribute_wrapper(Table, "size", "size")
 @infer_global(operator.getitem)
 class _TypeOfItem(AbstractTemplate):
     def generic(self, args, keywords):  # type: ignore[no-untyped-def]
-        if isinstance(args[0], Table) and isinstance(args[1], types.Integer):
+        if isinstance(args[0], Table) and isinstance(args[1], (types.Integer, types.IntEnumMember)):
             return templates.signature(args[0].dtype, args[0], types.intp)
         return None
 
@@ -65,7 +65,7 @@ class _TypeOfItem(AbstractTemplate):
 @infer_global(operator.setitem)
 class _TypeOfStore(AbstractTemplate):
     def generic(self, args, keywords):  # type: ignore[no-untyped-def]
-        if isinstance(args[0], Table) and isinstance(args[1], types.Integer):
+        if isinstance(args[0], Table) and isinstance(args[1], (types.Integer, types.IntEnumMember)):
             return templates.signature(types.none, args[0], types.intp, args[0].dtype)
         return None
 

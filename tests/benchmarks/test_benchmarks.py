@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_queues import round_robin, srpt
+from job_lists import round_robin, srpt
 
 from benchmarks import __main__, anatomy, jobs, peers, report, timing, training
 

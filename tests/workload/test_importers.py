@@ -711,7 +711,7 @@ def test_memory_of_a_million_references_is_bounded(file, name):
 @pytest.mark.parametrize("packing", ["plain", "zstd"])
 def test_an_imported_trace_has_libcachesims_misses(file, packing):
     lc = pytest.importorskip("libcachesim")
-    from test_theory import run
+    from runs import run
 
     ids = np.random.default_rng(3).zipf(1.3, 30_000) % 3000 + (1 << 45)
     sizes = np.where(np.arange(len(ids)) % 7 == 0, 0, 4096)  # it leaves out requests of size 0, too

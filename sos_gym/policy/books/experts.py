@@ -14,12 +14,12 @@ from sos_gym.policy.books import heap
 from sos_gym.policy.books.queue import front, length, push_back, remove
 from sos_gym.resource import NONE, Why
 
-EVICT = int(Why.EVICT)
+EVICT = int(Why.EVICTED)
 BY_RECENCY, BY_FREQUENCY = 1, 2  # the histories
 CLOCK, VICTIM, BLAMED = 1, 2, 3  # ints, from their end: verbs hold and use so far; the last victim, whose choice it was
 INTS = (heap.INTS[0] + 3, heap.INTS[1] + 2, heap.INTS[2])  # of each entity: its count, the clock when it went away
 ODDS = 1  # floats, from their end: log odds of the recency expert
-LEAVES = (int(Why.EVICT), int(Why.PAGEOUT), int(Why.DONTNEED), int(Why.EXIT))  # the end of an entity's stay
+LEAVES = (int(Why.EVICTED), int(Why.PAGEOUT), int(Why.DONTNEED), int(Why.EXIT))  # the end of an entity's stay
 
 
 @kernel

@@ -14,7 +14,7 @@ from sos_gym.policy.contract import Policy
 from sos_gym.resource import NONE, Why
 from sos_gym.settings.ranges import Parameter
 
-COLD, EVICT, MOVE, PREEMPT = int(Why.COLD), int(Why.EVICT), int(Why.MOVE), int(Why.PREEMPT)
+COLD, EVICT, MOVE, PREEMPT = int(Why.COLD), int(Why.EVICTED), int(Why.MOVE), int(Why.PREEMPT)
 LEVEL = 1  # ints, from their end, behind the heap's: the level, then the key of each entity
 PEER = 0  # parameter
 MOST = 1 << 53  # a claim, which is a float, does not tell greater keys apart

@@ -34,7 +34,7 @@ def use(my, e):
 @kernel
 def release(my, e):
     """Only those leave a ghost whom the small queue found wanting."""
-    my.own.evicted |= my.why == Why.EVICT
+    my.own.evicted |= my.why == Why.EVICTED
     uses = my.links[e].mark
     if levels.leave(my, e) == SMALL and uses < my.parameters.move and levels.may_return(my.why):
         levels.remember(my, GHOST, e, int(my.parameters.ghost * my.slots_count))

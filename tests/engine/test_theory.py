@@ -1,39 +1,20 @@
 """What is known by hand: page replacement, proportional shares, the metrics."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import COSTS
+from runs import ALWAYS, MS, host, misses, run
+from strategies import COSTS, traces
 
 from sos_gym import Tape, evaluate, policies
 from sos_gym.engine.simulation import Simulation
 from sos_gym.metrics import bucket_ns, jain, metrics, wait_quantile_ns
-from sos_gym.policy import policy_named
 from sos_gym.resource import Op, Resource
 from sos_gym.settings.environment import build_settings
 
 BELADY = (1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5)
 PLAIN = {"nodes": 1, "scan_ns": None}  # no distance
-ALWAYS = 1 << 40  # ns, longer than any of these tests runs
-MS = 1_000_000
-
-
-@cache
-def host(name):
-    return policy_named(name).host()
-
-
-def run(tape: Tape, policy: str, **keywords) -> Simulation:
-    simulation = Simulation(tape, build_settings({"nodes": 1, **keywords}), [host(policy)], driver=0, seed=1)
-    simulation.advance()
-    return simulation
-
-
-def misses(references, policy: str, frames: int) -> int:
-    return int(run(Tape.from_references(references), policy, frames=frames).record["faults"][0])
 
 
 # -- page replacement
@@ -45,9 +26,6 @@ def test_beladys_string(policy, faults):
     runs = [evaluate("sos/Memory-v0", policy, workload=tape, frames=n, **PLAIN)[0] for n in (3, 4)]
     assert [found["faults"] for found in runs] == faults
     assert [found["miss_ratio"] for found in runs] == [n / 12 for n in faults]
-
-
-traces = st.lists(st.integers(0, 7), min_size=1, max_size=60)
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,4 +1,4 @@
-"""The reference engine against what is known by hand."""
+"""The plain engine against what is known by hand."""
 
 from collections import deque
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import Page, ReferenceEngine, Rules, Stuck
+from plain_engine import Page, PlainEngine, Rules, Stuck
 
 from sos_gym.resource import Kind, Op, Resource, State, Status, Why, vacancy
 
@@ -46,7 +46,7 @@ def make_tape(threads, pages=(), channels=(), owners=1):
 
 
 def run(tape, choose=None, cores=None, frames=None, **rules):
-    engine = ReferenceEngine(tape, Rules(cores, frames, **(FREE | rules)), choose or by(recency))
+    engine = PlainEngine(tape, Rules(cores, frames, **(FREE | rules)), choose or by(recency))
     engine.run()
     return engine
 
@@ -63,28 +63,28 @@ def by(claim):
             return max(c for c in decision.contenders if c < 0)
         held = [entities[c] for c in decision.contenders if c >= 0]
         if decision.kind == Kind.ADMIT:
-            return max(held, key=lambda e: (claim(e, decision), e.slot >= 0, -e.want_seq)).id
-        return min(held, key=lambda e: (claim(e, decision), e.slot >= 0, e.use_seq)).id
+            return max(held, key=lambda entity: (claim(entity, decision), entity.slot >= 0, -entity.want_seq)).id
+        return min(held, key=lambda entity: (claim(entity, decision), entity.slot >= 0, entity.use_seq)).id
 
     return choose
 
 
-def recency(e, decision):
-    return e.use_seq
+def recency(entity, decision):
+    return entity.use_seq
 
 
-def seniority(e, decision):
-    return -e.spell_seq
+def seniority(entity, decision):
+    return -entity.spell_seq
 
 
-def turns(e, decision):
-    if e.slot < 0:
-        return decision.now - e.want_ns
-    return -(decision.now - e.hold_ns) if isinstance(e, Page) or e.turn_over else float("inf")
+def turns(entity, decision):
+    if entity.slot < 0:
+        return decision.now - entity.want_ns
+    return -(decision.now - entity.hold_ns) if isinstance(entity, Page) or entity.turn_over else float("inf")
 
 
-def fifo(e, decision):
-    return e.hold_seq
+def fifo(entity, decision):
+    return entity.hold_seq
 
 
 def belady(references):
@@ -169,7 +169,7 @@ def test_an_owners_exit_frees_its_private_pages():
     pages = [page(private=1), page(), page(owner=1), page(owner=1)]
     engine = run(make_tape([first, late], pages, owners=2), None, None, (2,))
     released = [v for v in engine.verbs if v[0] == "release"]
-    assert released == [("release", 2, 0, Why.EXIT, 5), ("release", 3, 1, Why.EVICT, 20)]
+    assert released == [("release", 2, 0, Why.EXIT, 5), ("release", 3, 1, Why.EVICTED, 20)]
     assert engine.write_backs == 0
 
 
@@ -401,7 +401,7 @@ def test_a_stuck_tape_names_its_threads(cores, scan_ns):
 # -- everything at once
 
 
-class Watched(ReferenceEngine):
+class Watched(PlainEngine):
     """When time passes, no page queues while a frame is legal for it."""
 
     @property
@@ -470,7 +470,7 @@ def test_whatever_is_chosen_the_tape_ends(tape, rules, seed):
     else:
         assert not engine.frame_queue and all(t.status == Status.EXITED for t in engine.threads)
         assert len(engine.times) == len(tape.threads)
-    again = ReferenceEngine(tape, rules, hashed(seed))
+    again = PlainEngine(tape, rules, hashed(seed))
     try:
         again.run()
     except Stuck:

@@ -1,4 +1,4 @@
-"""The engine of docs/engine.md in slow, plain Python; N1 to N18 are its rules."""
+"""The plain engine: docs/engine.md in slow, plain Python; N1 to N18 are its rules."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -100,10 +100,10 @@ class Decision:
     entity: int
     slot: int
     contenders: list[int]
-    engine: "ReferenceEngine"
+    engine: "PlainEngine"
 
 
-class ReferenceEngine:
+class PlainEngine:
     """Runs a tape to its end; `choose(decision)` makes the raised decisions."""
 
     def __init__(self, tape, rules: Rules, choose):
@@ -198,17 +198,17 @@ class ReferenceEngine:
         core = slot.id >= len(self.frames)
         self.agenda["admit_core" if core else "admit_frame", slot.id] = (int(core), 0, slot.id)
 
-    def tell(self, verb: str, e: Entity, arg: int, why: Why) -> None:
-        self.verbs.append((verb, e.id, arg, why, self.now))
+    def tell(self, verb: str, entity: Entity, arg: int, why: Why) -> None:
+        self.verbs.append((verb, entity.id, arg, why, self.now))
 
-    def ask(self, kind: Kind, cause: Why, resource: Resource, entity: int, slot: int, contenders: list[int]) -> int:
+    def ask(self, kind: Kind, cause: Why, resource: Resource, e: int, slot: int, contenders: list[int]) -> int:
         """One contender is taken; of several the policy chooses (N17)."""
         if len(contenders) == 1:
             return contenders[0]
         for t in self.threads:
             self.charge(t)
         self.check_slots()
-        raised = (len(self.decisions), self.now, kind, cause, resource, entity, slot, sorted(contenders))
+        raised = (len(self.decisions), self.now, kind, cause, resource, e, slot, sorted(contenders))
         choice = int(self.choose(Decision(*raised, self)))
         assert choice in contenders, f"{choice} is none of {raised[-1]}"
         self.decisions.append((*raised, choice))
@@ -440,44 +440,44 @@ class ReferenceEngine:
 
     # -- wanting, holding, leaving (N6, N7, N8)
 
-    def want(self, e: Entity, why: Why) -> None:
-        e.want_seq = e.spell_seq = next(self.seq)
-        e.want_ns, e.why = self.now, why
+    def want(self, entity: Entity, why: Why) -> None:
+        entity.want_seq = entity.spell_seq = next(self.seq)
+        entity.want_ns, entity.why = self.now, why
         if why in (Why.NEW, Why.WAKE):
-            e.burst_start, e.attained = self.now, 0
-        if isinstance(e, Thread):
-            self.enter(e, Status.CPU_WAIT)
+            entity.burst_start, entity.attained = self.now, 0
+        if isinstance(entity, Thread):
+            self.enter(entity, Status.CPU_WAIT)
         else:
-            e.state = State.WAITING
-        self.owners[e.owner].active += 1
-        self.tell("want", e, e.home, why)
-        self.agenda["evict", e.id] = (int(isinstance(e, Thread)), 1, e.want_seq)
+            entity.state = State.WAITING
+        self.owners[entity.owner].active += 1
+        self.tell("want", entity, entity.home, why)
+        self.agenda["evict", entity.id] = (int(isinstance(entity, Thread)), 1, entity.want_seq)
 
     def wait_silently(self, t: Thread) -> None:
         t.want_seq, t.want_ns = next(self.seq), self.now
         self.enter(t, Status.CPU_WAIT)
 
-    def hold(self, e: Entity, slot: Slot) -> None:
+    def hold(self, entity: Entity, slot: Slot) -> None:
         """It gets the slot, from its holder if there is one."""
         victim, previous = slot.holder, slot.last
-        if victim != NONE and isinstance(e, Thread):
+        if victim != NONE and isinstance(entity, Thread):
             self.remind(self.entities[victim])
         if victim != NONE:
-            self.release(self.entities[victim], Why.PREEMPT if isinstance(e, Thread) else Why.EVICT)
-        if victim != NONE and isinstance(e, Thread):
+            self.release(self.entities[victim], Why.PREEMPT if isinstance(entity, Thread) else Why.EVICTED)
+        if victim != NONE and isinstance(entity, Thread):
             self.wait_silently(self.entities[victim])
-        self.agenda.pop(("evict", e.id), None)
-        e.hold_seq = e.use_seq = next(self.seq)
-        if isinstance(e, Page) and e.uses_total:
-            e.add_gap(self.now - e.last_use)
-        e.hold_ns = e.last_use = e.stay_ns = self.now
-        e.uses, e.uses_total = 1, e.uses_total + 1
-        self.place(e, slot)
-        self.tell("hold", e, slot.id, e.why)
-        if isinstance(e, Thread):
-            self.dispatch(e, slot, previous)
+        self.agenda.pop(("evict", entity.id), None)
+        entity.hold_seq = entity.use_seq = next(self.seq)
+        if isinstance(entity, Page) and entity.uses_total:
+            entity.add_gap(self.now - entity.last_use)
+        entity.hold_ns = entity.last_use = entity.stay_ns = self.now
+        entity.uses, entity.uses_total = 1, entity.uses_total + 1
+        self.place(entity, slot)
+        self.tell("hold", entity, slot.id, entity.why)
+        if isinstance(entity, Thread):
+            self.dispatch(entity, slot, previous)
         else:
-            self.fetch(e, displaced=victim != NONE)
+            self.fetch(entity, displaced=victim != NONE)
 
     def dispatch(self, t: Thread, core: Slot, previous: int) -> None:
         """It runs, after its switch and its move."""
@@ -507,28 +507,28 @@ class ReferenceEngine:
         self.lanes[lane] = max(self.now, self.lanes[lane]) + ns
         return self.lanes[lane]
 
-    def release(self, e: Entity, why: Why) -> None:
-        slot = self.slots[e.slot]
-        if isinstance(e, Thread):
-            self.report(e)
-            self.events.pop(("complete", e.id), None)
+    def release(self, entity: Entity, why: Why) -> None:
+        slot = self.slots[entity.slot]
+        if isinstance(entity, Thread):
+            self.report(entity)
+            self.events.pop(("complete", entity.id), None)
             self.events.pop(("tick", slot.id), None)
         self.vacate(slot)
-        self.tell("release", e, slot.id, why)
-        self.owners[e.owner].active -= why not in (Why.PREEMPT, Why.YIELD)
-        if isinstance(e, Page):
-            self.drop(e, slot, why)
+        self.tell("release", entity, slot.id, why)
+        self.owners[entity.owner].active -= why not in (Why.PREEMPT, Why.YIELD)
+        if isinstance(entity, Page):
+            self.drop(entity, slot, why)
         elif why in (Why.FAULT, Why.BLOCK, Why.EXIT):
             self.offer(slot)
 
     def drop(self, p: Page, frame: Slot, why: Why) -> None:
         """Where its contents go, and who gets the frame."""
-        keeps = why in (Why.EVICT, Why.PAGEOUT)
+        keeps = why in (Why.EVICTED, Why.PAGEOUT)
         if p.dirty and keeps:
             self.device(self.rules.write_back_ns)
             self.write_backs += 1
         p.state, p.dirty, p.touched = State.ABSENT, False, keeps
-        if why == Why.EVICT:
+        if why == Why.EVICTED:
             self.evictions += 1
         else:
             self.serve(frame.node)
@@ -542,10 +542,10 @@ class ReferenceEngine:
             t.last_use = self.now
             self.tell("use", t, ns, Why.USE)
 
-    def place(self, e: Entity, slot: Slot) -> None:
+    def place(self, entity: Entity, slot: Slot) -> None:
         slot.settle(self.now)
-        slot.holder = slot.last = e.id
-        e.slot = slot.id
+        slot.holder = slot.last = entity.id
+        entity.slot = slot.id
 
     def vacate(self, slot: Slot) -> None:
         slot.settle(self.now)
@@ -554,22 +554,22 @@ class ReferenceEngine:
 
     # -- EVICT (N14)
 
-    def evict(self, i: int) -> None:
+    def evict(self, e: int) -> None:
         """Who goes without?"""
-        e = self.entities[i]
-        is_thread = isinstance(e, Thread)
-        slots = [s for s in (self.cores if is_thread else self.frames) if e.allowed(s.node)]
-        if slot := self.vacant_at_home(e, slots):
-            return self.hold(e, slot)
+        entity = self.entities[e]
+        is_thread = isinstance(entity, Thread)
+        slots = [s for s in (self.cores if is_thread else self.frames) if entity.allowed(s.node)]
+        if slot := self.vacant_at_home(entity, slots):
+            return self.hold(entity, slot)
         vacant = {s.node: vacancy(s.id) for s in reversed(slots) if s.holder == NONE}  # the lowest of each node
-        contenders = [*vacant.values(), *self.legal_holders(e, slots)] + [e.id] * is_thread
+        contenders = [*vacant.values(), *self.legal_holders(entity, slots)] + [e] * is_thread
         if not contenders:
-            return self.frame_queue.add(e.id)
-        choice = self.ask(Kind.EVICT, e.why, Resource(int(is_thread)), e.id, NONE, contenders)
-        if choice == e.id:
-            self.remind(e)
+            return self.frame_queue.add(e)
+        choice = self.ask(Kind.EVICT, entity.why, Resource(int(is_thread)), e, NONE, contenders)
+        if choice == e:
+            self.remind(entity)
         else:
-            self.hold(e, self.slots[vacancy(choice) if choice < 0 else self.entities[choice].slot])
+            self.hold(entity, self.slots[vacancy(choice) if choice < 0 else self.entities[choice].slot])
 
     def remind(self, t: Thread) -> None:
         """It waits on: every vacant core that it may have is offered again at the next tick."""
@@ -578,14 +578,14 @@ class ReferenceEngine:
             if idle and t.allowed(core.node) and self.rules.tick_ns:
                 self.due("tick", core.id, self.now + self.rules.tick_ns)
 
-    def vacant_at_home(self, e: Entity, slots: list[Slot]) -> Slot | None:
+    def vacant_at_home(self, entity: Entity, slots: list[Slot]) -> Slot | None:
         """Its last core, else the lowest."""
-        vacant = [s for s in slots if s.holder == NONE and s.node == e.home and e.allowed(s.node)]
-        return min(vacant, key=lambda s: (isinstance(e, Page) or s.id != e.last_slot, s.id), default=None)
+        vacant = [s for s in slots if s.holder == NONE and s.node == entity.home and entity.allowed(s.node)]
+        return min(vacant, key=lambda s: (isinstance(entity, Page) or s.id != entity.last_slot, s.id), default=None)
 
-    def legal_holders(self, e: Entity, slots: list[Slot]) -> list[int]:
+    def legal_holders(self, entity: Entity, slots: list[Slot]) -> list[int]:
         legal = [s for s in slots if s.holder != NONE and self.entities[s.holder].legal()]
-        local = [s for s in legal if s.node == e.home and self.rules.reclaim == "local"]
+        local = [s for s in legal if s.node == entity.home and self.rules.reclaim == "local"]
         return [s.holder for s in local or legal]
 
     # -- ADMIT of a core, and its tick (N10, N15)
@@ -726,7 +726,7 @@ class ReferenceEngine:
 
     def check_slots(self) -> None:
         held = [(s.holder, s.id) for s in self.slots if s.holder != NONE]
-        assert sorted(held) == [(e.id, e.slot) for e in self.entities if e.slot != NONE]
+        assert sorted(held) == [(entity.id, entity.slot) for entity in self.entities if entity.slot != NONE]
         assert all((p.slot != NONE) == (p.state in (State.IN_FLIGHT, State.HOLDING)) for p in self.pages)
 
     def finish(self) -> None:

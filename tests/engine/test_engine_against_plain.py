@@ -1,4 +1,4 @@
-"""The compiled engine against the plain reference, event by event."""
+"""The compiled engine against the plain one, event by event."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from reference import ReferenceEngine, Rules, Stuck
+from plain_engine import PlainEngine, Rules, Stuck
 from strategies import COSTS, settings_of, tapes
 
 from sos_gym.engine.records import PICK_SIGNATURE, VERB_SIGNATURE
@@ -19,7 +19,7 @@ from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import Tape
 
 NAMES = ("want", "hold", "use", "release")
-LOG = 1 << 16  # ints of the scribe: how many, then (verb, entity, argument, why, now) each
+LOG = 1 << 16  # ints of the scribe: how many, then (verb, e, argument, why, now) each
 PER_NODE = st.tuples(st.integers(1, 2), st.integers(1, 3))
 SIDES = {
     "memory": (st.none(), PER_NODE),
@@ -33,10 +33,10 @@ def scribe() -> Host:
     """A policy that writes down what it is told and what it is asked, and chooses as `chosen` does."""
 
     def verb(number):
-        def write(my, entity, argument, why, now):
+        def write(my, e, argument, why, now):
             at = my.ints[0]
             my.ints[0] += 1
-            for i, value in enumerate((number, entity, argument, why, now)):
+            for i, value in enumerate((number, e, argument, why, now)):
                 my.ints[1 + 5 * at + i] = value
 
         return numba.njit(write)
@@ -120,8 +120,8 @@ def logs_of(simulation):
 
 
 def plain(tape, made, seed):
-    """Run the reference; the same four."""
-    engine = ReferenceEngine(tape, rules_of(made), lambda d: chosen(d.number, seed, d.contenders))
+    """Run the plain engine; the same four."""
+    engine = PlainEngine(tape, rules_of(made), lambda d: chosen(d.number, seed, d.contenders))
     stuck = False
     try:
         engine.run()
