@@ -198,8 +198,9 @@ class PlainEngine:
         core = slot.id >= len(self.frames)
         self.agenda["admit_core" if core else "admit_frame", slot.id] = (int(core), 0, slot.id)
 
-    def tell(self, verb: str, entity: Entity, arg: int, why: Why) -> None:
-        self.verbs.append((verb, entity.id, arg, why, self.now))
+    def tell(self, verb: str, entity: Entity, what: int = 0, why: int = 0) -> None:
+        """`what`: home of a want, slot of a hold or move, ns of a thread's use; `why`: of want, hold, release."""
+        self.verbs.append((verb, entity.id, what, why, self.now))
 
     def ask(self, kind: Kind, cause: Why, resource: Resource, e: int, slot: int, contenders: list[int]) -> int:
         """One contender is taken; of several the policy chooses (N17)."""
@@ -355,7 +356,7 @@ class PlainEngine:
         p = self.pages[op.arg]
         if p.slot != NONE:
             p.use_seq = next(self.seq) - COLD_OFFSET
-            self.tell("use", p, 0, Why.COLD)
+            self.tell("cool", p)
         return self.next_op(t)
 
     def do_pageout(self, t: Thread, op: Instruction) -> bool:
@@ -395,7 +396,7 @@ class PlainEngine:
         fault = p.state == State.ABSENT
         p.home, p.last_user = t.home, t.id
         if p.slot != NONE:
-            self.use_page(p, op.lines)
+            self.use_page(p)
         p.dirty = p.dirty or op.op == Op.WRITE
         if p.state == State.HOLDING:
             far = self.slots[p.slot].node != t.home
@@ -412,11 +413,11 @@ class PlainEngine:
 
     do_write = do_read
 
-    def use_page(self, p: Page, lines: int) -> None:
+    def use_page(self, p: Page) -> None:
         p.use_seq, p.uses, p.uses_total = next(self.seq), p.uses + 1, p.uses_total + 1
         p.add_gap(self.now - p.last_use)
         p.last_use = self.now
-        self.tell("use", p, lines, Why.USE)
+        self.tell("use", p)
 
     def page_in(self, i: int) -> None:
         """The arrival executes the ops that wait for it."""
@@ -511,10 +512,12 @@ class PlainEngine:
         slot = self.slots[entity.slot]
         if isinstance(entity, Thread):
             self.report(entity)
+            if why == Why.YIELD:
+                self.tell("cool", entity)
             self.events.pop(("complete", entity.id), None)
             self.events.pop(("tick", slot.id), None)
         self.vacate(slot)
-        self.tell("release", entity, slot.id, why)
+        self.tell("release", entity, why=why)
         self.owners[entity.owner].active -= why not in (Why.PREEMPT, Why.YIELD)
         if isinstance(entity, Page):
             self.drop(entity, slot, why)
@@ -540,7 +543,7 @@ class PlainEngine:
         if ns:
             t.use_seq, t.uses, t.uses_total = next(self.seq), t.uses + 1, t.uses_total + 1
             t.last_use = self.now
-            self.tell("use", t, ns, Why.USE)
+            self.tell("use", t, ns)
 
     def place(self, entity: Entity, slot: Slot) -> None:
         slot.settle(self.now)
@@ -708,7 +711,7 @@ class PlainEngine:
             self.place(page, slot)
             page.stay_ns = self.now
             self.moves += 1
-            self.tell("hold", page, slot.id, Why.MOVE)
+            self.tell("move", page, slot.id)
         self.delay(self.threads[p.last_user], self.rules.page_move_ns * len(moved) + self.shootdown)
         if old.holder == NONE:
             self.serve(old.node)

@@ -1,5 +1,7 @@
 """A policy that writes down what it is told and what it is asked."""
 
+from functools import cache
+
 from sos_gym.engine.records import Verb
 from sos_gym.kernel import kernel
 from sos_gym.policy.contract import Policy, Records
@@ -7,7 +9,6 @@ from sos_gym.resource import Resource
 from sos_gym.settings.ranges import Parameter
 
 MOST = 1 << 14  # events of an episode
-WITH_WHY = (Verb.WANT, Verb.HOLD, Verb.RELEASE)
 
 
 @kernel
@@ -19,17 +20,17 @@ def _write(my, verb, e, what, why):
 
 @kernel
 def want(my, e):
-    _write(my, 0, e, my.entities[e].home, my.why)
+    _write(my, Verb.WANT, e, my.entities[e].home, my.why)
 
 
 @kernel
 def hold(my, e):
-    _write(my, 1, e, my.entities[e].slot, my.why)
+    _write(my, Verb.HOLD, e, my.entities[e].slot, my.why)
 
 
 @kernel
 def move(my, e):
-    _write(my, 2, e, my.entities[e].slot, 0)
+    _write(my, Verb.MOVE, e, my.entities[e].slot, 0)
 
 
 @kernel
@@ -39,17 +40,17 @@ def use(my, e):
     if my.use_is_credit < 0:
         used = my.entities[e].service - my.each[e].told
         my.each[e].told = my.entities[e].service
-    _write(my, 3, e, used, 0)
+    _write(my, Verb.USE, e, used, 0)
 
 
 @kernel
 def cool(my, e):
-    _write(my, 4, e, 0, 0)
+    _write(my, Verb.COOL, e, 0, 0)
 
 
 @kernel
 def release(my, e):
-    _write(my, 5, e, 0, my.why)
+    _write(my, Verb.RELEASE, e, 0, my.why)
 
 
 @kernel
@@ -99,7 +100,9 @@ SCRIBE = Policy(
 )
 
 
+@cache
 def scribe(seed: int = 0):
+    """The scribe as the engine hosts it."""
     return SCRIBE.with_values({"seed": seed}).host()
 
 

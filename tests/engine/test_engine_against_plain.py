@@ -2,24 +2,20 @@
 
 import dataclasses
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from plain_engine import PlainEngine, Rules, Stuck
+from scribe import chosen, events_of, questions_of, scribe
 from strategies import COSTS, settings_of, tapes
 
-from sos_gym.engine.records import PICK_SIGNATURE, VERB_SIGNATURE
-from sos_gym.engine.simulation import Host, Simulation, StuckError
-from sos_gym.kernel import address_of
-from sos_gym.resource import Op
+from sos_gym.engine.simulation import Simulation, StuckError
+from sos_gym.resource import Op, Resource
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import Tape
 
-NAMES = ("want", "hold", "use", "release")
-LOG = 1 << 16  # ints of the scribe: how many, then (verb, e, argument, why, now) each
 PER_NODE = st.tuples(st.integers(1, 2), st.integers(1, 3))
 SIDES = {
     "memory": (st.none(), PER_NODE),
@@ -29,57 +25,14 @@ SIDES = {
 }
 
 
-def scribe() -> Host:
-    """A policy that writes down what it is told and what it is asked, and chooses as `chosen` does."""
-
-    def verb(number):
-        def write(my, e, argument, why, now):
-            at = my.ints[0]
-            my.ints[0] += 1
-            for i, value in enumerate((number, e, argument, why, now)):
-                my.ints[1 + 5 * at + i] = value
-
-        return numba.njit(write)
-
-    def pick(my, decision):
-        rank = (decision.number * 2654435761 + int(my.parameters[0]) * 40503) % 65521 % decision.count
-        choice = my.contenders[0]
-        for i in range(decision.count):
-            below = 0
-            for j in range(decision.count):
-                below += my.contenders[j] < my.contenders[i]
-            if below == rank:
-                choice = my.contenders[i]
-        at = 1 + 8 * my.shared[0]
-        my.shared[at], my.shared[at + 1], my.shared[at + 2] = decision.number, decision.now, decision.kind
-        my.shared[at + 3], my.shared[at + 4], my.shared[at + 5] = decision.cause, decision.resource, decision.entity
-        my.shared[at + 6], my.shared[at + 7] = decision.slot, choice
-        my.shared[0] += 1
-        return choice
-
-    verbs = [address_of(verb(number), VERB_SIGNATURE) for number in range(4)]
-    pick_at = address_of(numba.njit(pick), PICK_SIGNATURE)
-    return Host("scribe", (*verbs, pick_at), ints=(LOG, 0, 0), shared=(LOG, 0, 0), parameters=(0.0,), needs_list=True)
-
-
-@pytest.fixture(scope="module")
-def host():
-    return scribe()
-
-
-def chosen(number: int, seed: int, contenders: list[int]) -> int:
-    """A choice that scatters and depends on nothing else."""
-    return contenders[(number * 2654435761 + seed * 40503) % 65521 % len(contenders)]
-
-
 def rules_of(made) -> Rules:
     names = {field.name for field in dataclasses.fields(Rules)}
     return Rules(**{name: getattr(made, name) for name in names})
 
 
-def compiled(tape, made, seed, host):
+def compiled(tape, made, seed):
     """Run the kernels step by step; returns (decisions, verbs per resource, simulation, stuck)."""
-    simulation, decisions, stuck, choice = Simulation(tape, made, [host], listing=True), [], False, 0
+    simulation, decisions, stuck, choice = Simulation(tape, made, [scribe()], listing=True), [], False, 0
     try:
         simulation.advance()
         while simulation.undecided:
@@ -94,29 +47,20 @@ def compiled(tape, made, seed, host):
     return decisions, logs_of(simulation), simulation, stuck
 
 
-def compiled_inside(tape, made, seed, host):
+def compiled_inside(tape, made, seed):
     """The same, the policy inside the engine deciding: lone faults are settled in place, without calendar or agenda."""
-    host = dataclasses.replace(host, parameters=(float(seed),))
-    simulation, stuck = Simulation(tape, made, [host], driver=0), False
+    simulation, stuck = Simulation(tape, made, [scribe(seed)], driver=0), False
     try:
         simulation.advance()
     except StuckError:
         stuck = True
-    asked = simulation.arrays["shared 0"]
-    assert 8 * asked[0] < LOG
-    rows = asked[1 : 1 + 8 * asked[0]].reshape(-1, 8).tolist()
+    rows = questions_of(simulation)
     return [(*row[:7], None, row[7]) for row in rows], logs_of(simulation), simulation, stuck
 
 
 def logs_of(simulation):
     """The verbs that the scribe was told, per resource."""
-    logs = []
-    for resource in range(2):
-        ints = simulation.arrays[f"ints {resource}"]
-        assert 5 * ints[0] < LOG
-        rows = ints[1 : 1 + 5 * ints[0]].reshape(-1, 5).tolist()
-        logs.append([(NAMES[verb], *rest) for verb, *rest in rows])
-    return logs
+    return [events_of(simulation, resource) for resource in Resource]
 
 
 def plain(tape, made, seed):
@@ -144,15 +88,15 @@ def first_difference(ours, theirs):
 TIMES = ("service", "sleep", "cpu_wait", "switch", "move", "fault_wait", "remote")
 
 
-def compare(tape, keywords, seed, host):
+def compare(tape, keywords, seed):
     made = build_settings({"nodes": 2, **keywords})
     theirs = plain(tape, made, seed)
     try:
-        assert_equal(compiled(tape, made, seed, host), theirs)
+        assert_equal(compiled(tape, made, seed), theirs)
     except SettingError:
         assume(False)
     bare = [(*row[:7], None, row[8]) for row in theirs[0]]  # a policy does not write down who else contends
-    assert_equal(compiled_inside(tape, made, seed, host), (bare, *theirs[1:]))
+    assert_equal(compiled_inside(tape, made, seed), (bare, *theirs[1:]))
 
 
 def assert_equal(ours, theirs):
@@ -182,21 +126,21 @@ def assert_equal(ours, theirs):
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_event_by_event(side, host):
+def test_event_by_event(side):
     cores, frames = SIDES[side]
 
     @settings(max_examples=1000, deadline=None, derandomize=True)
     @given(tapes(), settings_of(cores, frames), st.integers(0, 99))
     def check(tape, keywords, seed):
         assume(tape is not None)
-        compare(tape, keywords, seed, host)
+        compare(tape, keywords, seed)
 
     check()
 
 
-def test_a_move_is_paid_before_the_next_touch(host):
+def test_a_move_is_paid_before_the_next_touch():
     """Found by the property above: the page is moved at its touch, and its next touches are resident and local."""
     tape = Tape.build([[(Op.COMPUTE, 1), (Op.READ, 0, 1)], [(Op.READ, 0, 1)]], owner=[0, 0])
     free = dict.fromkeys((*COSTS, "remote_line_ns"), 0)
     keywords = {**free, "shootdown_ns": 1, "move_ns": (0, 0), "tiers": True, "hint_ns": 1, "tick_ns": None}
-    compare(tape, {**keywords, "cores": (1, 1), "frames": (1, 1)}, 0, host)
+    compare(tape, {**keywords, "cores": (1, 1), "frames": (1, 1)}, 0)

@@ -142,7 +142,7 @@ def test_device_of_one_lane_queues_write_back_then_page_in():
 def test_a_cold_page_goes_first():
     ops = [(Op.READ, 0), (Op.READ, 1), (Op.COLD, 1), (Op.READ, 2), (Op.READ, 0), (Op.READ, 1)]
     engine = run(make_tape([thread(*ops)], [page()] * 3), None, None, (2,), first_touch_ns=1)
-    assert ("use", 2, 0, Why.COLD, 2) in engine.verbs
+    assert ("cool", 2, 0, 0, 2) in engine.verbs
     assert [choice for *_, choice in engine.decisions] == [2, 3]
     assert engine.faults == 4
 
@@ -207,7 +207,7 @@ def test_a_hint_demotes_by_exchange():
     costs = {"first_touch_ns": 1, "local_line_ns": 10, "remote_line_ns": 25, "page_move_ns": 100, "shootdown_ns": 7}
     engine = run(make_tape([thread(*ops)], [page()] * 2), choose, None, (1, 1), tiers=True, hint_ns=1000, **costs)
     assert seen == [(Why.FAULT, [vacancy(1), 1]), (Why.HINT, [1, 2])]
-    assert engine.verbs[-4:-2] == [("hold", 2, 0, Why.MOVE, 22), ("hold", 1, 1, Why.MOVE, 22)]
+    assert engine.verbs[-4:-2] == [("move", 2, 0, 0, 22), ("move", 1, 1, 0, 22)]
     times = engine.times[0]
     assert (times["fault_wait"], times["service"], times["move"], times["remote"]) == (2, 40, 207, 0)
 
