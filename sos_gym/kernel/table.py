@@ -26,7 +26,7 @@ CHECKED = bool(os.environ.get("SOS_GYM_BOUNDSCHECK"))  # an index out of a table
 
 def _without_padding(dtype: np.dtype) -> np.dtype:
     """Numba takes no void fields; offsets and size stay."""
-    names = [name for name in dtype.names or () if dtype[name].kind != "V"]
+    names = [name for name in dtype.names or () if dtype[name].base.kind != "V" or dtype[name].base.names]
     if not names:
         return dtype
     formats, offsets = [dtype[name] for name in names], [dtype.fields[name][1] for name in names]  # type: ignore[index]
