@@ -12,7 +12,7 @@ from pathlib import Path
 
 import libcachesim
 from test_peers import SHARES, TRACES, frames_for, misses_of, tape_and_file
-from test_theory import run
+from runs import run
 
 from measurements import page
 from sos_gym.markdown import number, table

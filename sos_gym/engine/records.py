@@ -97,7 +97,7 @@ BURST = np.dtype([("thread", "i8"), ("start", "i8"), ("end", "i8"), ("attained",
 
 USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or WRITE by one thread, or NONE
 
-# A policy's own record of an entity: where it stands in one of the policy's queues (policy/queue.py).
+# A policy's own record of an entity: where it stands in one of the policy's queues (policy/books/queue.py).
 LINK = np.dtype([("next", "i4"), ("previous", "i4"), ("queue", "i4"), ("mark", "i4")])
 
 

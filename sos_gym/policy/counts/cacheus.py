@@ -179,7 +179,7 @@ CACHEUS = Policy(
     not_to_be_confused="lecar, whose experts are plain LRU and LFU and whose learning rate is fixed",
     source="Rodriguez et al., FAST 2021, and the authors' code (sylab/cacheus): reserve, floor, no blame where both "
     "agree; the paper's draw of the rate. libCacheSim 0.3.5 divides hits in whole numbers, so that its rate stays, and "
-    "reads a counter it never set: compared in the mean, tests/test_learning_policies.py",
+    "reads a counter it never set: compared in the mean, tests/policy/test_learning_policies.py",
     parameters={
         "reserve": Parameter(
             0.01, "", 0.0, 1.0, "newcomers start with more room; share of the slots (libCacheSim: 0.5)"

@@ -70,7 +70,7 @@ LECAR = Policy(
     ties="LFU's: the least recently used",
     not_to_be_confused="cacheus, which learns its learning rate and has other experts",
     source="Vietri et al., HotStorage 2018, and the authors' code (sylab/LeCaR): history, keep, floor, no blame where "
-    "both agree. libCacheSim 0.3.5 has one history of N: compared in the mean, tests/test_learning_policies.py",
+    "both agree. libCacheSim 0.3.5 has one history of N: compared in the mean, tests/policy/test_learning_policies.py",
     parameters={
         "rate": Parameter(0.45, "", 0.0, 10.0, "trust moves faster, and errs more by chance"),
         "discount": Parameter(

@@ -154,7 +154,7 @@ TINYLFU = Policy(
     ties="equal estimates: the window's candidate goes",
     source="Einziger, Friedman, Manes, ACM TOS 13(4), 2017. libCacheSim 0.3.5 fills the cache through its window, does "
     "not count hits there, evicts from probation at hits, and admits nobody below 100 slots: an oracle in "
-    "tests/test_adaptive_lists.py",
+    "tests/policy/test_adaptive_lists.py",
     hold=hold,
     use=use,
     cool=Sides(frames=cool),

@@ -205,7 +205,7 @@ CLOCKPRO = Policy(
     ties="none: the clock orders",
     source="Jiang, Chen, Zhang, USENIX ATC 2005; open there, here as in Caffeine: `cold`, the start, that a test "
     "passed counts at any hand, a new test for a cold page used after its test. libCacheSim 0.3.5 fills its cold room, "
-    "then admits nobody: an oracle in tests/test_adaptive_lists.py",
+    "then admits nobody: an oracle in tests/policy/test_adaptive_lists.py",
     want=want,
     hold=hold,
     use=use,

@@ -143,7 +143,7 @@ LIRS = Policy(
     reads="order of holds and uses, of residents and of those that left",
     ties="none: the queues order",
     source="Jiang, Zhang, SIGMETRICS 2002. libCacheSim 0.3.5 besides demotes a LIR page at a hit outside S and, with Q "
-    "full, evicts for it: an oracle in tests/test_adaptive_lists.py",
+    "full, evicts for it: an oracle in tests/policy/test_adaptive_lists.py",
     hold=hold,
     use=use,
     cool=Sides(frames=cool),
