@@ -7,7 +7,7 @@ import typer
 from rich.console import Console, Group
 from rich.table import Table
 
-from sos_gym.cli.tables import card_table, grid
+from sos_gym.cli.printing import card_table, grid
 from sos_gym.settings.ranges import SettingError, did_you_mean
 from sos_gym.workload import workloads as workload_cards
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from sos_gym.cli.tables import grid
+from sos_gym.cli.printing import grid
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload.traces import FORMATS, OPTIONS, import_tape
 from sos_gym.workload.traces.formats.registry import explanation

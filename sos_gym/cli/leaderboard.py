@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sos_gym.cli.names import env_named, notes
-from sos_gym.cli.tables import COMPILING, grid
+from sos_gym.cli.printing import COMPILING, grid
 from sos_gym.settings.presets import PRESETS
 
 if TYPE_CHECKING:

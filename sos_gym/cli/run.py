@@ -10,7 +10,7 @@ from rich.text import Text
 
 import sos_gym
 from sos_gym.cli.names import env_named, notes, settings_of, tape_of
-from sos_gym.cli.tables import COMPILING, grid
+from sos_gym.cli.printing import COMPILING, grid
 from sos_gym.settings.presets import PRESETS
 
 if TYPE_CHECKING:

@@ -46,14 +46,15 @@ def number_in(
     Raises:
         SettingError: no number, not finite, not whole, or out of range.
     """
-    allowed = allowed or range_text(low, high, whole, unit)
     if not _is_number(value, numbers.Integral if exact else numbers.Real):
-        raise SettingError(name, value, allowed, remedy or "pass a finite number")
-    if whole and int(value) != value:
-        raise SettingError(name, value, allowed, remedy or "pass a whole number")
-    if not low <= value <= high:
-        raise SettingError(name, value, allowed, remedy or "choose a value in that range")
-    return int(value) if whole else float(value)
+        fault = "pass a finite number"
+    elif whole and int(value) != value:
+        fault = "pass a whole number"
+    elif not low <= value <= high:
+        fault = "choose a value in that range"
+    else:
+        return int(value) if whole else float(value)
+    raise SettingError(name, value, allowed or range_text(low, high, whole, unit), remedy or fault)
 
 
 def range_text(low: float, high: float, whole: bool = True, unit: str = "") -> str:
