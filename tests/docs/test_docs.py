@@ -119,7 +119,9 @@ def test_a_path_that_is_gone_is_found(tmp_path):
 
 @pytest.mark.parametrize("page", NOTED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_that_are_named_can_be_run(page):
-    modules = re.findall(r"python -m ((?:benchmarks|measurements|sos_gym)(?:\.[a-z]\w*)*)", page.read_text(encoding="utf-8"))
+    modules = re.findall(
+        r"python -m ((?:benchmarks|measurements|sos_gym)(?:\.[a-z]\w*)*)", page.read_text(encoding="utf-8")
+    )
     assert not [name for name in modules if importlib.util.find_spec(name) is None]
 
 
