@@ -41,6 +41,7 @@ cores.
 
 
 def row_of(name: str, episodes: int) -> list[str]:
+    """The line of one workload."""
     card = sos_gym.workloads()[name]
     env_id = IDS[card.side]
     settings = fitted(env_id, sos_gym.workload(name)) if card.recorded else {}
@@ -58,25 +59,33 @@ def row_of(name: str, episodes: int) -> list[str]:
     known = not card.recorded and is_informed(name)
     informed = sum(stalls("informed")) if known else None
     env = SosEnv(env_id, workload=name, split=split, **settings)
-    tapes = [env.draw_tape(seed) for seed in range(count)]
-    bounds = [stall_bound_ns(tape, env.settings) if len(set(tape.threads["weight"])) == 1 else None for tape in tapes]
-    bound = None if None in bounds else sum(bounds)
 
     def share(stall: int | None) -> str:
         return "" if stall is None else f"{stall / max(total['lottery'], 1):.3f}"
 
-    label = ""
-    if informed is not None and total[best] - informed < SATURATED * total[best]:
-        label = "saturated" if informed <= total[best] else "saturated; informed is behind"
     return [
         name,
         number(total["lottery"] / count / 1e6, 1),
         f"{share(total[best])} {best}",
         share(informed),
         share(best_known),
-        share(bound),
-        label,
+        share(bound_of(env, count)),
+        "" if informed is None else label_of(informed, total[best]),
     ]
+
+
+def bound_of(env: SosEnv, episodes: int) -> int | None:
+    """The sum of the proved bounds, ns; None unless there is one for each tape, and all its threads weigh the same."""
+    tapes = [env.draw_tape(seed) for seed in range(episodes)]
+    bounds = [stall_bound_ns(tape, env.settings) if len(set(tape.threads["weight"])) == 1 else None for tape in tapes]
+    return None if None in bounds else sum(bounds)
+
+
+def label_of(informed: int, best: int) -> str:
+    """Whether there is little to gain; stalls in ns, `best` of the heuristics: label_of(98, 100) is saturated."""
+    if best - informed >= SATURATED * best:
+        return ""
+    return "saturated" if informed <= best else "saturated; informed is behind"
 
 
 def main() -> None:
