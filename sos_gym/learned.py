@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from sos_gym import __version__
 from sos_gym.engine.simulation import Simulation
 from sos_gym.kernel import kernel
 from sos_gym.settings.ranges import SettingError
 from sos_gym.view.candidates import PADDING
-from sos_gym.view.columns import COLUMNS, CONTEXT
-from sos_gym.view.observation import OUTCOME, observe, observe_address
+from sos_gym.view.columns import COLUMNS, CONTEXT, OBSERVATION
+from sos_gym.view.step import BEGIN, STEP, step_address, take
 
 PAIR = ("bind_cost", "distance")
 INPUTS = (*(name for name in COLUMNS if name not in PAIR), *CONTEXT)
@@ -67,19 +68,20 @@ def choose(candidates, context, mask, sizes, weights, pair_costs):
 
 
 @kernel
-def _play(address, sims, shown, candidates, context, mask, outcomes, sizes, weights, pair_costs):
+def _play(address, sims, discount_ns, shown, candidates, context, mask, advised, steps, sizes, weights, pair_costs):
     """A whole episode."""
-    choice = 0
-    while observe(address, sims, choice, shown, candidates, context, mask, outcomes) > 0:
-        choice = shown[choose(candidates, context, mask, sizes, weights, pair_costs)]
+    take(address, sims, BEGIN, discount_ns, shown, candidates, context, mask, advised, steps)
+    while steps[0].open:
+        row = choose(candidates, context, mask, sizes, weights, pair_costs)
+        take(address, sims, row, discount_ns, shown, candidates, context, mask, advised, steps)
 
 
 class LearnedClaim:
     """A policy: `(observation, info) -> row`, and what `evaluate` runs inside the engine, with the same result.
 
     Args:
-        layers: (weights (inputs, outputs), biases (outputs,)) of each layer; the first takes `INPUTS` (38), the last
-            gives one number; between them ReLU. One layer is a linear claim.
+        layers: (weights (inputs, outputs), biases (outputs,)) of each layer; the first takes `INPUTS`, the last gives one
+            number; between them ReLU. One layer is a linear claim.
         pair_costs: (2,), of `bind_cost` and `distance`.
         name: for tables.
 
@@ -120,8 +122,10 @@ class LearnedClaim:
         rows = simulation.settings.rows
         shown, mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
         candidates, context = np.empty((rows, len(COLUMNS)), np.float32), np.empty(len(CONTEXT), np.float32)
-        arrays = shown, candidates, context, mask, np.zeros(1, OUTCOME)
-        _play(observe_address(), simulation.record, *arrays, self.sizes, self.weights, self.pair_costs)
+        written = shown, candidates, context, mask, np.zeros(0, np.int32), np.zeros(1, STEP)
+        discount_ns = float(simulation.settings.discount_ns)
+        network = self.sizes, self.weights, self.pair_costs
+        _play(step_address(), simulation.record, discount_ns, *written, *network)
         simulation.raise_if_stuck()
 
     def save(self, path: str | os.PathLike) -> Path:

@@ -23,10 +23,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import NumbaExperimentalFeatureWarning, RequireLiteralValue, TypingError
-from numba.core.imputils import lower_builtin
+from numba.core.imputils import lower_builtin, lower_getattr
 from numba.core.typing import templates
-from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import intrinsic, make_attribute_wrapper, models, overload_attribute, register_model
+from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, infer_global
+from numba.extending import intrinsic, make_attribute_wrapper, models, register_model
 
 PACKAGE = Path(__file__).parents[1]
 ENGINE_SOURCES = ("kernel/*.py", "resource.py", "settings/*.py", "workload/tables.py", "engine/*.py")
@@ -157,28 +157,43 @@ def _set_item(context, builder, signature, arguments):  # type: ignore[no-untype
     return context.get_dummy_value()
 
 
+_EXPOSED: dict[str, Table] = {}  # what `record.NAME` is wherever the record has the two fields
+
+
+@infer_getattr
+class _TablesOfRecord(AttributeTemplate):
+    """`record.NAME`."""
+
+    key = types.Record
+    # asked before Numba's own attributes of records, which refuse what is no field, whenever those were registered
+    metadata = {"target": "cpu"}  # noqa: RUF012
+
+    def generic_resolve(self, record, name):  # type: ignore[no-untyped-def]
+        return _EXPOSED.get(name) if name + "_at" in record.fields else None
+
+
 def expose(name: str, dtype: np.dtype | str) -> None:
-    """Let kernels write `record.NAME` for the table that `NAME_at` and `NAME_n` of the record describe."""
-    table_type = Table(nb.from_dtype(_without_padding(np.dtype(dtype))))
+    """Let kernels write `record.NAME` for the table that `NAME_at` and `NAME_n` of any record describe."""
+    if name not in _EXPOSED:
+        _lower(name)
+    _EXPOSED[name] = Table(nb.from_dtype(_without_padding(np.dtype(dtype))))
 
-    @intrinsic
-    def view(typing_context, record):  # type: ignore[no-untyped-def]
-        def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            def field(suffix: str):  # type: ignore[no-untyped-def]
-                word = context.get_data_type(types.int64)
-                pointer = cgutils.get_record_member(builder, arguments[0], record.offset(name + suffix), word)
-                return context.unpack_value(builder, types.int64, pointer)
 
-            table = cgutils.create_struct_proxy(table_type)(context, builder)
-            table.data = builder.inttoptr(field("_at"), table.data.type)
-            table.size = field("_n")
-            return table._getvalue()
+def _lower(name: str) -> None:
+    """Tell Numba how to read `record.NAME`; a record without the two fields may have a number of that name."""
 
-        return table_type(record), codegen
+    @lower_getattr(types.Record, name)
+    def _(context, builder, record, pointer):  # type: ignore[no-untyped-def]
+        def field(name: str, kind: types.Type):  # type: ignore[no-untyped-def]
+            at = cgutils.get_record_member(builder, pointer, record.offset(name), context.get_data_type(kind))
+            return context.unpack_value(builder, kind, at)
 
-    @overload_attribute(types.Record, name)
-    def attribute(record):  # type: ignore[no-untyped-def]
-        return (lambda record: view(record)) if name + "_at" in record.fields else None
+        if name + "_at" not in record.fields:
+            return field(name, record.typeof(name))
+        table = cgutils.create_struct_proxy(_EXPOSED[name])(context, builder)
+        table.data = builder.inttoptr(field(name + "_at", types.int64), table.data.type)
+        table.size = field(name + "_n", types.int64)
+        return table._getvalue()
 
 
 @intrinsic
