@@ -13,7 +13,7 @@ import sos_gym
 from sos_gym import evaluate, policies
 from sos_gym.bounds import stall_bound_ns
 from sos_gym.cards import table
-from sos_gym.envs.env import SosEnv
+from sos_gym.scenario import Scenario
 from sos_gym.leaderboard.grid import fitted
 from sos_gym.leaderboard.standing import STALL
 from sos_gym.workload.families.registry import FAMILIES
@@ -58,9 +58,9 @@ def row_of(name: str, episodes: int) -> list[str]:
     reference = sum(min(values) for values in zip(*of_all.values(), strict=True))
     known = not card.recorded and is_informed(name)
     informed = sum(stalls("informed")) if known else None
-    env = SosEnv(env_id, workload=name, split=split, **settings)
-    tapes = [env.draw_tape(seed) for seed in range(count)]
-    bounds = [stall_bound_ns(tape, env.settings) if len(set(tape.threads["weight"])) == 1 else None for tape in tapes]
+    scenario = Scenario.of(env_id, name, split, **settings)
+    tapes = [scenario.tape(seed) for seed in range(count)]
+    bounds = [stall_bound_ns(tape, scenario.settings) if len(set(tape.threads["weight"])) == 1 else None for tape in tapes]
     bound = None if None in bounds else sum(bounds)
 
     def share(stall: int | None) -> str:

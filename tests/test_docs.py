@@ -81,8 +81,8 @@ def test_the_page_names_every_metric():
 
 def test_the_page_tells_every_column():
     page = cards.page()
-    for name, meaning in (columns.MEANING_OF_COLUMNS | columns.MEANING_OF_CONTEXT).items():
-        assert f"| `{name}` | {meaning} |" in page
+    for column in (*columns.CANDIDATE_COLUMNS, *columns.CONTEXT_COLUMNS):
+        assert f"| `{column.name}` | {column.meaning} |" in page
 
 
 def test_the_page_of_policies_is_what_the_cards_say():
