@@ -13,9 +13,9 @@ import sos_gym
 from sos_gym import evaluate, policies
 from sos_gym.bounds import stall_bound_ns
 from sos_gym.cards import table
-from sos_gym.scenario import Scenario
 from sos_gym.leaderboard.grid import fitted
 from sos_gym.leaderboard.standing import STALL
+from sos_gym.scenario import Scenario
 from sos_gym.workload.families.registry import FAMILIES
 from sos_gym.workload.forecast import is_informed
 
@@ -60,7 +60,9 @@ def row_of(name: str, episodes: int) -> list[str]:
     informed = sum(stalls("informed")) if known else None
     scenario = Scenario.of(env_id, name, split, **settings)
     tapes = [scenario.tape(seed) for seed in range(count)]
-    bounds = [stall_bound_ns(tape, scenario.settings) if len(set(tape.threads["weight"])) == 1 else None for tape in tapes]
+    bounds = [
+        stall_bound_ns(tape, scenario.settings) if len(set(tape.threads["weight"])) == 1 else None for tape in tapes
+    ]
     bound = None if None in bounds else sum(bounds)
 
     def share(stall: int | None) -> str:

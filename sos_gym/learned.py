@@ -80,8 +80,8 @@ class LearnedClaim:
     """A policy: `(observation, info) -> row`, and what `evaluate` runs inside the engine, with the same result.
 
     Args:
-        layers: (weights (inputs, outputs), biases (outputs,)) of each layer; the first takes `INPUTS`, the last gives one
-            number; between them ReLU. One layer is a linear claim.
+        layers: (weights (inputs, outputs), biases (outputs,)) of each layer; the first takes `INPUTS`, the last gives
+            one number; between them ReLU. One layer is a linear claim.
         pair_costs: (2,), of `bind_cost` and `distance`.
         name: for tables.
 
@@ -184,7 +184,9 @@ class LearnedClaim:
                 raise SettingError("layers", part, "finite numbers", "training may have diverged")
 
 
-def _refuse_other_columns(path: Any, observation: int, version: str, inputs: Sequence[str], pair: Sequence[str]) -> None:
+def _refuse_other_columns(
+    path: Any, observation: int, version: str, inputs: Sequence[str], pair: Sequence[str]
+) -> None:
     """What was trained on an observation of another version, or on columns that are gone, would decide by chance."""
     written = f"it was trained with sos_gym {version}"
     if observation != OBSERVATION:

@@ -55,7 +55,8 @@ class Scenario:
             SettingError: an option, name or split that does not exist.
         """
         asked = dict(options or {})
-        chosen, split = asked.pop("workload", self.workload), self.split
+        chosen: Any = asked.pop("workload", self.workload)
+        split = self.split
         for name, value in asked.items():
             raise SettingError(f"options[{name!r}]", value, "the key 'workload'", "settings go to gym.make")
         if isinstance(chosen, str) and chosen in SPLITS:

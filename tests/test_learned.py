@@ -129,7 +129,7 @@ def test_a_file_from_before_versions_is_of_version_1(tmp_path, monkeypatch):
     monkeypatch.setattr(learned, "OBSERVATION", 1)
     assert LearnedClaim.load(path).weights.tobytes() == network(7).weights.tobytes()
     monkeypatch.setattr(learned, "OBSERVATION", 2)
-    with pytest.raises(SettingError, match="not 1; .*unknown version"):
+    with pytest.raises(SettingError, match=r"not 1; .*unknown version"):
         LearnedClaim.load(path)
 
 

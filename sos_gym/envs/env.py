@@ -17,11 +17,12 @@ from sos_gym.settings.presets import Preset
 from sos_gym.settings.ranges import SettingError
 from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import COLUMNS, CONTEXT
-from sos_gym.view.info import FIELD, One, info_of
+from sos_gym.view.info import FIELD, SingleForm, info_of
 from sos_gym.view.step import BEGIN, STEP, legal_row, step_address, take
 from sos_gym.workload import Tape
 
-REWARD, TERMINATED, TRUNCATED, OVER, STUCK = map(FIELD.get, ("reward", "terminated", "truncated", "over", "stuck"))
+REWARD, TERMINATED, TRUNCATED = FIELD["reward"], FIELD["terminated"], FIELD["truncated"]
+OVER, STUCK = FIELD["over"], FIELD["stuck"]
 
 
 def spaces_of(rows: int) -> tuple[spaces.Dict, spaces.Discrete]:
@@ -103,10 +104,10 @@ class SosEnv(gym.Env):
         self.episode_seed = int(seed) if seed is not None else int(self.np_random.integers(1 << 31))
         self._simulation = self.scenario.episode(self.episode_seed, options)
         self._closing = False
-        observation, told = self._take(BEGIN)
+        observation, found = self._take(BEGIN)
         if self.history:
             self.history.begin(self.simulation)
-        return observation, info_of(self._told(told))
+        return observation, self._info(found)
 
     def step(self, action):
         """Choose a row; see the class for what comes back.
@@ -120,14 +121,14 @@ class SosEnv(gym.Env):
         row = self._checked(action)
         if self.history and self.simulation.undecided:
             self.history.choose(self.simulation, int(self._shown[legal_row(self._mask, row)]))
-        observation, told = self._take(row)
+        observation, found = self._take(row)
         if self.history:
             self.history.sample(self.simulation)
-        self._closing = told[OVER]
-        info = info_of(self._told(told))
+        self._closing = found[OVER]
+        info = self._info(found)
         if self._closing:
             info["metrics"] = metrics(self.simulation)
-        return observation, told[REWARD], told[TERMINATED], told[TRUNCATED], info
+        return observation, found[REWARD], found[TERMINATED], found[TRUNCATED], info
 
     def action_masks(self) -> np.ndarray:  # bool (K,)
         """Which rows may be chosen; the name that MaskablePPO asks for."""
@@ -203,13 +204,14 @@ class SosEnv(gym.Env):
         context = np.empty(len(CONTEXT), np.float32)
         written = self._shown, candidates, context, self._mask, self._advised, self._step
         take(step_address(), simulation.record, row, self._discount_ns, *written)
-        told = self._step.item()
-        if told[STUCK]:
+        found: Any = self._step.item()
+        if found[STUCK]:
             simulation.raise_if_stuck()
-        return {"candidates": candidates, "context": context, "action_mask": self._mask.copy()}, told
+        return {"candidates": candidates, "context": context, "action_mask": self._mask.copy()}, found
 
-    def _told(self, told: tuple) -> One:
-        return One(told, dict(zip(self.advisors, self._advised.tolist(), strict=True)))
+    def _info(self, found: tuple) -> dict[str, Any]:
+        advice = dict(zip(self.advisors, self._advised.tolist(), strict=True))
+        return info_of(SingleForm(found, advice))
 
     def _checked(self, action) -> int:
         """The row that an action names."""

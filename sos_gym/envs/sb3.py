@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
+from sos_gym.envs.env import spaces_of
 from sos_gym.envs.vector import SosVectorEnv
 from sos_gym.settings.ranges import SettingError
 
@@ -31,7 +32,7 @@ class SosVecEnv(VecEnv):
 
     def __init__(self, env_id: str, num_envs: int = 64, **keywords: Any):
         self.vector = SosVectorEnv(num_envs, AutoresetMode.SAME_STEP, preset=env_id, **keywords)
-        single = self.vector.single_observation_space
+        single, _ = spaces_of(self.vector.episodes[0].scenario.settings.rows)
         self._keys = [key for key in single.spaces if key != "action_mask"]
         space = spaces.Dict({key: single[key] for key in self._keys})
         super().__init__(num_envs, space, self.vector.single_action_space)

@@ -6,10 +6,9 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
-
-from gymnasium.utils import seeding
 
 from sos_gym.engine.simulation import Simulation
 from sos_gym.envs.batch import Batch
@@ -19,7 +18,7 @@ from sos_gym.resource import NONE
 from sos_gym.scenario import Scenario
 from sos_gym.settings.ranges import SettingError
 from sos_gym.view.columns import CANDIDATE_RECORD, COLUMNS, CONTEXT, CONTEXT_RECORD
-from sos_gym.view.info import Many, info_of, masked, narrowed, put
+from sos_gym.view.info import BatchForm, info_of, masked, narrowed, put
 from sos_gym.view.step import BEGIN, STEP
 from sos_gym.workload import Tape
 
@@ -97,7 +96,8 @@ class SosVectorEnv(gym.vector.VectorEnv):
         self.metadata = {**SosEnv.metadata, "autoreset_mode": self.autoreset_mode}
         own = {name: value for name, value in keywords.items() if name not in ("strict", "render_mode")}
         scenarios = [Scenario.of(**own, **chosen) for chosen in _of_each(each or {}, keywords, self.num_envs)]
-        self.strict, self.advisors, rows = keywords.get("strict", False), scenarios[0].advisors, scenarios[0].settings.rows
+        self.strict = keywords.get("strict", False)
+        self.advisors, rows = scenarios[0].advisors, scenarios[0].settings.rows
         self.episodes = [Episodes(scenario) for scenario in scenarios]
         self.single_observation_space, self.single_action_space = spaces_of(rows)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -268,7 +268,7 @@ class Transitions:
 
     def infos(self, over: np.ndarray | None = None) -> dict[str, Any]:
         """With metrics of the episodes that are `over`, bool (N,)."""
-        infos = info_of(Many(self.steps, self.vector.advisors, self.advised))
+        infos = info_of(BatchForm(self.steps, self.vector.advisors, self.advised))
         if over is not None and over.any():
             put(infos, "metrics", self._metrics(over), over)
         return infos

@@ -58,7 +58,7 @@ PASSED = (
 )
 
 
-class One:
+class SingleForm:
     """The step of one environment, as a tuple, and the row that each advisor would choose."""
 
     def __init__(self, step: tuple, advice: Mapping[str, int]):
@@ -78,7 +78,7 @@ class One:
         info[name] = value
 
 
-class Many:
+class BatchForm:
     """The steps of N environments, and the rows (N, advisors) that their advisors would choose."""
 
     def __init__(self, steps: np.ndarray, advisors: Sequence[str], advised: np.ndarray):
@@ -98,18 +98,18 @@ class Many:
         put(info, name, value, self.steps[of] if of else np.ones(len(self.steps), bool))
 
 
-def info_of(told: One | Many) -> dict[str, Any]:
+def info_of(form: SingleForm | BatchForm) -> dict[str, Any]:
     """The open decision and what each advisor would choose; what passed since the last one."""
     info: dict[str, Any] = {}
-    told.put(info, DECISION.name, told.values(DECISION), DECISION.of)
-    told.put(info, "advice", told.advice, "")
+    form.put(info, DECISION.name, form.values(DECISION), DECISION.of)
+    form.put(info, "advice", form.advice, "")
     for group in PASSED:
-        if not told.applies(group):
+        if not form.applies(group):
             continue
         if group.name:
-            told.put(info, group.name, told.values(group), group.of)
+            form.put(info, group.name, form.values(group), group.of)
         else:
-            info.update(told.values(group) or ())
+            info.update(form.values(group) or ())
     return info
 
 

@@ -92,7 +92,7 @@ def _tell(sim, shown, advised, step):
 
 @kernel
 def _step(sim, action, discount_ns, shown, candidates, context, mask, advised, step):
-    """Take the row `action` of those shown; all that comes after it is overwritten with the next decision."""
+    """Take a row of those `shown`, or BEGIN; then all tables and the record tell of the next decision."""
     foreseen = 0.0
     step.stepped = action != BEGIN
     if step.stepped:

@@ -16,12 +16,12 @@ from sos_gym.view import columns
 from sos_gym.view.columns import AS_IT_IS, CANDIDATE_COLUMNS, CONTEXT_COLUMNS, OBSERVATION
 from sos_gym.view.observation import CONTEXT_SCALES, EMPTY_ROW, ROW_BOUNDS, ROW_SCALES
 
-TOLD = Path(__file__).parents[1] / "golden" / "observation.json"
+KEPT = Path(__file__).parents[1] / "golden" / "observation.json"
 TABLES = {"candidate": CANDIDATE_COLUMNS, "context": CONTEXT_COLUMNS}
 PACKAGE = Path(sos_gym.__file__).parent
 
 
-def told() -> dict:
+def present() -> dict:
     """The version, and a hash for the name, the scale and the meaning of each column."""
     hashes = {
         f"{table} {column.name}": hashlib.sha256(repr(column).encode()).hexdigest()[:12]
@@ -40,11 +40,11 @@ def against(before: dict, now: dict) -> str:
 
 
 def test_the_version_is_raised_when_a_column_changes():
-    assert against(json.loads(TOLD.read_text(encoding="utf-8")), told()) == ""
+    assert against(json.loads(KEPT.read_text(encoding="utf-8")), present()) == ""
 
 
 def test_what_needs_another_version_and_what_does_not():
-    now = told()
+    now = present()
     added = {**now, "columns": {**now["columns"], "candidate new": "1"}}
     changed = {**now, "columns": {**now["columns"], "candidate payoff": "1"}}
     assert against(now, now) == ""
@@ -55,12 +55,12 @@ def test_what_needs_another_version_and_what_does_not():
 
 
 def test_the_order_of_columns_needs_no_other_version():
-    now = told()
+    now = present()
     assert against({**now, "columns": dict(reversed(now["columns"].items()))}, now) == ""
 
 
 def test_names_are_tuples_and_fields_of_records():
-    assert sos_gym.COLUMNS == columns.CANDIDATE_RECORD.names and sos_gym.CONTEXT == columns.CONTEXT_RECORD.names
+    assert columns.CANDIDATE_RECORD.names == sos_gym.COLUMNS and columns.CONTEXT_RECORD.names == sos_gym.CONTEXT
     assert sos_gym.COLUMNS.index("payoff") == [column.name for column in CANDIDATE_COLUMNS].index("payoff")
     assert columns.CANDIDATE_RECORD.itemsize == 4 * len(sos_gym.COLUMNS)
 
@@ -90,4 +90,4 @@ def test_kernels_write_names(path):
 
 
 if __name__ == "__main__":
-    TOLD.write_text(json.dumps(told(), indent=1) + "\n", encoding="utf-8")
+    KEPT.write_text(json.dumps(present(), indent=1) + "\n", encoding="utf-8")
