@@ -22,6 +22,7 @@ import timeit
 
 import gymnasium as gym
 import numpy as np
+from sos_gym.kernel.reinterpret import view_as
 
 from benchmarks.growth import PLAIN
 from benchmarks.jobs import RULES, poisson, rule_of
@@ -37,11 +38,10 @@ from sos_gym.resource import Kind
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.presets import PRESETS, preset_named
 from sos_gym.view.candidates import select
-from sos_gym.view.columns import COLUMNS, CONTEXT
+from sos_gym.view.columns import CANDIDATE_RECORD, COLUMNS, CONTEXT, CONTEXT_RECORD
 from sos_gym.view.observation import describe
 
 ENVIRONMENTS, ROWS, F, G = 256, 16, len(COLUMNS), len(CONTEXT)
-EVICT = int(Kind.EVICT)
 JOBS, FRAMES = 100_000, 10_000
 REPLAYED = ("lru", "turns", "second_chance")
 
@@ -87,16 +87,17 @@ def _describe_all(sims, shown, candidates, context, masks):
     for i in range(sims.size):
         if sims[i].undecided:
             rows = part_of(table_of(shown), i * ROWS, ROWS)
-            numbers = part_of(table_of(candidates), i * ROWS * F, ROWS * F)
+            records = part_of(view_as(table_of(candidates), CANDIDATE_RECORD), i * ROWS, ROWS)
+            situation = part_of(view_as(table_of(context), CONTEXT_RECORD), i, 1)
             mask = part_of(table_of(masks), i * ROWS, ROWS)
             count = min(ROWS, sims[i].decision[0].count)
-            describe(sims[i], sims[i].decision[0], rows, count, numbers, part_of(table_of(context), i * G, G), mask)
+            describe(sims[i], sims[i].decision[0], rows, count, records, situation, mask)
 
 
 @kernel
 def _list_all(sims):
     for i in range(sims.size):
-        if sims[i].undecided and sims[i].decision[0].kind == EVICT:
+        if sims[i].undecided and sims[i].decision[0].kind == Kind.EVICT:
             _list_evict(sims[i], sims[i].decision[0])
 
 

@@ -11,10 +11,10 @@ import sos_gym
 from measurements import page
 from sos_gym import evaluate, policies
 from sos_gym.bounds import stall_bound_ns
-from sos_gym.envs.env import SosEnv
 from sos_gym.leaderboard.grid import fitted
 from sos_gym.leaderboard.standing import STALL
 from sos_gym.markdown import number, table
+from sos_gym.scenario import Scenario
 from sos_gym.workload.families.registry import FAMILIES
 from sos_gym.workload.forecast import is_informed
 
@@ -58,7 +58,7 @@ def row_of(name: str, episodes: int) -> list[str]:
     best_known = sum(min(values) for values in zip(*of_all.values(), strict=True))
     known = not card.recorded and is_informed(name)
     informed = sum(stalls("informed")) if known else None
-    env = SosEnv(env_id, workload=name, split=split, **settings)
+    scenario = Scenario.of(env_id, name, split, **settings)
 
     def share(stall: int | None) -> str:
         return "" if stall is None else f"{stall / max(total['lottery'], 1):.3f}"
@@ -69,15 +69,16 @@ def row_of(name: str, episodes: int) -> list[str]:
         f"{share(total[best])} {best}",
         share(informed),
         share(best_known),
-        share(bound_of(env, count)),
+        share(bound_of(scenario, count)),
         "" if informed is None else label_of(informed, total[best]),
     ]
 
 
-def bound_of(env: SosEnv, episodes: int) -> int | None:
+def bound_of(scenario: Scenario, episodes: int) -> int | None:
     """The sum of the proved bounds, ns; None unless there is one for each tape, and all its threads weigh the same."""
-    tapes = [env.draw_tape(seed) for seed in range(episodes)]
-    bounds = [stall_bound_ns(tape, env.settings) if len(set(tape.threads["weight"])) == 1 else None for tape in tapes]
+    tapes = [scenario.tape(seed) for seed in range(episodes)]
+    alike = [len(set(tape.threads["weight"])) == 1 for tape in tapes]
+    bounds = [stall_bound_ns(tape, scenario.settings) for tape in tapes] if all(alike) else [None]
     return None if None in bounds else sum(bounds)
 
 

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 import libcachesim
-from test_peers import SHARES, TRACES, frames_for, misses_of, tape_and_file
 from runs import run
+from test_peers import SHARES, TRACES, frames_for, misses_of, tape_and_file
 
 from measurements import page
 from sos_gym.markdown import number, table

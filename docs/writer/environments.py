@@ -53,17 +53,16 @@ def _observation() -> str:
             "`action_mask`: int8 (K,), 1 where a row may be chosen; never all zero.",
             SCALES,
             "### The F columns of a candidate",
-            _columns(columns.MEANING_OF_COLUMNS),
+            _columns(columns.CANDIDATE_COLUMNS),
             "### The G columns of the context",
-            _columns(columns.MEANING_OF_CONTEXT),
+            _columns(columns.CONTEXT_COLUMNS),
         )
     )
 
 
-def _columns(meanings: dict[str, str]) -> str:
-    return table(
-        ("#", "column", "meaning"), [(i, f"`{name}`", said) for i, (name, said) in enumerate(meanings.items())]
-    )
+def _columns(told: Sequence[columns.Column]) -> str:
+    rows = [(i, f"`{column.name}`", column.meaning) for i, column in enumerate(told)]
+    return table(("#", "column", "meaning"), rows)
 
 
 # -- what happens in an episode

@@ -18,6 +18,7 @@ from sos_gym.kernel.table import (
     part_of,
     record_type,
     table_of,
+    view_as,
 )
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "prefetch_lines",
     "record_type",
     "table_of",
+    "view_as",
 ]

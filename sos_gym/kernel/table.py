@@ -237,6 +237,22 @@ def part_of(typing_context, table, first, size):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def view_as(typing_context, table, dtype):  # type: ignore[no-untyped-def]
+    """The items of a Table as those of another type, as `array.view(dtype)` of NumPy does."""
+    seen_as = Table(dtype.dtype if isinstance(dtype, types.DType) else dtype.instance_type)
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        given = cgutils.create_struct_proxy(table)(context, builder, arguments[0])
+        seen = cgutils.create_struct_proxy(seen_as)(context, builder)
+        old, new = (context.get_abi_sizeof(context.get_data_type(kind.dtype)) for kind in (table, seen_as))
+        seen.data = given.data
+        seen.size = builder.udiv(builder.mul(given.size, given.size.type(old)), given.size.type(new))
+        return seen._getvalue()
+
+    return seen_as(table, dtype), codegen
+
+
+@intrinsic
 def on_stack(typing_context, number, count):  # type: ignore[no-untyped-def]
     """A Table of `count` numbers, not set, that lives as long as the call: an array costs an allocation and more.
 

@@ -169,8 +169,8 @@ def test_the_page_names_every_metric():
 
 def test_the_page_tells_every_column():
     page = environments.page()
-    for name, meaning in (columns.MEANING_OF_COLUMNS | columns.MEANING_OF_CONTEXT).items():
-        assert f"| `{name}` | {meaning} |" in page
+    for column in (*columns.CANDIDATE_COLUMNS, *columns.CONTEXT_COLUMNS):
+        assert f"| `{column.name}` | {column.meaning} |" in page
 
 
 def test_a_recording_without_a_picture_is_on_the_page(monkeypatch, tmp_path):

@@ -7,7 +7,21 @@ import numba as nb
 import numpy as np
 import pytest
 
-from sos_gym.kernel import ROOMS, address_of, aligned_zeros, array_fields, attach, extended, function_at, record_type
+from sos_gym.kernel import (
+    ROOMS,
+    address_of,
+    aligned_zeros,
+    array_fields,
+    attach,
+    expose,
+    extended,
+    function_at,
+    part_of,
+    record_type,
+    table_of,
+    view_as,
+)
+from sos_gym.resource import Resource
 
 BASE = np.dtype([("now", "i8"), *array_fields(*(f"room{room}" for room in range(ROOMS)))])
 OWN = np.dtype([("hand", "i8"), ("inner", [("size", "i8"), ("times", "f8", (2,))]), ("shelf", "i8")])
@@ -70,3 +84,44 @@ print(numba.njit(lambda records: records[0].late[2])(record))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "2\n", done.stderr
+
+
+# -- what stands in a table
+
+PAIR = np.dtype([("a", "f4"), ("b", "f4")])
+
+
+@nb.njit
+def _fill(numbers):
+    pairs = view_as(table_of(numbers), PAIR)
+    for i in range(pairs.size):
+        pairs[i].b = i + 1
+    return pairs.size, view_as(pairs, np.float32).size, view_as(part_of(pairs, 1, 1), np.float32)[1]
+
+
+def test_numbers_are_seen_as_records_and_back():
+    numbers = np.zeros((3, 2), np.float32)
+    assert _fill(numbers) == (3, 6, 2.0)
+    assert numbers.tolist() == [[0, 1], [0, 2], [0, 3]]
+
+
+@nb.njit
+def _at(numbers):
+    table = table_of(numbers)
+    return table[Resource.MEMORY], table[Resource.CPU]
+
+
+def test_a_member_of_an_enum_is_an_index():
+    assert _at(np.array([7, 8])) == (7, 8)
+
+
+def test_a_record_may_have_a_number_of_an_exposed_name():
+    expose("crowded", PAIR)
+    numbers = np.zeros(1, np.dtype([("crowded", "f4")]))
+
+    @nb.njit
+    def raised(records):
+        records[0].crowded = 2
+        return records[0].crowded + 1
+
+    assert raised(numbers) == 3.0

@@ -33,7 +33,7 @@ ENTITIES_KEPT = ("use_seq", "want_seq", "hold_seq", "slot", "state", "uses_total
 @pytest.mark.parametrize("name", NAMES)
 def test_it_ends_and_every_invariant_holds(name, env_id):
     env = SosEnv(env_id, advisors=(name,))
-    inside = Simulation(env.draw_tape(0), env.settings, env.hosts, driver=0, seed=0)
+    inside = env.scenario.episode(0, driver=0)
     inside.advance()
     assert inside.record["finished"][0]
     invariants(inside)
@@ -176,7 +176,7 @@ def test_no_kernel_writes_beyond_its_tables(name, env_id):
     while not over:
         over = env.step(int(rng.choice(np.flatnonzero(env.action_masks()))))[2]
     assert overwritten() == []
-    inside = Simulation(env.tape, env.settings, env.hosts, driver=0)
+    inside = Simulation(env.tape, env.settings, env.scenario.hosts, driver=0)
     overwritten = guarded(inside)
     inside.advance()
     assert overwritten() == [] and inside.record["finished"][0]

@@ -95,7 +95,7 @@ def test_masks_are_where_maskable_ppo_looks():
 def test_groups_share_their_seeds():
     env = SosVecEnv("sos/CPU-v0", 4, tape_group=2)
     env.seed(3), env.reset()
-    tapes = [one.tape.hash() for one in env.vector.envs]
+    tapes = [one.tape.hash() for one in env.vector.episodes]
     assert tapes[0] == tapes[1] != tapes[2] == tapes[3]
 
 

@@ -10,7 +10,7 @@ from sos_gym.envs.env import SosEnv
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status
 from sos_gym.settings.presets import PRESETS
 from sos_gym.view.candidates import SAMPLE
-from sos_gym.view.observation import COLUMNS, CONTEXT
+from sos_gym.view.columns import COLUMNS, CONTEXT
 
 IDS = tuple(PRESETS)
 PAIR = ("bind_cost", "distance")

@@ -14,7 +14,7 @@ from set_policy import SetActorCritic
 from sos_gym import COLUMNS, CONTEXT, LearnedClaim, SettingError
 from sos_gym.envs.env import SosEnv
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 TINY = {"generations": 2, "population": 6, "elite": 2, "episodes": 1, "workers": 2}
 SHORT = {"steps": 512, "check": 100_000, "environments": 4, "n_steps": 64, "batch_size": 64, "width": 8}
 

@@ -15,7 +15,7 @@ from sos_gym import ActionError, StuckError, Tape
 from sos_gym.envs.env import SosEnv
 from sos_gym.resource import Op
 from sos_gym.settings.presets import PRESETS
-from sos_gym.view.observation import COLUMNS, CONTEXT
+from sos_gym.view.columns import COLUMNS, CONTEXT
 
 IDS = tuple(PRESETS)
 MS = 1_000_000

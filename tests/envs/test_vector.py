@@ -169,7 +169,7 @@ def test_a_group_shares_its_tapes_episode_by_episode():
     vector.reset(seed=5)
     rng = np.random.default_rng(0)
     for _ in range(300):
-        for i, env in enumerate(vector.envs):
+        for i, env in enumerate(vector.episodes):
             if env.tape.hash() not in hashes[i][-1:]:
                 hashes[i].append(env.tape.hash())
         vector.step(rng.integers(16, size=6))
@@ -182,7 +182,7 @@ def test_a_group_shares_its_tapes_episode_by_episode():
 def test_a_group_shares_a_tape_without_a_seed():
     vector = make(4, tape_group=2).unwrapped
     vector.reset()
-    tapes = [env.tape.hash() for env in vector.envs]
+    tapes = [env.tape.hash() for env in vector.episodes]
     assert tapes[0] == tapes[1] != tapes[2] == tapes[3]
 
 
@@ -199,7 +199,7 @@ def test_options_reach_every_environment():
     tape = Tape.from_references(np.arange(200) % 90)
     vector = make(2).unwrapped
     vector.reset(seed=0, options={"workload": tape})
-    assert [env.tape.hash() for env in vector.envs] == [tape.hash()] * 2
+    assert [env.tape.hash() for env in vector.episodes] == [tape.hash()] * 2
 
 
 def test_a_masked_reset_leaves_the_others_alone():
