@@ -22,7 +22,6 @@ import timeit
 
 import gymnasium as gym
 import numpy as np
-from sos_gym.kernel.reinterpret import view_as
 
 from benchmarks.growth import PLAIN
 from benchmarks.jobs import RULES, poisson, rule_of
@@ -31,7 +30,7 @@ from benchmarks.timing import Stopwatch
 from sos_gym import Tape
 from sos_gym.engine.decisions import _list_evict
 from sos_gym.engine.simulation import Simulation
-from sos_gym.kernel import kernel, part_of, table_of
+from sos_gym.kernel import kernel, part_of, table_of, view_as
 from sos_gym.metrics import metrics
 from sos_gym.policy import policy_named
 from sos_gym.resource import Kind
