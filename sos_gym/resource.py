@@ -64,26 +64,26 @@ class Kind(IntEnum):
 
 
 class Why(IntEnum):
-    """Why a verb is called, or a decision raised."""
+    """Why an entity wants a slot or lost it, or why a decision is raised."""
 
+    # of a want, the hold that follows, and the EVICT between them
     NEW = 0
     WAKE = 1
     FAULT = 2
     FAULT_DONE = 3
+    # of other decisions; a yield is a release as well
     HINT = 4
     TICK = 5
     IDLE = 6
     YIELD = 7
     SCAN = 8
+    # of a release; a thread that faults loses its core because of FAULT
     PREEMPT = 9
     BLOCK = 10
     EVICTED = 11
-    COLD = 12
     PAGEOUT = 13
     DONTNEED = 14
     EXIT = 15
-    MOVE = 16
-    USE = 17
 
 
 class State(IntEnum):

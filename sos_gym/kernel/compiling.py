@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numba as nb
 from numba.core.errors import NumbaExperimentalFeatureWarning
@@ -23,7 +24,7 @@ warnings.filterwarnings("ignore", category=NumbaExperimentalFeatureWarning)
 
 def kernel(function: Callable, inline: bool = False) -> Callable:
     """Compile `function` when it is first called, or load it from the disk cache. It runs without the GIL."""
-    options = {"error_model": "numpy", "forceinline": inline, "nogil": True}
+    options: Any = {"error_model": "numpy", "forceinline": inline, "nogil": True}
     if file_of(function.__module__) is None:  # typed at a prompt
         return nb.njit(**options)(function)
     own = nb.config.CACHE_DIR  # type: ignore[attr-defined]  # read once per function, when it is decorated

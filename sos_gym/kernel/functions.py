@@ -1,10 +1,12 @@
 """Functions by address: kernels call what they do not know when they are compiled."""
 
+import warnings
 from collections.abc import Callable
 
 import numba as nb
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import NumbaExperimentalFeatureWarning
 from numba.extending import intrinsic
 
 
@@ -30,6 +32,8 @@ def address_of(function: Callable | None, signature: nb.core.typing.templates.Si
     """Compile `function` for `signature` (or load it from the disk cache); 0 for None."""
     if function is None:
         return 0
-    function.compile(signature)  # type: ignore[attr-defined]  # with the return type, else a constant's type is kept
+    with warnings.catch_warnings():  # as in compiling.py, also where somebody has set other filters since
+        warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
+        function.compile(signature)  # type: ignore[attr-defined]  # with the return type, else a constant's type is kept
     compiled = function.get_compile_result(signature)  # type: ignore[attr-defined]
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)

@@ -8,6 +8,7 @@ cost several times as much.
 import operator
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -141,7 +142,8 @@ def _seen(record: types.Record, name: str) -> tuple[str, types.Type | None]:
         return name, _EXPOSED[name]
     for field, described in record.fields.items():
         if field.startswith(name + ":"):
-            item, alone = described.type.dtype, len(described.type.shape) == 2
+            marker: Any = described.type
+            item, alone = marker.dtype, len(marker.shape) == 2
             return f"room{field.partition(':')[2]}", item if alone else Table(item)
     return name, None
 
@@ -183,12 +185,12 @@ def expose(name: str, dtype: np.dtype | str) -> None:
     _name(name)
 
 
-def record_type(dtype: np.dtype | str) -> types.Type:
+def record_type(dtype: np.dtype | str) -> Any:
     """What Numba calls a NumPy dtype."""
     return nb.from_dtype(_without_padding(np.dtype(dtype)))
 
 
-def extended(base: np.dtype, alone: Mapping[str, np.dtype], tables: Mapping[str, np.dtype]) -> types.Record:
+def extended(base: np.dtype, alone: Mapping[str, np.dtype], tables: Mapping[str, np.dtype]) -> Any:
     """The type of a `base` record, which has ROOMS rooms, with names of its own for what lies in them.
 
     `record.NAME` is one record for the names of `alone`, a Table of them for those of `tables`; rooms are given in that

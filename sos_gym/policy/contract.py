@@ -207,17 +207,20 @@ class Policy:
     def _rooms(self) -> tuple[Room, ...]:
         """Single records first, then tables; names without a field have no room."""
         values = {name: float(self.values.get(name, p.default)) for name, p in self.parameters.items()}
-        starts = {
-            "parameters": (values, {"fixed": 1, "shared": True}),
-            "own": (self._with_books("own"), {"fixed": 1}),
-            "shared": (self.shared, {"fixed": 1, "shared": True}),
-            "each": (self._with_books("each"), {"per_entity": 1}),
-            "shared_each": (self._with_books("shared_each"), {"per_entity": 1, "shared": True}),
+        kept = {
+            "parameters": Records(values, fixed=1, shared=True),
+            "own": Records(self._with_books("own"), fixed=1),
+            "shared": Records(self.shared, fixed=1, shared=True),
+            "each": Records(self._with_books("each"), per_entity=1),
+            "shared_each": Records(self._with_books("shared_each"), per_entity=1, shared=True),
+            **self.tables,
+            **{name: table for book in self.books for name, table in book.tables.items()},
         }
-        for name, table in {**self.tables, **{n: t for book in self.books for n, t in book.tables.items()}}.items():
-            sizes = {field: getattr(table, field) for field in ("fixed", "per_entity", "per_slot", "shared")}
-            starts[name] = (table.start, sizes)
-        rooms = [Room(name, record_of(start), **sizes) for name, (start, sizes) in starts.items() if start]
+        rooms = [
+            Room(name, record_of(of.start), of.fixed, of.per_entity, of.per_slot, of.shared)
+            for name, of in kept.items()
+            if of.start
+        ]
         if len(rooms) > ROOMS:
             raise SettingError("policy", self.name, f"one with at most {ROOMS} records and tables", "join some of them")
         return tuple(rooms)

@@ -22,12 +22,13 @@ class Key(NamedTuple):
     name: str
     field: str
     place: int  # of the field
-    words: tuple[str, ...]  # what the field's numbers stand for; none: themselves
+    words: tuple[str, ...]  # what the field's numbers stand for, by number; none: themselves
 
 
 def _key(name: str, field: str = "", words: type[IntEnum] | None = None) -> Key:
     field = field or name
-    return Key(name, field, FIELD[field], tuple(member.name.lower() for member in words or ()))
+    named = {member.value: member.name.lower() for member in words or ()}
+    return Key(name, field, FIELD[field], tuple(named.get(number, "") for number in range(max(named, default=-1) + 1)))
 
 
 class Group(NamedTuple):

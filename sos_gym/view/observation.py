@@ -216,7 +216,7 @@ def _describe_row(sim, decision, e, per_tau, running, waiting, row):
 
 
 @kernel
-def describe(sim, decision, shown, rows, candidates, context, mask):
+def describe(sim, decision, shown, rows, candidates, contexts, mask):
     """Write the columns of `rows` candidates, the context and the mask; tables of K records, of one, and of K."""
     numbers = view_as(candidates, np.float32)
     for k in range(rows * F, numbers.size):
@@ -232,14 +232,14 @@ def describe(sim, decision, shown, rows, candidates, context, mask):
         _fill(own, EMPTY_ROW)
         _describe_row(sim, decision, shown[i], per_tau, running, waiting, candidates[i])
         _take_logs(own, ROW_SCALES, ROW_BOUNDS)
-    numbers = view_as(context, np.float32)
+    numbers = view_as(contexts, np.float32)
     _fill(numbers, EMPTY_CONTEXT)
-    _describe_context(sim, decision, rows, context[0])
+    _describe_context(sim, decision, rows, contexts[0])
     _take_logs(numbers, CONTEXT_SCALES, CONTEXT_BOUNDS)
 
 
 @kernel
-def observe(sim, shown, candidates, context, mask):
+def observe(sim, shown, candidates, contexts, mask):
     """Choose the rows of the open decision and describe them; how many they are.
 
     When the episode is over one empty row is legal, so that no mask is ever all zero.
@@ -247,10 +247,10 @@ def observe(sim, shown, candidates, context, mask):
     decision = sim.decision[0]
     if sim.undecided:
         rows = select(sim, decision, shown)
-        describe(sim, decision, shown, rows, candidates, context, mask)
+        describe(sim, decision, shown, rows, candidates, contexts, mask)
         return rows
     decision.count = 0
-    describe(sim, decision, shown, 0, candidates, context, mask)
+    describe(sim, decision, shown, 0, candidates, contexts, mask)
     for i in range(shown.size):
         shown[i] = PADDING
     mask[0] = 1
