@@ -12,7 +12,7 @@ def page() -> str:
         "\n\n".join(
             (
                 "# Policies",
-                "Each is written once, over five verbs, and runs on cores and on frames. Written by `make docs` from "
+                "Each is written once, over a few verbs, and runs on cores and on frames. Written by `make docs` from "
                 "the cards; `sos-gym policies NAME` shows one. † knows the future. "
                 f"How they do on the standard workloads: [{MEASURED}]({MEASURED}).",
                 _names(),
