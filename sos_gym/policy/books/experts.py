@@ -80,23 +80,23 @@ def cool(my, e):
 
 
 @kernel
-def leave(my, e):
-    """A release: to the history of the expert who chose `e`, if any; returns who is forgotten for it, or NONE."""
+def leave(my, e, why):
+    """A release, because of `why`: to the history of the expert who chose `e`, if any; returns who is forgotten for it, or NONE."""
     heap.release(my, e)
     remove(my, e)
-    history = _history_for(my, e)
+    history = _history_for(my, e, why)
     if history:
         return _enter(my, history, e)
-    if my.why == Why.EVICTED or my.why == Why.PAGEOUT or my.why == Why.DONTNEED or my.why == Why.EXIT:
+    if why == Why.EVICTED or why == Why.PAGEOUT or why == Why.DONTNEED or why == Why.EXIT:
         my.each[e].experts.count = 0
     return NONE
 
 
 @kernel
-def _history_for(my, e):
+def _history_for(my, e, why):
     """The history that `e`, which leaves, must enter, or 0."""
     own = my.own.experts
-    chosen = my.why == Why.EVICTED and own.victim == e
+    chosen = why == Why.EVICTED and own.victim == e
     own.victim = NONE
     return own.blamed if chosen else 0
 

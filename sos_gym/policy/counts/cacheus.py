@@ -60,7 +60,7 @@ def release(my, e):
     link = my.links[e]
     if link.mark & DEMOTED:
         my.own.demotions -= 1
-    forgotten = experts.leave(my, e)
+    forgotten = experts.leave(my, e, my.why)
     link.mark = link.mark & NEW if link.queue == experts.BY_RECENCY else 0
     my.own.news += link.mark
     if forgotten != NONE:

@@ -37,7 +37,7 @@ def cool(my, e):
 
 @kernel
 def release(my, e):
-    experts.leave(my, e)
+    experts.leave(my, e, my.why)
 
 
 @kernel
