@@ -1,19 +1,39 @@
 """What makes a tape runnable, and what to say when it is not."""
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from sos_gym.resource import NONE, Op
 from sos_gym.workload.tables import BARE_OPS, CHANNEL_OPS, LONGEST_NS, PAGE_OPS, TIME_OPS, TOUCH_OPS, TapeError, op_in
 
-if TYPE_CHECKING:
-    from sos_gym.workload.tape import Tape
-
 INT32_MAX = (1 << 31) - 1
 PIECE = 1 << 22  # ops that are checked at once: 48 MB
 DEADLINES = "give ns from the start of a burst, -1 for no deadline"
+
+
+class Checked(Protocol):
+    """What is read of a tape."""
+
+    @property
+    def ops(self) -> np.ndarray: ...  # OPS
+
+    @property
+    def threads(self) -> np.ndarray: ...  # THREADS
+
+    @property
+    def pages(self) -> np.ndarray: ...  # PAGES
+
+    @property
+    def owners(self) -> np.ndarray: ...  # OWNERS
+
+    @property
+    def channels(self) -> np.ndarray: ...  # int64, initial counts
+
+    def op_owner(self, first: int = 0, last: int | None = None) -> np.ndarray: ...
+
+    def thread_name(self, thread: int) -> str: ...
 
 
 def integers(name: str, values, low: int | None, high: int | None, remedy: str) -> np.ndarray:
@@ -49,7 +69,7 @@ def _place(name: str, wrong: np.ndarray) -> str:
     return f"{name}[{int(np.argmax(wrong))}]" if wrong.ndim else name
 
 
-def check(tape: "Tape") -> None:
+def check(tape: Checked) -> None:
     """Refuse a tape that the engine could not run; every error names value, range and remedy."""
     _check_slices(tape)
     _check_numbers(tape)
@@ -59,7 +79,7 @@ def check(tape: "Tape") -> None:
     refuse_stuck(tape)
 
 
-def _check_slices(tape: "Tape") -> None:
+def _check_slices(tape: Checked) -> None:
     threads, total = tape.threads, len(tape.ops)
     if not len(threads) or not total:
         raise TapeError(
@@ -76,7 +96,7 @@ def _check_slices(tape: "Tape") -> None:
         )
 
 
-def _check_numbers(tape: "Tape") -> None:
+def _check_numbers(tape: Checked) -> None:
     threads, pages, owners = tape.threads, tape.pages, tape.owners
     weigh = "use 1024 for nice 0"
     within("threads.arrival_ns", threads["arrival_ns"], 0, LONGEST_NS, "shift the times so that the first is 0")
@@ -98,12 +118,12 @@ def _check_numbers(tape: "Tape") -> None:
             )
 
 
-def _pieces(tape: "Tape") -> range:
+def _pieces(tape: Checked) -> range:
     """Where pieces of the ops begin: a tape that is mapped must not come into memory as a whole."""
     return range(0, len(tape.ops), PIECE)
 
 
-def _check_ops(tape: "Tape") -> None:
+def _check_ops(tape: Checked) -> None:
     lasting, latest = 0.0, 0
     for at in _pieces(tape):
         ops = tape.ops[at : at + PIECE]
@@ -121,7 +141,7 @@ def _column_of(ops: np.ndarray, counts: np.ndarray, members: tuple[Op, ...], fie
     return ops[field][: len(ops) if found else 0] if found in (0, len(ops)) else ops[field][op_in(ops, members)]
 
 
-def _check_arguments(tape: "Tape", at: int, counts: np.ndarray) -> None:
+def _check_arguments(tape: Checked, at: int, counts: np.ndarray) -> None:
     ops = tape.ops[at : at + PIECE]
     piece = f"ops[{at}:]" if at else "ops"
     within(f"{piece}.op", ops["op"], 0, max(Op), "use a member of sos_gym.resource.Op")
@@ -140,7 +160,7 @@ def _names(members: tuple[Op, ...]) -> str:
     return ", ".join(op.name for op in members)
 
 
-def _check_pages(tape: "Tape") -> None:
+def _check_pages(tape: Checked) -> None:
     never = len(tape.ops)
     first = np.full(len(tape.pages), never)
     for at in reversed(_pieces(tape)):
@@ -160,7 +180,7 @@ def _check_pages(tape: "Tape") -> None:
         _check_private(tape)
 
 
-def _check_private(tape: "Tape") -> None:
+def _check_private(tape: Checked) -> None:
     for at in _pieces(tape):
         ops = tape.ops[at : at + PIECE]
         mention = op_in(ops, PAGE_OPS)
@@ -181,7 +201,7 @@ def first_mention(ids: np.ndarray, count: int) -> np.ndarray:
     return first
 
 
-def _check_exits(tape: "Tape") -> None:
+def _check_exits(tape: Checked) -> None:
     exits = np.flatnonzero(tape.ops["op"] == Op.EXIT)
     last = tape.threads["last"]
     thread = np.searchsorted(last, exits, side="right")
@@ -194,7 +214,7 @@ def _check_exits(tape: "Tape") -> None:
         )
 
 
-def refuse_stuck(tape: "Tape") -> None:
+def refuse_stuck(tape: Checked) -> None:
     """Run WAIT and SIGNAL untimed and greedily; refuse a tape that leaves threads waiting.
 
     Where each channel has one waiting thread the outcome is the same under every schedule; with several,
@@ -210,7 +230,7 @@ def refuse_stuck(tape: "Tape") -> None:
         )
 
 
-def _left_waiting(tape: "Tape") -> list[tuple[int, int]]:  # (thread, channel)
+def _left_waiting(tape: Checked) -> list[tuple[int, int]]:  # (thread, channel)
     """The threads that still wait when nobody can go on."""
     at = np.flatnonzero(op_in(tape.ops, CHANNEL_OPS))
     if not len(at):

@@ -62,11 +62,11 @@ def test_the_package_has_none_of(pattern):
 
 
 def imports(path: Path) -> set[str]:
-    """The modules of the package that a file imports when it is imported: not within functions, nor for types alone."""
+    """The modules of the package that a file imports, for types too, but not within functions."""
     found, ahead = set(), list(ast.parse(path.read_text(encoding="utf-8")).body)
     while ahead:
         node = ahead.pop()
-        if isinstance(node, (ast.Try, ast.ClassDef, ast.With)):
+        if isinstance(node, (ast.Try, ast.ClassDef, ast.With, ast.If)):
             ahead += node.body
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
@@ -80,8 +80,8 @@ MODULES = {name_of(path): path for path in FILES}
 
 
 def test_imports_have_no_circle():
-    """Packages' own files count as their members do: what they import is imported with any of these."""
-    rests_on = {name: imports(path) - {name} for name, path in MODULES.items()}
+    """But for the face of the package, whose names are there for users, and loaded when they are asked for."""
+    rests_on = {name: imports(path) - {name, "sos_gym"} for name, path in MODULES.items()}
     done: set[str] = set()
     while True:
         free = {name for name, others in rests_on.items() if name not in done and others <= done}

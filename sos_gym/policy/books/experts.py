@@ -81,7 +81,7 @@ def cool(my, e):
 
 @kernel
 def leave(my, e, why):
-    """A release, because of `why`: to the history of the expert who chose `e`, if any; returns who is forgotten for it, or NONE."""
+    """A release: to the history of the expert who chose `e`, if any; returns who is forgotten for it, or NONE."""
     heap.release(my, e)
     remove(my, e)
     history = _history_for(my, e, why)
