@@ -46,7 +46,10 @@ TESTS = {
         for name in ("ageing", "lecar", "cacheus", "lhd", "hyperbolic")
     },
     "policy/experts": ("learning_policies contract", "lecar or cacheus"),
-    "policy/crossing": ("crossing_policies contract", "resident_first or whole or spare_next or together or goes"),
+    **{
+        f"policy/{name}": ("crossing_policies contract", f"{name} or goes")
+        for name in ("resident_first", "whole_sets", "spare_next", "together")
+    },
     "policy/working_set": ("crossing_policies", "set or whole or goes or resident_first"),
     "policy/guard": ("crossing_policies contract", "guard or inside or outside"),
     "policy/placement": ("crossing_policies contract", "near or blind or coupling"),
@@ -57,10 +60,10 @@ TESTS = {
     "policy/heap": ("learning_policies theory contract", "ageing or lecar or frequency"),
     "policy/fair_share": ("theory contract", "fair or late"),
     "policy/turns": ("theory queues contract", "turns or fifo or robin or string or second_chance"),
-    "policy/claims": (
-        "theory queues peers policy contract",
-        "lottery or fcfs or srpt or string or least_of or frequency or gap or priority",
-    ),
+    **{
+        f"policy/{name}": ("theory queues peers policy contract", f"{name} or fcfs or least_of")
+        for name in ("lottery", "seniority", "frequency", "gap", "priority")
+    },
     **{
         f"engine/{name}": (
             "engine_against_plain theory contract",

@@ -7,7 +7,7 @@ from pathlib import Path
 from sos_gym import Tape, import_tape
 from sos_gym.markdown import table
 from sos_gym.resource import Op
-from sos_gym.workload.traces.formats import FORMATS, Format
+from sos_gym.workload.traces import FORMATS, Format
 
 PAGE = Path(__file__).parents[1] / "importing.md"
 HEADS = ("format", "side", "file names", "what", "defined in")

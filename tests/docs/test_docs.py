@@ -14,7 +14,7 @@ import sos_gym
 from sos_gym.policy import policies
 from sos_gym.view import columns
 from sos_gym.workload import recordings
-from sos_gym.workload.traces.formats import FORMATS
+from sos_gym.workload.traces import FORMATS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -169,7 +169,7 @@ def test_an_owners_exit_frees_its_private_pages():
     pages = [page(private=1), page(), page(owner=1), page(owner=1)]
     engine = run(make_tape([first, late], pages, owners=2), None, None, (2,))
     released = [v for v in engine.verbs if v[0] == "release"]
-    assert released == [("release", 2, 0, Why.EXIT, 5), ("release", 3, 1, Why.EVICTED, 20)]
+    assert released == [("release", 2, 0, Why.EXIT, 5), ("release", 3, 0, Why.EVICTED, 20)]
     assert engine.write_backs == 0
 
 

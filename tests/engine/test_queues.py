@@ -215,7 +215,7 @@ def test_foreground_background_hyperexponential():
 
 
 @kernel
-def _stays(my, entity, now, number):
+def _stays(my, entity):
     """Its weight, but who holds the core is not to be displaced."""
     return (float(entity.weight) if entity.slot == NONE else math.inf), 0.0
 

@@ -194,7 +194,7 @@ def test_who_comes_back_ahead_is_given_no_debt():
         [(Op.SLEEP, MS), (Op.COMPUTE, 30 * MS)],
     )
     simulation = run(Tape.build([ahead, ahead, level], owner=[0, 0, 1]), "cfs", cores=3, switch_ns=0)
-    assert simulation.arrays["floats 1"][:2].tolist() == [0, 2 * MS / 1024]
+    assert simulation.kept("debts", 0, Resource.CPU)["service"][:2].tolist() == [0, 2 * MS / 1024]
 
 
 # -- gap

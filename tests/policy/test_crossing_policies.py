@@ -11,8 +11,6 @@ from strategies import settings_of, tapes
 from sos_gym import SettingError, Tape, evaluate, workload
 from sos_gym.engine.simulation import Simulation, StuckError
 from sos_gym.policy import policy_named
-from sos_gym.policy.across import guard
-from sos_gym.policy.books import working_set
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status, Why
 from sos_gym.settings.environment import build_settings
 
@@ -39,11 +37,10 @@ def history(tape: Tape, policy: str, **keywords):
 # -- working sets
 
 
-def sets_of(simulation: Simulation, fields: int) -> tuple[list[int], list[int]]:
+def sets_of(simulation: Simulation) -> tuple[list[int], list[int]]:
     """Size and resident pages of each thread's working set."""
-    threads = len(simulation.tape.threads)
-    table = simulation.arrays["shared 0"].reshape(-1)[: fields * len(simulation.arrays["entities"])].reshape(-1, fields)
-    return table[:threads, working_set.SIZE].tolist(), table[:threads, working_set.RESIDENT].tolist()
+    of_threads = simulation.kept("shared_each")["working"][: len(simulation.tape.threads)]
+    return of_threads["size"].tolist(), of_threads["resident"].tolist()
 
 
 def own_set(ops, window: int) -> set[int]:
@@ -65,7 +62,7 @@ def check_sets(programs, window: int, frames: int) -> None:
     apart = [[(op, 10 * t + page) for op, page in ops] + [(Op.SLEEP, FOREVER)] for t, ops in enumerate(programs)]
     limits = {"nodes": 1, "cores": 2, "horizon_ns": FOREVER // 2, "tick_ns": 1000 * MS}
     simulation = run(Tape.build(apart), f"resident_first(window={window})", frames=frames, **limits)
-    sizes, resident = sets_of(simulation, working_set.FIELDS)
+    sizes, resident = sets_of(simulation)
     slots, tape = simulation.arrays["entities"]["slot"], simulation.tape
     for t, thread in enumerate(tape.threads):
         pages = own_set(tape.ops[["op", "arg"]][thread["first"] : thread["last"] - 1].tolist(), window)
@@ -96,7 +93,7 @@ def test_a_page_stands_in_the_set_of_its_last_user():
     first = [*shared, (Op.READ, 2), (Op.SLEEP, FOREVER)]
     second = [(Op.SLEEP, MS), *shared, (Op.SLEEP, FOREVER)]
     limits = {"frames": 8, "cores": 2, "horizon_ns": FOREVER // 2, "tick_ns": 1000 * MS}
-    assert sets_of(run(Tape.build([first, second]), "resident_first", **limits), working_set.FIELDS)[0] == [1, 2]
+    assert sets_of(run(Tape.build([first, second]), "resident_first", **limits))[0] == [1, 2]
 
 
 # -- their blind kin
@@ -179,7 +176,7 @@ def together_order(simulation: Simulation, page) -> tuple:
 
 
 def whole_sets_order(simulation: Simulation, page) -> tuple:
-    sizes, resident = (counts[page["last_user"]] for counts in sets_of(simulation, working_set.FIELDS))
+    sizes, resident = (counts[page["last_user"]] for counts in sets_of(simulation))
     return resident / max(1, sizes), page["use_seq"]
 
 
@@ -247,13 +244,10 @@ def test_nearness_is_outwaited():
 
 
 def test_the_working_sets_inside_fit():
-    fields, frames = working_set.FIELDS, SYSTEM["frames"]
-    crowds, refused = [], 0
+    frames, crowds, refused = SYSTEM["frames"], [], 0
     for simulation in history(joint(8, seed=1), "guard(room=1)"):
-        threads, shared = len(simulation.tape.threads), simulation.arrays["shared 0"]
-        whole = fields * len(simulation.arrays["entities"])
-        sizes = shared[:whole].reshape(-1, fields)[:threads, working_set.SIZE]
-        inside = shared[whole:].reshape(-1, guard.FIELDS)[:threads, guard.IS_IN] == 1
+        of_threads = simulation.kept("shared_each")[: len(simulation.tape.threads)]
+        sizes, inside = of_threads["working"]["size"], of_threads["is_in"] == 1
         awake = ~np.isin(simulation.arrays["threads"]["status"], (Status.NEW, Status.SLEEPING, Status.EXITED))
         assert not (inside & ~awake).any()
         assert inside.any() or not awake.any()
@@ -278,7 +272,7 @@ def test_outsiders_take_turns_on_a_core_that_no_insider_may_use():
     for simulation in history(tape, "guard(room=0.01)", cores=(1, 1), tick_ns=MS):
         entities, decision, contenders = simulation.arrays["entities"], simulation.decision, simulation.contenders
         waiting = [e for e in contenders if e >= 0 and entities[e]["state"] == State.WAITING]
-        inside = simulation.arrays["shared 0"][working_set.FIELDS * len(entities) :][: 4 * guard.FIELDS : guard.FIELDS]
+        inside = simulation.kept("shared_each")["is_in"]
         if decision["cause"] == Why.TICK and len(waiting) > 1 and not inside[contenders].any():
             assert simulation.arrays["advice"][0] == min(waiting, key=lambda e: entities[e]["want_seq"])
             asked += 1

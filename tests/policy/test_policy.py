@@ -12,13 +12,14 @@ from runs import run
 
 from sos_gym import SettingError, Tape, policies
 from sos_gym.engine import bitmap
-from sos_gym.engine.records import PICK_SIGNATURE, VERB_SIGNATURE
+from sos_gym.engine.records import Verb
 from sos_gym.engine.simulation import Host, Simulation
-from sos_gym.kernel import address_of
 from sos_gym.policy import policy_named
 from sos_gym.policy.books import queue
+from sos_gym.policy.contract import Sides
 from sos_gym.policy.lists.turns import TURNS
-from sos_gym.resource import NONE, Op
+from sos_gym.policy.shares.lottery import LOTTERY
+from sos_gym.resource import NONE, Op, Resource
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.ranges import Parameter
 
@@ -29,11 +30,17 @@ TUNED = dataclasses.replace(
 )
 
 
-def test_values_reach_the_engine_in_the_order_of_the_card():
+def given_to(policy) -> dict[str, float]:
+    """What its kernels read as `my.parameters`."""
+    (start,) = (room.start for room in policy.host().rooms if room.name == "parameters")
+    return dict(zip(start.dtype.names, start[0].tolist(), strict=True))
+
+
+def test_values_reach_the_engine_by_the_names_of_the_card():
     changed = TUNED.with_values({"peer": 1})
-    assert changed.host().parameters == (0.1, 1.0)
-    assert changed.with_values({"small": 0.25}).host().parameters == (0.25, 1.0)
-    assert TUNED.host().parameters == (0.1, 0.0)
+    assert given_to(changed) == {"small": 0.1, "peer": 1.0}
+    assert given_to(changed.with_values({"small": 0.25})) == {"small": 0.25, "peer": 1.0}
+    assert given_to(TUNED) == {"small": 0.1, "peer": 0.0}
 
 
 def test_a_spec_shows_what_is_not_the_default():
@@ -128,7 +135,7 @@ operations = st.lists(
 @given(operations)
 def test_queues_are_deques(given_operations):
     tape = Tape.build([[(Op.READ, p) for p in range(ENTITIES - 1)]])  # with its thread: as many entities
-    host = Host("queues", (0,) * 5, queues=QUEUES)
+    host = Host("queues", ((0,) * len(Verb),) * 2, queues=QUEUES)
     simulation = Simulation(tape, build_settings({"nodes": 1, "frames": 2}), [host])
     log = np.full((len(given_operations), 2 * QUEUES + ENTITIES), NONE)
     _operate(simulation.arrays["policies"], np.array(given_operations), log)
@@ -173,25 +180,34 @@ def test_a_bitmap_is_a_set(data, n):
 
 
 def test_the_two_instances_of_a_policy_share_their_scratch():
-    """The memory side counts its holds; the core side finds the count and picks the thread of that number."""
+    """The memory side counts its holds; the core side finds the count, and keeps the most that it saw to itself."""
 
     @numba.njit
-    def hold(my, entity, slot, why, now):
-        my.shared[int(my.use_is_credit < 0)] += 1
+    def page_held(my, e):
+        my.shared.pages += 1
+        my.shared_each[e].held += 1
 
     @numba.njit
-    def pick(my, decision):
-        my.shared[2] = max(my.shared[2], my.shared[0])
-        return my.contenders[0]
+    def thread_held(my, e):
+        my.shared.threads += 1
+        my.own.most = max(my.own.most, my.shared.pages)
 
-    verbs = (0, address_of(hold, VERB_SIGNATURE), 0, 0, address_of(pick, PICK_SIGNATURE))
-    host = Host("sharer", verbs, shared=(3, 0, 0), needs_list=True)
+    sharer = dataclasses.replace(
+        LOTTERY,
+        hold=Sides(cores=thread_held, frames=page_held),
+        own={"most": 0},
+        shared={"pages": 0, "threads": 0},
+        shared_each={"held": 0},
+    )
     tape = Tape.build([[(Op.READ, 3 * t + i) for i in range(3)] for t in range(2)])
-    simulation = Simulation(tape, build_settings({"nodes": 1, "frames": 6, "cores": 1}), [host], driver=0)
+    simulation = Simulation(tape, build_settings({"nodes": 1, "frames": 6, "cores": 1}), [sharer.host()], driver=0)
     simulation.advance()
-    shared = simulation.arrays["shared 0"]
-    assert shared[0] == simulation.record["faults"][0] == 6
-    assert shared[1] == simulation.arrays["instances"]["holds"][1] > 2
+    shared = simulation.kept("shared")[0]
+    assert shared["pages"] == simulation.record["faults"][0] == 6
+    assert shared["threads"] == simulation.arrays["instances"]["holds"][1] > 2
+    assert simulation.kept("shared_each")["held"].tolist() == [0, 0, *[1] * 6]
+    assert simulation.kept("own", 0, Resource.CPU)["most"][0] == 6
+    assert simulation.kept("own", 0, Resource.MEMORY)["most"][0] == 0
 
 
 # -- deadlines

@@ -190,9 +190,7 @@ def test_sieve_forgets_a_visit_before_cooling():
 
 def test_mru_lets_the_cooled_go_before_the_last_used():
     """By claim too, weakest first: cooled at 7, at 8, used at 9, at 5."""
-    claims = [
-        mru_claim.py_func(None, SimpleNamespace(use_seq=n), 0, 0) for n in (7 - COLD_OFFSET, 8 - COLD_OFFSET, 9, 5)
-    ]
+    claims = [mru_claim.py_func(None, SimpleNamespace(use_seq=n)) for n in (7 - COLD_OFFSET, 8 - COLD_OFFSET, 9, 5)]
     assert claims == sorted(claims) and len(set(claims)) == 4
 
 

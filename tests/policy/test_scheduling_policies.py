@@ -31,11 +31,11 @@ class Watched(PlainEngine):
         super().__init__(tape, rules, oracle.choose)
         self.oracle = oracle
 
-    def tell(self, verb, e, arg, why):
-        super().tell(verb, e, arg, why)
+    def tell(self, verb, e, what=0, why=0):
+        super().tell(verb, e, what, why)
         for t in self.threads:
             self.charge(t)
-        self.oracle.hear(self, verb, e, arg, why)
+        self.oracle.hear(self, verb, e, what, why)
 
 
 class Oracle:

@@ -8,17 +8,15 @@ import sys
 from collections import OrderedDict
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scribe import events_of, scribe
 from typer.testing import CliRunner
 
 from sos_gym.cli.app import app
-from sos_gym.engine.records import PICK_SIGNATURE, VERB_SIGNATURE
-from sos_gym.engine.simulation import Host, Simulation
-from sos_gym.kernel import address_of
+from sos_gym.engine.simulation import Simulation
 from sos_gym.policy import policy_named
 from sos_gym.resource import Op, Resource, Why
 from sos_gym.settings.environment import build_settings
@@ -482,35 +480,13 @@ def test_both_of_this_machine():
 # -- a recorded schedule, replayed under the rule of the machine that it was recorded on
 
 
-SCRIBE = 1 << 16  # ints of the scribe's log
-
-
-def scribe() -> Host:
-    """A policy that writes down what it is told: how many, then (verb, entity, why, now) each."""
-
-    def verb(number):
-        def write(my, entity, argument, why, now):
-            at = 1 + 4 * my.ints[0]
-            my.ints[0] += 1
-            my.ints[at], my.ints[at + 1], my.ints[at + 2], my.ints[at + 3] = number, entity, why, now
-
-        return address_of(numba.njit(write), VERB_SIGNATURE)
-
-    def pick(my, decision):
-        return my.contenders[0]  # nobody asks
-
-    verbs = (verb(0), verb(1), 0, verb(3), address_of(numba.njit(pick), PICK_SIGNATURE))
-    return Host("scribe", verbs, ints=(SCRIBE, 0, 0))
-
-
-def events_of(tape: Tape, rule: str, log: Host, **keywords) -> list[tuple[str, int, int, int]]:
+def verbs_of(tape: Tape, rule: str, **keywords) -> list[tuple[str, int, int, int]]:
     """(verb, thread, why, now) of every want, hold and release on the cores."""
     made = build_settings({"nodes": 1, "frames": None, **FREE_OF_COST, **keywords})
-    simulation = Simulation(tape, made, [policy_named(rule).host(), log], driver=0)
+    simulation = Simulation(tape, made, [policy_named(rule).host(), scribe()], driver=0)
     simulation.advance()
-    ints = simulation.arrays[f"ints {2 + Resource.CPU}"]
-    rows = ints[1 : 1 + 4 * ints[0]].reshape(-1, 4).tolist()
-    return [(("want", "hold", "", "release")[verb], thread, why, now) for verb, thread, why, now in rows]
+    told = events_of(simulation, Resource.CPU, host=1)
+    return [(verb, t, why, now) for verb, t, _, why, now in told if verb in ("want", "hold", "release")]
 
 
 def as_ftrace(events, signalled: set[int]) -> list[str]:
@@ -548,7 +524,7 @@ def as_ftrace(events, signalled: set[int]) -> list[str]:
 @pytest.mark.parametrize(("rule", "tick_ns"), [("round_robin", MS), ("fcfs", None), ("round_robin", 300_000)])
 def test_a_replay_has_the_order_of_the_recording(rule, tick_ns):
     """Three threads that sleep, two that feed one each through a pipe: the recorded run comes back event by event."""
-    rng, log = np.random.default_rng(3), scribe()
+    rng = np.random.default_rng(3)
     programs = []
     for _ in range(3):
         work, rest = (rng.integers(1, 4 * MS, 12).tolist() for _ in range(2))
@@ -567,9 +543,9 @@ def test_a_replay_has_the_order_of_the_recording(rule, tick_ns):
         programs.append([op for w in work for op in ((Op.WAIT, channel), (Op.COMPUTE, w))])
     arrivals = [0, *rng.integers(1, MS, 6).tolist()]
     tape = Tape.build(programs, arrival_ns=arrivals)
-    recorded = events_of(tape, rule, log, cores=1, tick_ns=tick_ns)
+    recorded = verbs_of(tape, rule, cores=1, tick_ns=tick_ns)
     schedule = ftrace.read(as_ftrace(recorded, {5, 6}), None)
-    replayed = events_of(schedule.tape(), rule, log, cores=1, tick_ns=tick_ns)
+    replayed = verbs_of(schedule.tape(), rule, cores=1, tick_ns=tick_ns)
     thread_of = {i: task.pid - 100 for i, task in enumerate(schedule.order)}
     ran = [(verb, thread, now) for verb, thread, _, now in recorded if verb != "want"]
     again = [(verb, thread_of[thread], now) for verb, thread, _, now in replayed if verb != "want"]
