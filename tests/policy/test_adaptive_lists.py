@@ -18,7 +18,7 @@ from strategies import COSTS
 from sos_gym import Tape
 from sos_gym.engine.chance import mixed
 from sos_gym.policy.lists import clockpro as clockpro_policy
-from sos_gym.resource import Op
+from sos_gym.resource import Op, Resource
 from sos_gym.streams import stream
 
 NAMES = ("arc", "lruk", "lirs", "clockpro", "tinylfu")

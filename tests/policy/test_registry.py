@@ -29,7 +29,7 @@ def unused_first(tmp_path, monkeypatch):
 
 
 def test_the_policy_of_the_page_is_found_and_runs_everywhere(unused_first):
-    assert policy_named("unused_first") is unused_first
+    assert policy_named("unused_first") == unused_first
     for env_id in PRESETS:
         inside, through_gym = (evaluate(env_id, "unused_first", seed=1, through=way) for way in ("engine", "gym"))
         assert inside == through_gym
@@ -45,7 +45,7 @@ def test_the_policy_of_the_page_does_what_its_card_says(unused_first):
 
 
 def test_every_module_with_a_card_is_in_the_registry():
-    assert policies()["sieve"] is policy_named("sieve")
+    assert policies()["sieve"] == policy_named("sieve")
     assert "informed" not in policies() and policy_named("informed").needs_forecast
 
 
