@@ -87,7 +87,7 @@ class BatchForm:
     def __init__(self, steps: np.ndarray, advisors: Sequence[str], advised: np.ndarray):
         self.steps = steps
         self.whom = {of: steps[of] for of in (DECISION.of, *OF_PASSED)}
-        self.anybody = {of: self.whom[of].any() for of in OF_PASSED}
+        self.anybody = {of: bool(self.whom[of].any()) for of in OF_PASSED}
         self.advice = masked(dict(zip(advisors, advised.T, strict=True)), self.whom["open"])
 
     def applies(self, group: Group) -> bool:
