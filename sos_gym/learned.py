@@ -18,7 +18,7 @@ from sos_gym.kernel import kernel
 from sos_gym.settings.ranges import SettingError
 from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import COLUMNS, CONTEXT, OBSERVATION
-from sos_gym.view.step import BEGIN, STEP, step_address, take
+from sos_gym.view.step import BEGIN, STEP, step_address, step_at, tables_of
 
 PAIR = ("bind_cost", "distance")
 INPUTS = (*(name for name in COLUMNS if name not in PAIR), *CONTEXT)
@@ -70,10 +70,14 @@ def choose(candidates, context, mask, sizes, weights, pair_costs):
 @kernel
 def _play(address, sims, discount_ns, shown, candidates, context, mask, advised, steps, sizes, weights, pair_costs):
     """A whole episode."""
-    take(address, sims, BEGIN, discount_ns, shown, candidates, context, mask, advised, steps)
-    while steps[0].open:
+    sim, step = sims[0], steps[0]
+    seen = tables_of(shown, candidates, context, mask, advised)
+    row = BEGIN
+    while True:
+        step_at(address)(sim, row, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], step)
+        if not step.open:
+            return
         row = choose(candidates, context, mask, sizes, weights, pair_costs)
-        take(address, sims, row, discount_ns, shown, candidates, context, mask, advised, steps)
 
 
 class LearnedClaim:

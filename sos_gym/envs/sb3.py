@@ -102,8 +102,11 @@ class SosVecEnv(VecEnv):
         return [getattr(self.vector.episodes[i], method_name)(*method_args, **method_kwargs) for i in chosen]
 
     def get_attr(self, attr_name: str, indices=None) -> list[Any]:
+        """An attribute of each environment's `Episodes`, or one of the two that learners look for."""
         chosen = self._get_indices(indices)
-        if attr_name == "render_mode":  # asked by `VecEnv` itself
+        if attr_name == "action_masks":
+            return [lambda i=i: self.action_masks()[i] for i in chosen]
+        if attr_name == "render_mode":
             return [None for _ in chosen]
         return [getattr(self.vector.episodes[i], attr_name) for i in chosen]
 

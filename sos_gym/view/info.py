@@ -23,12 +23,14 @@ class Key(NamedTuple):
     field: str
     place: int  # of the field
     words: tuple[str, ...]  # what the field's numbers stand for, by number; none: themselves
+    labels: np.ndarray  # the same as an array
 
 
 def _key(name: str, field: str = "", words: type[IntEnum] | None = None) -> Key:
     field = field or name
     named = {member.value: member.name.lower() for member in words or ()}
-    return Key(name, field, FIELD[field], tuple(named.get(number, "") for number in range(max(named, default=-1) + 1)))
+    said = tuple(named.get(number, "") for number in range(max(named, default=-1) + 1))
+    return Key(name, field, FIELD[field], said, np.array(said))
 
 
 class Group(NamedTuple):
@@ -57,6 +59,7 @@ PASSED = (
     Group("", "privileged", (_key("privileged"),)),
     Group("", "fell_back", (_key("fallback_row"),)),
 )
+OF_PASSED = tuple({group.of: None for group in PASSED})
 
 
 class SingleForm:
@@ -73,7 +76,7 @@ class SingleForm:
         if not self.applies(group):
             return None
         step = self.step
-        return {name: words[step[place]] if words else step[place] for name, _, place, words in group.keys}
+        return {name: words[step[place]] if words else step[place] for name, _, place, words, _ in group.keys}
 
     def put(self, info: dict[str, Any], name: str, value: Any, of: str) -> None:
         info[name] = value
@@ -84,19 +87,21 @@ class BatchForm:
 
     def __init__(self, steps: np.ndarray, advisors: Sequence[str], advised: np.ndarray):
         self.steps = steps
-        self.advice = masked(dict(zip(advisors, advised.T, strict=True)), steps["open"])
+        self.whom = {of: steps[of] for of in (DECISION.of, *OF_PASSED)}
+        self.anybody = {of: bool(self.whom[of].any()) for of in OF_PASSED}
+        self.advice = masked(dict(zip(advisors, advised.T, strict=True)), self.whom["open"])
 
     def applies(self, group: Group) -> bool:
-        return bool(self.steps[group.of].any())
+        return self.anybody[group.of]
 
     def values(self, group: Group) -> dict[str, Any]:
         found = {}
-        for name, field, _, words in group.keys:
-            found[name] = np.array(words)[self.steps[field]] if words else self.steps[field]
-        return masked(found, self.steps[group.of])
+        for name, field, _, words, labels in group.keys:
+            found[name] = labels[self.steps[field]] if words else self.steps[field]
+        return masked(found, self.whom[group.of])
 
     def put(self, info: dict[str, Any], name: str, value: Any, of: str) -> None:
-        put(info, name, value, self.steps[of] if of else np.ones(len(self.steps), bool))
+        put(info, name, value, self.whom[of] if of else np.ones(len(self.steps), bool))
 
 
 def info_of(form: SingleForm | BatchForm) -> dict[str, Any]:

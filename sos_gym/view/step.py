@@ -131,12 +131,14 @@ def step_address() -> int:
 
 
 @kernel
-def take(address, sims, action, discount_ns, shown, candidates, context, mask, advised, steps):
-    """The step of sims[0], with arrays: shown i4 (K,), candidates f4 (K, F), context f4 (G,), mask i1 (K,).
+def tables_of(shown, candidates, context, mask, advised):
+    """Arrays as a step takes them: i4 (K,), f4 (K, F), f4 (G,), i1 (K,), i4 (advisors,)."""
+    rows, situation = view_as(table_of(candidates), CANDIDATE_RECORD), view_as(table_of(context), CONTEXT_RECORD)
+    return table_of(shown), rows, situation, table_of(mask), table_of(advised)
 
-    And advised i4 (advisors,), steps STEP (1,). `action`: a row, or BEGIN.
-    """
-    rows = view_as(table_of(candidates), CANDIDATE_RECORD)
-    situation = view_as(table_of(context), CONTEXT_RECORD)
-    tables = table_of(shown), table_of(mask), table_of(advised)
-    step_at(address)(sims[0], action, discount_ns, tables[0], rows, situation, tables[1], tables[2], steps[0])
+
+@kernel
+def take(address, sims, action, discount_ns, shown, candidates, context, mask, advised, steps):
+    """The step of sims[0], with arrays as `tables_of` takes them, and steps STEP (1,). `action`: a row, or BEGIN."""
+    seen = tables_of(shown, candidates, context, mask, advised)
+    step_at(address)(sims[0], action, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], steps[0])
