@@ -152,6 +152,8 @@ class Policy:
                 remedy = did_you_mean(name, self.parameters) or "leave it out"
                 raise SettingError(place, value, f"a value of one of its parameters ({known})", remedy)
             accepted[name] = self.parameters[name].accept(place, value)
+        if not accepted:
+            return self
         changed = {**self.values, **accepted}
         kept = {name: value for name, value in changed.items() if value != self.parameters[name].default}
         return dataclasses.replace(self, values=kept)
@@ -165,6 +167,10 @@ class Policy:
 
     def host(self) -> Host:
         """The policy as the engine takes it; compiles its kernels when the disk cache has none."""
+        return self._host
+
+    @cached_property
+    def _host(self) -> Host:
         claim, pick = self._signed(CLAIM_SIGNATURE), self._signed(PICK_SIGNATURE)
         return Host(
             name=self.name,

@@ -85,6 +85,8 @@ class Parameter:
         Raises:
             SettingError: not a number, or out of range.
         """
+        if type(value) is type(self.default) and self.low <= value <= self.high:
+            return value  # the most frequent case, at once
         whole, remedy = isinstance(self.default, int), f"the default is {self.default}"
         return number_in(name, value, self.low, self.high, whole=whole, unit=self.unit, remedy=remedy)
 
