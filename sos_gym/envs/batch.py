@@ -27,7 +27,7 @@ from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import CANDIDATE_RECORD, CONTEXT_RECORD
 from sos_gym.view.step import STEP, step_address, step_at
 
-SIM_LINES = -(-SIM.itemsize // CACHE_LINE)
+SIM_LINES, STEP_LINES = -(-SIM.itemsize // CACHE_LINE), -(-STEP.itemsize // CACHE_LINE)
 MOST_EXPECTED, OPS_EXPECTED = 64, 12  # contenders or threads, and ops of each, that are brought ahead
 WAIT_ROUNDS = 4000  # some 100 us: so long a helper that waits for its next part keeps its core
 OVER = -1
@@ -126,6 +126,7 @@ def _step_part(batch, first, last):
         if n + 3 < last:
             _expect_tables(batch.sims[batch.which[n + 3]])
         if n + 2 < last:
+            prefetch_lines(batch.steps, batch.which[n + 2], STEP_LINES)
             _expect_contenders(batch.sims[batch.which[n + 2]])
         if n + 1 < last:
             _expect_pages(batch.sims[batch.which[n + 1]])

@@ -146,8 +146,9 @@ class SosVectorEnv(gym.vector.VectorEnv):
         actions = self._checked(actions, begins)
         for i in np.flatnonzero(begins).tolist():
             self._begin(i, None, {})
+        actions[begins] = BEGIN
         found = Transitions(self)
-        found.step(self._everyone, np.where(begins, BEGIN, actions))
+        found.step(self._everyone, actions)
         rewards, terminated, truncated, over = found.ends()
         infos = found.infos(over)
         if over.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
