@@ -1,6 +1,5 @@
 """Score one policy on one environment: a list of metrics, one per episode."""
 
-import numbers
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +10,7 @@ from sos_gym.learned import LearnedClaim
 from sos_gym.metrics import metrics
 from sos_gym.policy import policy_named
 from sos_gym.scenario import Scenario
-from sos_gym.settings.ranges import SettingError
+from sos_gym.settings.ranges import SettingError, number_in
 from sos_gym.workload import Tape
 
 Decide = Callable[[dict, dict], int]  # (observation, info) -> row
@@ -48,8 +47,7 @@ def evaluate(
         StuckError: a tape on which nothing can go on.
     """
     for name, value, low in (("episodes", episodes, 1), ("seed", seed, 0), ("workers", workers, 1)):
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
-            raise SettingError(name, value, f"an integer >= {low}", "pass a whole number")
+        number_in(name, value, low, exact=True, allowed=f"an integer >= {low}", remedy="pass a whole number")
     if not isinstance(policy, str) and not callable(policy):
         raise SettingError(
             "policy", policy, "a name or a callable (observation, info) -> row", "see `sos-gym policies`"
@@ -66,8 +64,11 @@ def evaluate(
         episode = play(own)
         return {"env": env_id, "policy": name, "seed": own, "tape": episode.tape.hash(), **metrics(episode)}
 
-    with ThreadPoolExecutor(min(workers, episodes) if inside else 1) as pool:
-        return list(pool.map(run, range(seed, seed + episodes)))
+    seeds, threads = range(seed, seed + episodes), min(workers, episodes) if inside else 1
+    if threads == 1:
+        return [run(own) for own in seeds]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, seeds))
 
 
 def _inside(scenario: Scenario, policy: str | Decide) -> Play:

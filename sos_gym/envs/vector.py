@@ -16,7 +16,7 @@ from sos_gym.envs.env import ActionError, SosEnv, spaces_of
 from sos_gym.metrics import metrics
 from sos_gym.resource import NONE
 from sos_gym.scenario import Scenario
-from sos_gym.settings.ranges import SettingError
+from sos_gym.settings.ranges import SettingError, number_in
 from sos_gym.view.columns import CANDIDATE_RECORD, COLUMNS, CONTEXT, CONTEXT_RECORD
 from sos_gym.view.info import BatchForm, info_of, masked, narrowed, put
 from sos_gym.view.step import BEGIN, STEP
@@ -301,9 +301,8 @@ def _plain(value: Any) -> Any:
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise SettingError(name, value, f"a whole number in [{low}, {high}]", "choose one in that range")
-    return int(value)
+    allowed = f"a whole number in [{low}, {high}]"
+    return number_in(name, value, low, high, exact=True, allowed=allowed, remedy="choose one in that range")
 
 
 def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:

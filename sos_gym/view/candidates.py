@@ -110,7 +110,7 @@ def _show_quantiles(sim, decision, recency, sample, size, is_shown, shown, rows)
     """One seeded draw from each quantile of recency, the most recent first of all."""
     by_recency = on_stack(nb.int32, MOST_ROWS)
     _sort(recency, size, by_recency)
-    if not is_shown[by_recency[size - 1]]:
+    if rows < shown.size and not is_shown[by_recency[size - 1]]:
         rows = _show(sample, by_recency[size - 1], is_shown, shown, rows)
     quantiles = shown.size - rows
     for q in range(quantiles):

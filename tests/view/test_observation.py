@@ -2,14 +2,16 @@
 
 import math
 
+import numba
 import numpy as np
 import pytest
 
 from sos_gym import Tape, evaluate, workload
 from sos_gym.envs.env import SosEnv
+from sos_gym.kernel import part_of, table_of
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status
 from sos_gym.settings.presets import PRESETS
-from sos_gym.view.candidates import SAMPLE
+from sos_gym.view.candidates import SAMPLE, select
 from sos_gym.view.columns import COLUMNS, CONTEXT
 
 IDS = tuple(PRESETS)
@@ -382,3 +384,28 @@ def test_sixteen_rows_lose_under_a_tenth(env_id):
     full = sum(run["stall_ns"] for run in evaluate(env_id, "clairvoyant", episodes=len(seeds)))
     shown = sum(limited(env_id, seed, 16) for seed in seeds)
     assert shown / full < 1.1, f"{shown / full - 1:+.1%}"
+
+
+# -- few rows
+
+SENTINEL = -12345
+
+
+@numba.njit
+def _select(sims, room, rows):
+    return select(sims[0], sims[0].decision[0], part_of(table_of(room), 0, rows))
+
+
+@pytest.mark.parametrize("env_id", PRESETS)
+def test_the_least_number_of_rows_holds_no_more(env_id):
+    """Who asks and three extremes fill four rows: nothing is written behind them."""
+    env, rng, full = SosEnv(env_id, rows=4), np.random.default_rng(0), 0
+    observation, _ = env.reset(seed=0)
+    for _ in range(300):
+        room = np.full(8, SENTINEL, np.int32)
+        rows = _select(env.simulation.record, room, 4)
+        assert rows == observation["action_mask"].sum() == len(set(env.candidates)) <= 4
+        assert (room[4:] == SENTINEL).all()
+        full += rows == 4 < env.simulation.decision["count"]
+        observation, *_ = env.step(int(rng.choice(np.flatnonzero(observation["action_mask"]))))
+    assert full > 100
