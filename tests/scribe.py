@@ -8,12 +8,12 @@ from sos_gym.policy.contract import Policy, Records
 from sos_gym.resource import Resource
 from sos_gym.settings.ranges import Parameter
 
-MOST = 1 << 14  # events of an episode
+MOST = 1 << 12  # events of an episode, per resource; those beyond are counted, and refused when they are read
 
 
 @kernel
 def _write(my, verb, e, what, why):
-    event = my.events[my.own.events]
+    event = my.events[min(my.own.events, MOST - 1)]
     my.own.events += 1
     event.verb, event.e, event.what, event.why, event.now = verb, e, what, why, my.now
 
@@ -64,7 +64,7 @@ def pick(my, decision):
             below += my.contenders[j] < my.contenders[i]
         if below == rank:
             choice = my.contenders[i]
-    asked = my.questions[decision.number]
+    asked = my.questions[min(decision.number, MOST - 1)]
     asked.number, asked.now, asked.kind, asked.cause = decision.number, decision.now, decision.kind, decision.cause
     asked.resource, asked.entity, asked.slot, asked.choice = decision.resource, decision.entity, decision.slot, choice
     my.shared.asked = decision.number + 1

@@ -304,7 +304,7 @@ class Simulation:
 
     def _attach(self) -> None:
         """Write the arrays' addresses into the records."""
-        attach(self.record, {name: array for name, array in self.arrays.items() if name in ARRAYS})
+        attach(self.record, {name: self.arrays[name] for name in ARRAYS})
         seen = {name: self.arrays[name] for name, array in ARRAYS.items() if array.policies_see}
         owners = np.split(self.arrays["owners"], len(Resource))
         for k, host in enumerate(self.hosts):
