@@ -2,8 +2,8 @@
 #
 #   make leaderboard   score every policy on every environment          make test        the whole test suite
 #   make lint          formatter, linter, types                         make notebooks   execute the notebooks in place
-#   make docs          write all that is made from code: pages, the     make clean       remove all that make made
-#                      outputs in README.md, notebooks                 make benchmark   speed, beside others (.peers)
+#   make docs          write the pages of declarations, in seconds      make readme      the outputs in README.md again
+#   make benchmark     speed, beside others (.peers)                    make clean       remove all that make made
 #
 # ARGS goes to the program behind a target: make leaderboard ARGS=--quick, make test ARGS="-k tape".
 
@@ -12,7 +12,7 @@ BIN := .venv/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: leaderboard test lint notebooks docs benchmark clean
+.PHONY: leaderboard test lint notebooks docs readme benchmark clean
 .DEFAULT_GOAL := leaderboard
 
 leaderboard: .venv/.installed-plot
@@ -30,7 +30,10 @@ notebooks: .venv/.installed-test
 	$(BIN)/python docs/generate.py notebooks
 
 docs: .venv/.installed-test
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate.py pages
+
+readme: .venv/.installed-test
+	$(BIN)/python docs/generate.py readme
 
 benchmark: .venv/.installed-test .peers/.installed
 	$(BIN)/python -m benchmarks $(ARGS)

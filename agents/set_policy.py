@@ -12,6 +12,8 @@ from torch import nn
 from sos_gym import COLUMNS, CONTEXT, LearnedClaim
 from sos_gym.learned import ADMIT_COLUMN, INPUTS, OWN_COLUMNS, PAIR, PAIR_COLUMNS
 
+VALID = COLUMNS.index("valid")  # 1 in each row that is there
+
 
 class SetActorCritic(nn.Module):
     """From flat features (candidates, then context) to logits (K,) and what the value is read from."""
@@ -38,7 +40,8 @@ class SetActorCritic(nn.Module):
 
     def forward_critic(self, features: torch.Tensor) -> torch.Tensor:
         rows, context = self._parts(features)
-        pooled = rows.sum(dim=1) / rows[:, :, :1].sum(dim=1).clamp(min=1.0)  # padding is zero, `valid` counts the rest
+        there = rows[:, :, VALID].sum(dim=1, keepdim=True).clamp(min=1.0)
+        pooled = rows.sum(dim=1) / there  # padding is zero
         return torch.relu(self.critic(torch.cat([pooled, context], dim=1)))
 
     def _parts(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

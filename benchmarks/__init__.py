@@ -2,5 +2,5 @@
 
 A benchmark is a module: its docstring is the title and what stands above its table, `cases(scale)` what is measured in
 turn, `measure(case, scale)` the rows of one case, `draw(figure, rows)` its picture. Peers run in `.peers`
-(`benchmarks/peers`). The scripts `replay.py`, `policies.py`, `defaults.py`, `crossing.py` and `mutants.py` run alone.
+(`benchmarks/peers`); `replay.py` runs alone. What policies do, rather than how fast, is measured in `measurements/`.
 """

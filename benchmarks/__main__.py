@@ -9,9 +9,9 @@ from types import ModuleType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sos_gym.scale import QUICK, Scale
 
-from sos_gym import anatomy, caches, decisions, footprint, growth, jobs, report, training
+from benchmarks import anatomy, caches, decisions, footprint, growth, jobs, report, training
+from benchmarks.scale import QUICK, Scale
 
 BENCHMARKS = [caches, jobs, decisions, training, anatomy, growth, footprint]
 

@@ -10,8 +10,8 @@ pages fit, a miss when twice as many are touched in a circle.
 No kernel stands out. Two threads could not pass 2 / (engine + listing + select + describe) decisions a second if all
 Python were free. What bounds a step of many environments is memory: 256 of them with their tapes are 20 to 70 MB, more
 than the cores' own caches (1 024 cost more per decision than 256, see `environments, agent` below); the records of the
-next environments are brought ahead (`batch.py`). `select` and `describe` read the records of all contenders and write
-416 numbers about 16 of them. A job of round robin is several decisions (it comes, is preempted, goes), each of which
+next environments are brought ahead (`envs/batch.py`). `select` and `describe` read the records of all contenders and
+write all columns of 16 of them. A job of round robin is several decisions (it comes, is preempted, goes), each of which
 lists who may be chosen, asks a policy through an address, and keeps the sums of thread, owner and core, where the C
 loop moves one number in a ring. A hit of LRU is an append to a log, the use marked, the service charged; a miss is
 want, choose, vacate, occupy, write back, page in, charge.
@@ -22,26 +22,25 @@ import timeit
 
 import gymnasium as gym
 import numpy as np
-from sos_gym.growth import PLAIN
-from sos_gym.jobs import RULES, poisson, rule_of
-from sos_gym.scale import Scale
-from sos_gym.timing import Stopwatch
 
+from benchmarks.growth import PLAIN
+from benchmarks.jobs import RULES, poisson, rule_of
+from benchmarks.scale import Scale
+from benchmarks.timing import Stopwatch
 from sos_gym import Tape
 from sos_gym.engine.decisions import _list_evict
 from sos_gym.engine.simulation import Simulation
-from sos_gym.kernel import kernel, part_of, table_of
+from sos_gym.kernel import kernel, part_of, table_of, view_as
 from sos_gym.metrics import metrics
 from sos_gym.policy import policy_named
 from sos_gym.resource import Kind
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.presets import PRESETS, preset_named
 from sos_gym.view.candidates import select
-from sos_gym.view.columns import COLUMNS, CONTEXT
+from sos_gym.view.columns import CANDIDATE_RECORD, COLUMNS, CONTEXT, CONTEXT_RECORD
 from sos_gym.view.observation import describe
 
 ENVIRONMENTS, ROWS, F, G = 256, 16, len(COLUMNS), len(CONTEXT)
-EVICT = int(Kind.EVICT)
 JOBS, FRAMES = 100_000, 10_000
 REPLAYED = ("lru", "turns", "second_chance")
 
@@ -87,16 +86,17 @@ def _describe_all(sims, shown, candidates, context, masks):
     for i in range(sims.size):
         if sims[i].undecided:
             rows = part_of(table_of(shown), i * ROWS, ROWS)
-            numbers = part_of(table_of(candidates), i * ROWS * F, ROWS * F)
+            records = part_of(view_as(table_of(candidates), CANDIDATE_RECORD), i * ROWS, ROWS)
+            situation = part_of(view_as(table_of(context), CONTEXT_RECORD), i, 1)
             mask = part_of(table_of(masks), i * ROWS, ROWS)
             count = min(ROWS, sims[i].decision[0].count)
-            describe(sims[i], sims[i].decision[0], rows, count, numbers, part_of(table_of(context), i * G, G), mask)
+            describe(sims[i], sims[i].decision[0], rows, count, records, situation, mask)
 
 
 @kernel
 def _list_all(sims):
     for i in range(sims.size):
-        if sims[i].undecided and sims[i].decision[0].kind == EVICT:
+        if sims[i].undecided and sims[i].decision[0].kind == Kind.EVICT:
             _list_evict(sims[i], sims[i].decision[0])
 
 

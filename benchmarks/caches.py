@@ -13,11 +13,11 @@ import statistics
 from collections.abc import Callable
 
 import numpy as np
-from sos_gym.peers import PeerError, Peers, folder
-from sos_gym.replay import PEERS, ours, zipf_references
-from sos_gym.scale import Scale
-from sos_gym.timing import alternate, ratio
 
+from benchmarks.peers import PeerError, Peers, folder
+from benchmarks.replay import PEERS, ours, zipf_references
+from benchmarks.scale import Scale
+from benchmarks.timing import alternate, ratio
 from sos_gym import Tape
 
 PAGES, FRAMES, ALPHA = 100_000, 10_000, 1.0

@@ -8,8 +8,8 @@ ancestor, is not a package on the registry (`park` there is a key-value store); 
 
 import gymnasium as gym
 from gymnasium.utils.performance import benchmark_step, benchmark_vector_step
-from sos_gym.scale import Scale
 
+from benchmarks.scale import Scale
 from sos_gym.settings.presets import PRESETS
 
 ENVIRONMENTS = 256

@@ -13,11 +13,11 @@ import tempfile
 
 import gymnasium as gym
 import numpy as np
-from sos_gym.scale import Scale
 
+from benchmarks.scale import Scale
 from sos_gym import Tape
-from sos_gym.cards import number
 from sos_gym.engine.simulation import Simulation
+from sos_gym.markdown import number
 from sos_gym.policy import policy_named
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.presets import PRESETS

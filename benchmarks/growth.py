@@ -9,12 +9,12 @@ inside the engine at load .9 of every core. `environments, agent`: `gym.make_vec
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils.performance import benchmark_step, benchmark_vector_step
-from sos_gym.jobs import QUANTUM_NS, poisson
-from sos_gym.replay import ours, zipf_references
-from sos_gym.scale import Scale
-from sos_gym.timing import timed
 
 import sos_gym
+from benchmarks.jobs import QUANTUM_NS, poisson
+from benchmarks.replay import ours, zipf_references
+from benchmarks.scale import Scale
+from benchmarks.timing import timed
 from sos_gym import Tape
 
 FEW_FRAMES, ALPHA = 100, 1.0

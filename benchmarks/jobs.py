@@ -16,11 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from sos_gym.peers import PeerError, Peers, folder
-from sos_gym.scale import Scale
-from sos_gym.timing import alternate, ratio, timed
 
 import sos_gym
+from benchmarks.peers import PeerError, Peers, folder
+from benchmarks.scale import Scale
+from benchmarks.timing import alternate, ratio, timed
 from sos_gym import Tape
 
 MEAN_NS, QUANTUM_NS, LOAD = 100_000_000, 50_000_000, 0.9

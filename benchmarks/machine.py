@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sos_gym import peers
+from benchmarks import peers
 
 PACKAGES = ("sos-gym", "gymnasium", "numba", "numpy", "stable-baselines3", "torch")
 

@@ -22,6 +22,7 @@ import numpy as np
 
 import sos_gym
 from sos_gym import Tape
+from sos_gym.markdown import number, table
 
 ORACLE = np.dtype([("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next", "<i8")])  # oracleGeneral
 
@@ -106,14 +107,6 @@ def on_trace(references: np.ndarray, pages: int, arguments: argparse.Namespace) 
     return rows
 
 
-def table(rows: list[dict]) -> str:
-    """Markdown."""
-    names = list(rows[0])
-    cells = [[f"{row[n]:.2f}" if isinstance(row[n], float) else str(row[n]) for n in names] for row in rows]
-    lines = [names, ["---"] * len(names), *cells]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--references", type=float, default=5e6)
@@ -128,7 +121,9 @@ def main() -> None:
         rows += on_trace(zipf_references(int(arguments.references), pages, arguments.alpha), pages, arguments)
     versions = ", ".join(f"{name} {version(name)}" for name in ("sos-gym", "numba", "numpy", "libcachesim"))
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
-    text = f"`python {' '.join(sys.argv)}` on {machine}.\n\n{table(rows)}\n"
+    cells = [[number(cell, 2 if isinstance(cell, float) else None) for cell in row.values()] for row in rows]
+    made = f"`python {' '.join(sys.argv)}` on {machine}."
+    text = f"# Replay beside libcachesim\n\n{made}\n\n{table(list(rows[0]), cells)}\n"
     print(text)
     if arguments.out:
         arguments.out.write_text(text)

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sos_gym import machine
-from sos_gym.cards import number, table
+from benchmarks import machine
+from sos_gym.markdown import number, table
 
 INTRODUCTION = """# Benchmarks
 

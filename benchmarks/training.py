@@ -8,9 +8,8 @@ to it, masks included. The rest is SB3 and torch, which keeps to one thread whil
 
 import time
 
-from sos_gym.scale import Scale
-from sos_gym.timing import Stopwatch
-
+from benchmarks.scale import Scale
+from benchmarks.timing import Stopwatch
 from sos_gym.settings.presets import PRESETS
 
 ENVIRONMENTS = 256

@@ -1,7 +1,7 @@
 """Write what is made from code: python docs/generate.py [pages] [readme] [notebooks]; nothing named: all of it.
 
-Outputs are kept in the repository, so that it reads without running anything; tests/test_docs.py makes them again and
-compares.
+Outputs are kept in the repository, so that it reads without running anything; tests/docs/test_docs.py makes them again
+and compares. Pages take seconds, outputs of the README and the notebooks minutes.
 """
 
 import re
@@ -12,22 +12,19 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-
-from sos_gym import cards
+from writer import PAGES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-ENVIRONMENTS = ROOT / "docs/environments.md"
-WORKLOADS = ROOT / "docs/workloads.md"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXAMPLE = re.compile(r"```python\n(?P<code>.*?)```\n\n```text\n(?P<output>.*?)```", re.DOTALL)
 BOARD = re.compile(r"\nsos-gym (?P<command>.*)\n```\n\n<!-- begin -->\n(?P<table>(?s:.*?))<!-- end -->")
 
 
 def pages() -> None:
-    """docs/environments.md and docs/workloads.md."""
-    ENVIRONMENTS.write_text(cards.page(), encoding="utf-8")
-    WORKLOADS.write_text(cards.workloads_page(), encoding="utf-8")
+    """All pages that `writer` makes."""
+    for name, page in PAGES.items():
+        (ROOT / "docs" / name).write_text(page(), encoding="utf-8")
 
 
 def readme() -> None:
@@ -59,10 +56,10 @@ def run(*words: str | Path) -> str:
     return done.stdout
 
 
-def standings(command: str) -> str:
-    """The headline that `sos-gym COMMAND` writes to leaderboard.md, from its table on."""
+def standings(command: str, *more: str) -> str:
+    """The headline that `sos-gym COMMAND` writes to leaderboard.md, from its table on; `more` goes behind COMMAND."""
     with tempfile.TemporaryDirectory() as folder:
-        run("-m", "sos_gym.cli", *command.split(), "--out", folder)
+        run("-m", "sos_gym.cli", *command.split(), *more, "--out", folder)
         headline = (Path(folder) / "leaderboard.md").read_text(encoding="utf-8").split("\n## ")[0]
     return "\n" + headline[headline.index("| policy") :].strip() + "\n\n"
 

@@ -16,7 +16,7 @@ from sos_gym.view.columns import COLUMNS, CONTEXT
 from sos_gym.workload import Tape, TapeError, workload, workloads
 
 if TYPE_CHECKING:
-    from sos_gym.bounds import reference
+    from sos_gym.bounds import best_known
     from sos_gym.engine.simulation import StuckError
     from sos_gym.envs.env import ActionError, SosEnv
     from sos_gym.evaluation import evaluate
@@ -34,11 +34,11 @@ __all__ = [
     "StuckError",
     "Tape",
     "TapeError",
+    "best_known",
     "claim",
     "evaluate",
     "import_tape",
     "policies",
-    "reference",
     "workload",
     "workloads",
 ]
@@ -53,11 +53,11 @@ _LAZY = {
     "LearnedClaim": "learned",
     "SosEnv": "envs.env",
     "StuckError": "engine.simulation",
+    "best_known": "bounds",
     "claim": "policy",
     "evaluate": "evaluation",
     "import_tape": "workload.traces",
     "policies": "policy",
-    "reference": "bounds",
 }
 
 

@@ -1,4 +1,4 @@
-"""What is possible on a tape: the least stall of any policy, and bounds that are proved."""
+"""What is possible on a tape: the least stall of any known policy, and bounds that are proved."""
 
 from collections import deque
 from heapq import heappop, heappush
@@ -13,10 +13,10 @@ from sos_gym.resource import Op
 from sos_gym.settings.environment import Settings
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import Tape
-from sos_gym.workload.tables import PAGE_OPS, are
+from sos_gym.workload.tables import PAGE_OPS, op_in
 
 
-def reference(
+def best_known(
     env_id: str, workload: str | Tape | None = None, seed: int = 0, split: str | None = None, **settings: Any
 ) -> tuple[str, int]:
     """The least weighted stall of one episode among all registered policies, clairvoyants too: (policy, ns).
@@ -59,7 +59,7 @@ def stall_bound_ns(tape: Tape, settings: Settings) -> int | None:
 def _least_fetches_ns(tape: Tape, settings: Settings) -> int:
     frames, page_in_ns = sum(settings.frames_by_node), settings.swap_in_ns + settings.minor_fault_ns
     first_ns = np.where(tape.pages["file"] == 1, page_in_ns, settings.first_touch_ns)
-    touch = are(tape.ops, PAGE_OPS)
+    touch = op_in(tape.ops, PAGE_OPS)
     thread, page = tape.op_thread()[touch], tape.ops["arg"][touch]
     pairs = np.unique(np.stack((page, thread)), axis=1)
     alone = np.bincount(pairs[0], minlength=len(tape.pages)) == 1

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from sos_gym import __version__
 from sos_gym.engine.simulation import Simulation
 from sos_gym.kernel import kernel
 from sos_gym.settings.ranges import SettingError
 from sos_gym.view.candidates import PADDING
-from sos_gym.view.columns import COLUMNS, CONTEXT
-from sos_gym.view.observation import OUTCOME, observe, observe_address
+from sos_gym.view.columns import COLUMNS, CONTEXT, OBSERVATION
+from sos_gym.view.step import BEGIN, STEP, step_address, step_at, tables_of
 
 PAIR = ("bind_cost", "distance")
 INPUTS = (*(name for name in COLUMNS if name not in PAIR), *CONTEXT)
@@ -67,19 +68,24 @@ def choose(candidates, context, mask, sizes, weights, pair_costs):
 
 
 @kernel
-def _play(address, sims, shown, candidates, context, mask, outcomes, sizes, weights, pair_costs):
+def _play(address, sims, discount_ns, shown, candidates, context, mask, advised, steps, sizes, weights, pair_costs):
     """A whole episode."""
-    choice = 0
-    while observe(address, sims, choice, shown, candidates, context, mask, outcomes) > 0:
-        choice = shown[choose(candidates, context, mask, sizes, weights, pair_costs)]
+    sim, step = sims[0], steps[0]
+    seen = tables_of(shown, candidates, context, mask, advised)
+    row = BEGIN
+    while True:
+        step_at(address)(sim, row, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], step)
+        if not step.open:
+            return
+        row = choose(candidates, context, mask, sizes, weights, pair_costs)
 
 
 class LearnedClaim:
     """A policy: `(observation, info) -> row`, and what `evaluate` runs inside the engine, with the same result.
 
     Args:
-        layers: (weights (inputs, outputs), biases (outputs,)) of each layer; the first takes `INPUTS` (38), the last
-            gives one number; between them ReLU. One layer is a linear claim.
+        layers: (weights (inputs, outputs), biases (outputs,)) of each layer; the first takes `INPUTS`, the last gives
+            one number; between them ReLU. One layer is a linear claim.
         pair_costs: (2,), of `bind_cost` and `distance`.
         name: for tables.
 
@@ -120,17 +126,20 @@ class LearnedClaim:
         rows = simulation.settings.rows
         shown, mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
         candidates, context = np.empty((rows, len(COLUMNS)), np.float32), np.empty(len(CONTEXT), np.float32)
-        arrays = shown, candidates, context, mask, np.zeros(1, OUTCOME)
-        _play(observe_address(), simulation.record, *arrays, self.sizes, self.weights, self.pair_costs)
+        written = shown, candidates, context, mask, np.zeros(0, np.int32), np.zeros(1, STEP)
+        discount_ns = float(simulation.settings.discount_ns)
+        network = self.sizes, self.weights, self.pair_costs
+        _play(step_address(), simulation.record, discount_ns, *written, *network)
         simulation.raise_if_stuck()
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write an .npz file, with the names of the inputs."""
+        """Write an .npz file: layers, the names of their inputs, and the versions of observation and package."""
         target = Path(path)
         if target.suffix != ".npz":
             raise SettingError("path", str(path), "a name with .npz at its end", "add it")
         target.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {"inputs": INPUTS, "pair": PAIR, "pair_costs": self.pair_costs, "name": self.__name__}
+        arrays |= {"observation": OBSERVATION, "version": __version__}
         for n, (weights, biases) in enumerate(self.layers):
             arrays |= {f"w{n}": weights, f"b{n}": biases}
         with open(target, "wb") as file:
@@ -139,25 +148,27 @@ class LearnedClaim:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "LearnedClaim":
-        """Read what `save` wrote.
+        """Read what `save` wrote, column by column: their order may have changed, a column that is new weighs 0.
+
+        A file from before there was a version of the observation is one of version 1.
 
         Raises:
-            SettingError: not such a file, or one for other columns.
+            SettingError: not such a file, or one for columns that are gone or mean something else now.
             OSError: it cannot be read.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
-                found = dict(file)
-            inputs, pair, name = tuple(found["inputs"].tolist()), tuple(found["pair"].tolist()), str(found["name"])
+                found = {"observation": 1, "version": "of an unknown version", **file}
+            inputs, pair = found["inputs"].tolist(), found["pair"].tolist()
             layers = [(found[f"w{n}"], found[f"b{n}"]) for n in range(sum(key[0] == "w" for key in found))]
-            costs = found["pair_costs"]
-        except (KeyError, ValueError, EOFError) as error:
+            first, costs, name = layers[0][0], found["pair_costs"], str(found["name"])
+            if (len(first), len(costs)) != (len(inputs), len(pair)):
+                raise ValueError(f"{len(inputs)} names of {len(first)} inputs")
+        except (KeyError, IndexError, ValueError, EOFError, TypeError) as error:
             allowed = "a file that LearnedClaim.save wrote"
             raise SettingError("path", str(path), allowed, f"train it again ({error})") from error
-        if (inputs, pair) != (INPUTS, PAIR):
-            other = sorted(set(inputs) ^ set(INPUTS)) or "in another order"
-            raise SettingError("path", str(path), "for the present columns", f"it was trained for others: {other}")
-        return cls(layers, costs, name)
+        _refuse_other_columns(path, int(found["observation"]), str(found["version"]), inputs, pair)
+        return cls([(_placed(first, inputs, INPUTS), layers[0][1]), *layers[1:]], _placed(costs, pair, PAIR), name)
 
     def _refuse_misfits(self) -> None:
         width = len(INPUTS)
@@ -175,3 +186,24 @@ class LearnedClaim:
         for part in (self.pair_costs, *(part for layer in self.layers for part in layer)):
             if not np.isfinite(part).all():
                 raise SettingError("layers", part, "finite numbers", "training may have diverged")
+
+
+def _refuse_other_columns(
+    path: Any, observation: int, version: str, inputs: Sequence[str], pair: Sequence[str]
+) -> None:
+    """What was trained on an observation of another version, or on columns that are gone, would decide by chance."""
+    written = f"it was trained with sos_gym {version}"
+    if observation != OBSERVATION:
+        allowed = f"trained on version {OBSERVATION} of the observation, not {observation}"
+        raise SettingError("path", str(path), allowed, f"{written}: train it again")
+    gone = sorted({*inputs} - {*INPUTS} | {*pair} - {*PAIR})
+    if gone:
+        raise SettingError("path", str(path), "for columns that there are", f"{written}, for {gone}: train it again")
+
+
+def _placed(numbers: np.ndarray, names: Sequence[str], places: Sequence[str]) -> np.ndarray:
+    """The rows of `numbers`, which are called `names`, where `places` has them; 0 for the others."""
+    placed = np.zeros((len(places), *numbers.shape[1:]), numbers.dtype)
+    for name, number in zip(names, numbers, strict=True):
+        placed[places.index(name)] = number
+    return placed

@@ -3,7 +3,8 @@
 Glossary (one noun, one word, everywhere):
     slot        what is scarce: a core, or a page frame
     node        where a slot lies: NUMA node, LLC or tier
-    entity      what wants a slot: a thread, or a page
+    entity      what wants a slot: a thread, or a page; in code its record (in DECISION and FORECAST its number)
+    e           in code the number of an entity
     owner       whose entity it is: a process
     affinity    hard bit mask over nodes
     home        soft: the node where moving is free
@@ -11,6 +12,7 @@ Glossary (one noun, one word, everywhere):
     want        to begin to want a slot (wakeup; page fault)
     hold        to have one (run; be resident)
     use         to consume it (time; references)
+    reference   an access to a page, by a READ or WRITE
     release     to lose or leave it (preempted, asleep, evicted, dropped)
     swap        an exchange of holders: context switch, swap-in and swap-out
     move        a holder changes its node
@@ -28,7 +30,7 @@ Glossary (one noun, one word, everywhere):
     policy      what decides
     advisor     a policy that is asked, but does not decide
 
-All times are int64 nanoseconds. Entities: threads first, then pages in order of first touch.
+All times are int64 nanoseconds. Entities are numbered from 0: threads first, then pages in order of first touch.
 Slots: frames first, node by node, then cores, node by node.
 """
 
@@ -62,26 +64,26 @@ class Kind(IntEnum):
 
 
 class Why(IntEnum):
-    """Why a verb is called, or a decision raised."""
+    """Why an entity wants a slot or lost it, or why a decision is raised."""
 
+    # of a want, the hold that follows, and the EVICT between them
     NEW = 0
     WAKE = 1
     FAULT = 2
     FAULT_DONE = 3
+    # of other decisions; a yield is a release as well
     HINT = 4
     TICK = 5
     IDLE = 6
     YIELD = 7
     SCAN = 8
+    # of a release; a thread that faults loses its core because of FAULT
     PREEMPT = 9
     BLOCK = 10
-    EVICT = 11
-    COLD = 12
+    EVICTED = 11
     PAGEOUT = 13
     DONTNEED = 14
     EXIT = 15
-    MOVE = 16
-    USE = 17
 
 
 class State(IntEnum):
@@ -170,7 +172,7 @@ ENTITY = np.dtype(
 
 SLOT = np.dtype(
     [
-        ("holder", "i4"),  # entity or NONE
+        ("holder", "i4"),  # e, or NONE
         ("node", "i4"),
         ("last", "i4"),  # last holder or NONE
         ("excluded", "i4"),  # thread that yielded it, or NONE
@@ -203,7 +205,7 @@ DECISION = np.dtype(
         ("kind", "i4"),  # Kind
         ("cause", "i4"),  # Why
         ("resource", "i4"),  # Resource
-        ("entity", "i4"),  # EVICT: who wants; ADMIT: the holder, or NONE
+        ("entity", "i4"),  # its number; EVICT: who wants; ADMIT: the holder, or NONE
         ("slot", "i4"),  # ADMIT: the offered slot; EVICT: NONE
         ("node", "i4"),  # home of the entity, or node of the slot
         ("may_wait", "i4"),  # EVICT: the entity itself is a contender

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
-from scribe import log_of, scribe
+from scribe import chosen, events_of, scribe
 
 import sos_gym
 import sos_gym.envs.vector
@@ -22,7 +22,7 @@ from sos_gym.engine.simulation import Simulation, StuckError
 from sos_gym.learned import INPUTS, LearnedClaim
 from sos_gym.metrics import metrics
 from sos_gym.policy import policy_named
-from sos_gym.resource import DEFAULT_WEIGHT, Op
+from sos_gym.resource import DEFAULT_WEIGHT, Op, Resource
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.presets import PRESETS
 from sos_gym.view.columns import COLUMNS, CONTEXT
@@ -176,11 +176,6 @@ def draw_tapes(count: int = 200) -> None:
 # -- what is hashed
 
 
-def scattered(number: int, seed: int, contenders: list[int]) -> int:
-    """A choice that depends on nothing else."""
-    return sorted(contenders)[(number * 2654435761 + seed * 40503) % 65521 % len(contenders)]
-
-
 def policy_on_ids(name: str) -> str:
     """All metrics of all ids."""
     digest = Digest()
@@ -202,11 +197,16 @@ def policy_on_tapes(name: str) -> str:
             asked.advance()
             while asked.undecided:
                 digest.add([int(asked.decision["number"]), int(asked.arrays["advice"][0])])
-                asked.advance(scattered(int(asked.decision["number"]), seed, asked.contenders.tolist()))
+                asked.advance(chosen(int(asked.decision["number"]), seed, asked.contenders.tolist()))
             digest.add(metrics(asked))
         except StuckError:
             digest.add("stuck")
     return str(digest)
+
+
+def _is_yield(resource: Resource, event: tuple) -> bool:
+    """What policies were not told before `cool` stood for it: the release that follows says it too."""
+    return resource == Resource.CPU and event[0] == "cool"
 
 
 def events() -> str:
@@ -221,11 +221,12 @@ def events() -> str:
                 fields = ("number", "now", "kind", "cause", "resource", "entity", "slot", "node", "may_wait", "vacancy")
                 digest.add([int(decision[name]) for name in fields])
                 digest.add(simulation.contenders.tolist())
-                simulation.advance(scattered(int(decision["number"]), seed, simulation.contenders.tolist()))
+                simulation.advance(chosen(int(decision["number"]), seed, simulation.contenders.tolist()))
             digest.add(metrics(simulation))
         except StuckError:
             digest.add("stuck")
-        digest.add([list(event) for resource in range(2) for event in log_of(simulation, resource)])
+        for resource in Resource:
+            digest.add([list(event) for event in events_of(simulation, resource) if not _is_yield(resource, event)])
     return str(digest)
 
 

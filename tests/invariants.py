@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 
+from sos_gym.engine.events import Item
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status, Why
 
 PARTS = ("service", "sleep", "cpu_wait", "switch", "move", "fault_wait", "remote")
@@ -204,7 +205,8 @@ def _queues(simulation):
     queue = simulation.arrays["frame_queue"][: record["frame_queue_used"]].tolist()
     assert queue == sorted(queue, key=lambda e: entities["want_seq"][e]) and len(set(queue)) == len(queue)
     items = simulation.arrays["agenda"][1 : 1 + simulation.arrays["agenda"][0]["source"]]
-    faulted = items["source"][(items["what"] > 0) & (items["time"] >> 1 == Resource.MEMORY)]  # an item names the thread
+    of_pages = (items["what"] != Item.OFFER) & (items["time"] >> 1 == Resource.MEMORY)
+    faulted = items["source"][of_pages]  # an item names the thread
     asked = set(threads["page"][faulted].tolist())
     decision = simulation.decision
     if simulation.undecided and decision["kind"] == Kind.EVICT and decision["cause"] == Why.FAULT:

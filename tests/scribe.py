@@ -1,45 +1,126 @@
-"""A policy that writes down what it is told."""
+"""A policy that writes down what it is told and what it is asked."""
 
-import numba
+from functools import cache
 
-from sos_gym.engine.records import PICK_SIGNATURE, VERB_SIGNATURE
-from sos_gym.engine.simulation import Host
-from sos_gym.kernel import address_of
-from sos_gym.resource import Why
+from sos_gym.engine.records import Verb
+from sos_gym.kernel import kernel
+from sos_gym.policy.contract import Policy, Records
+from sos_gym.resource import Resource
+from sos_gym.settings.ranges import Parameter
 
-NAMES = ("want", "hold", "use", "release")
-LOG = 1 << 16
-
-
-def scribe() -> Host:
-    def verb(number):
-        def write(my, entity, argument, why, now):
-            at = my.ints[0]
-            my.ints[0] += 1
-            for i, value in enumerate((number, entity, argument, why, now)):
-                my.ints[1 + 5 * at + i] = value
-
-        return numba.njit(write)
-
-    def pick(my, decision):
-        return my.contenders[0]
-
-    verbs = [address_of(verb(number), VERB_SIGNATURE) for number in range(4)]
-    return Host("scribe", (*verbs, address_of(numba.njit(pick), PICK_SIGNATURE)), ints=(LOG, 0, 0), needs_list=True)
+MOST = 1 << 12  # events of an episode, per resource; those beyond are counted, and refused when they are read
 
 
-def log_of(simulation, resource):
-    """(verb, entity, home or slot or service, why, now)"""
-    ints = simulation.arrays[f"ints {resource}"]
-    for verb, e, argument, why, now in ints[1 : 1 + 5 * ints[0]].reshape(-1, 5).tolist():
-        name = NAMES[verb]
-        if name == "use" and why == Why.COLD:
-            yield "cool", e, 0, 0, now
-        elif name == "use":
-            yield "use", e, argument if resource == 1 else 0, 0, now
-        elif name == "hold" and why == Why.MOVE:
-            yield "move", e, argument, 0, now
-        elif name == "release":
-            yield "release", e, 0, why, now
-        else:
-            yield name, e, argument, why, now
+@kernel
+def _write(my, verb, e, what, why):
+    event = my.events[min(my.own.events, MOST - 1)]
+    my.own.events += 1
+    event.verb, event.e, event.what, event.why, event.now = verb, e, what, why, my.now
+
+
+@kernel
+def want(my, e):
+    _write(my, Verb.WANT, e, my.entities[e].home, my.why)
+
+
+@kernel
+def hold(my, e):
+    _write(my, Verb.HOLD, e, my.entities[e].slot, my.why)
+
+
+@kernel
+def move(my, e):
+    _write(my, Verb.MOVE, e, my.entities[e].slot, 0)
+
+
+@kernel
+def use(my, e):
+    """Of a thread also how much: its service since the last report."""
+    used = 0
+    if my.use_is_credit < 0:
+        used = my.entities[e].service - my.each[e].told
+        my.each[e].told = my.entities[e].service
+    _write(my, Verb.USE, e, used, 0)
+
+
+@kernel
+def cool(my, e):
+    _write(my, Verb.COOL, e, 0, 0)
+
+
+@kernel
+def release(my, e):
+    _write(my, Verb.RELEASE, e, 0, my.why)
+
+
+@kernel
+def pick(my, decision):
+    """The contender of a rank that scatters, see `chosen`; what was asked is written down."""
+    rank = (decision.number * 2654435761 + int(my.parameters.seed) * 40503) % 65521 % decision.count
+    choice = my.contenders[0]
+    for i in range(decision.count):
+        below = 0
+        for j in range(decision.count):
+            below += my.contenders[j] < my.contenders[i]
+        if below == rank:
+            choice = my.contenders[i]
+    asked = my.questions[min(decision.number, MOST - 1)]
+    asked.number, asked.now, asked.kind, asked.cause = decision.number, decision.now, decision.kind, decision.cause
+    asked.resource, asked.entity, asked.slot, asked.choice = decision.resource, decision.entity, decision.slot, choice
+    my.shared.asked = decision.number + 1
+    return choice
+
+
+SCRIBE = Policy(
+    name="scribe",
+    summary="writes down what it is told and asked, and chooses as if by chance",
+    on_cores="the same",
+    on_frames="the same",
+    reads="all",
+    source="tests",
+    want=want,
+    hold=hold,
+    move=move,
+    use=use,
+    cool=cool,
+    release=release,
+    pick=pick,
+    own={"events": 0},
+    each={"told": 0},
+    shared={"asked": 0},
+    tables={
+        "events": Records(dict.fromkeys(("verb", "e", "what", "why", "now"), 0), fixed=MOST),
+        "questions": Records(
+            dict.fromkeys(("number", "now", "kind", "cause", "resource", "entity", "slot", "choice"), 0),
+            fixed=MOST,
+            shared=True,
+        ),
+    },
+    parameters={"seed": Parameter(0, "", 0, 99, "another choice")},
+)
+
+
+@cache
+def scribe(seed: int = 0):
+    """The scribe as the engine hosts it."""
+    return SCRIBE.with_values({"seed": seed}).host()
+
+
+def chosen(number: int, seed: int, contenders: list[int]) -> int:
+    """The contender that the scribe chooses: it depends on nothing else."""
+    return sorted(contenders)[(number * 2654435761 + seed * 40503) % 65521 % len(contenders)]
+
+
+def events_of(simulation, resource: Resource, host: int = 0) -> list[tuple]:
+    """(verb, entity, what, why, now); what: home of a want, slot of a hold or move, ns of a thread's use."""
+    count = simulation.kept("own", host, resource)["events"][0]
+    assert count < MOST
+    rows = simulation.kept("events", host, resource)[:count].tolist()
+    return [(Verb(verb).name.lower(), *rest) for verb, *rest in rows]
+
+
+def questions_of(simulation, host: int = 0) -> list[tuple]:
+    """(number, now, kind, cause, resource, entity, slot, choice) of all decisions."""
+    count = simulation.kept("shared", host)["asked"][0]
+    assert count < MOST
+    return simulation.kept("questions", host)[:count].tolist()

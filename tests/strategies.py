@@ -18,6 +18,7 @@ COSTS = (
     "local_line_ns",
 )
 MASKS = st.sampled_from([-1, -1, 1, 2])
+traces = st.lists(st.integers(0, 7), min_size=1, max_size=60)  # pages, in the order in which one thread reads them
 PAGE_OPS = (Op.READ, Op.WRITE, Op.COLD, Op.PAGEOUT, Op.DONTNEED)
 
 

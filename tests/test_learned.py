@@ -5,9 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sos_gym import COLUMNS, CONTEXT, LearnedClaim, SettingError, evaluate
+import sos_gym
+from sos_gym import COLUMNS, CONTEXT, LearnedClaim, SettingError, evaluate, learned
 from sos_gym.learned import INPUTS, PAIR
 from sos_gym.settings.presets import PRESETS
+from sos_gym.view.columns import OBSERVATION
 
 
 def network(seed: int, hidden=(8, 5)) -> LearnedClaim:
@@ -73,13 +75,69 @@ def test_it_comes_back_from_its_file(tmp_path):
     assert again.sizes.tolist() == [len(INPUTS), 8, 5, 1] and again.pair_costs.tolist() == claim.pair_costs.tolist()
 
 
-def test_a_file_for_other_columns_is_refused(tmp_path):
-    path = network(7).save(tmp_path / "claim.npz")
+def changed(claim: LearnedClaim, path, *without: str, **arrays):
+    """The file of a claim with some arrays changed, or left out."""
+    claim.save(path)
     with np.load(path) as file:
-        found = dict(file)
-    np.savez(path, **(found | {"inputs": ["age", *INPUTS[1:]]}))
-    with pytest.raises(SettingError, match=r"trained for others: \['age', 'valid'\]"):
+        found = {name: file[name] for name in file if name not in without}
+    np.savez(path, **(found | arrays))
+    return path
+
+
+def test_a_file_says_what_it_was_trained_for(tmp_path):
+    with np.load(network(7).save(tmp_path / "claim.npz")) as file:
+        assert tuple(file["inputs"]) == INPUTS and tuple(file["pair"]) == PAIR
+        assert file["observation"] == OBSERVATION and file["version"] == sos_gym.__version__
+
+
+def test_columns_in_another_order_are_put_in_place(tmp_path):
+    claim, order = network(7), np.random.default_rng(0).permutation(len(INPUTS))
+    moved = {"inputs": np.array(INPUTS)[order], "w0": claim.layers[0][0][order]}
+    moved |= {"pair": PAIR[::-1], "pair_costs": claim.pair_costs[::-1]}
+    again = LearnedClaim.load(changed(claim, tmp_path / "claim.npz", **moved))
+    assert again.weights.tobytes() == claim.weights.tobytes()
+    assert again.pair_costs.tolist() == claim.pair_costs.tolist()
+
+
+def test_a_column_that_is_new_weighs_nothing(tmp_path):
+    claim, at = network(7), INPUTS.index("payoff")
+    known = {"inputs": np.delete(INPUTS, at), "w0": np.delete(claim.layers[0][0], at, axis=0)}
+    known |= {"pair": PAIR[:1], "pair_costs": claim.pair_costs[:1]}
+    again = LearnedClaim.load(changed(claim, tmp_path / "claim.npz", **known))
+    expected = claim.layers[0][0].copy()
+    expected[at] = 0
+    assert again.layers[0][0].tolist() == expected.tolist()
+    assert again.pair_costs.tolist() == [claim.pair_costs[0], 0]
+
+
+def test_a_column_that_is_gone_is_refused(tmp_path):
+    path = changed(network(7), tmp_path / "claim.npz", inputs=["age", *INPUTS[1:]], version="0.0.7")
+    with pytest.raises(SettingError, match=r"sos_gym 0\.0\.7, for \['age'\]: train it again"):
         LearnedClaim.load(path)
+    with pytest.raises(SettingError, match=r"for \['nearness'\]"):
+        LearnedClaim.load(changed(network(7), path, pair=["nearness", PAIR[1]]))
+
+
+def test_another_version_of_the_observation_is_refused(tmp_path):
+    path = changed(network(7), tmp_path / "claim.npz", observation=OBSERVATION + 1, version="9.0")
+    with pytest.raises(SettingError, match=rf"version {OBSERVATION} .*not {OBSERVATION + 1}; .*sos_gym 9\.0"):
+        LearnedClaim.load(path)
+
+
+def test_a_file_from_before_versions_is_of_version_1(tmp_path, monkeypatch):
+    path = changed(network(7), tmp_path / "claim.npz", "observation", "version")
+    monkeypatch.setattr(learned, "OBSERVATION", 1)
+    assert LearnedClaim.load(path).weights.tobytes() == network(7).weights.tobytes()
+    monkeypatch.setattr(learned, "OBSERVATION", 2)
+    with pytest.raises(SettingError, match=r"not 1; .*unknown version"):
+        LearnedClaim.load(path)
+
+
+def test_a_file_that_is_none_of_ours_is_refused(tmp_path):
+    path = tmp_path / "claim.npz"
+    short = changed(network(7), path, w0=np.zeros((3, 8)))
+    with pytest.raises(SettingError, match=r"LearnedClaim\.save.*names of 3 inputs"):
+        LearnedClaim.load(short)
     np.savez(path, weights=np.zeros(3))
     with pytest.raises(SettingError, match=r"LearnedClaim\.save"):
         LearnedClaim.load(path)

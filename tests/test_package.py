@@ -51,7 +51,7 @@ def wheel(tmp_path_factory) -> Path:
 def test_exported_names_exist_and_are_the_public_ones():
     assert len(set(sos_gym.__all__)) == len(sos_gym.__all__)
     assert all(getattr(sos_gym, name) is not None for name in sos_gym.__all__)
-    designed = {"Tape", "claim", "evaluate", "policies", "workload"}  # DESIGN 8
+    designed = {"Tape", "claim", "evaluate", "policies", "workload"}  # what every example begins with
     assert designed <= set(sos_gym.__all__)
     assert set(sos_gym.__all__) <= set(dir(sos_gym))
 

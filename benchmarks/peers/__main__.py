@@ -1,6 +1,6 @@
 """python -m benchmarks.peers."""
 
-from sos_gym import install
+from benchmarks.peers import install
 
 if __name__ == "__main__":
     install()

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from sos_gym import serve
+from benchmarks.peers import serve
 
 ORACLE = np.dtype([("time", "<u4"), ("id", "<u8"), ("size", "<u4"), ("next", "<i8")])
 

@@ -10,7 +10,7 @@ from collections import deque
 
 import numpy as np
 
-from sos_gym import serve
+from benchmarks.peers import serve
 
 
 def logorythem(jobs: str, rule: str, quantum: int) -> tuple[float, int]:

@@ -1,40 +1,58 @@
 """sos-gym import: a trace file of another tool to a tape file."""
 
 import contextlib
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from sos_gym.cli.printing import grid
 from sos_gym.settings.ranges import SettingError
-from sos_gym.workload.traces import FORMATS, import_tape
-from sos_gym.workload.traces.formats import OPTIONS, OTHERS
-from sos_gym.workload.traces.source import Progress as Told
+from sos_gym.workload.traces import FORMATS, OPTIONS, import_tape
+from sos_gym.workload.traces.formats.registry import explanation
+from sos_gym.workload.traces.source import ByteProgress
 
 
-def command(
+def with_declared_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option on the command line for each that a format declares, in place of **options."""
+    signature = inspect.signature(command)
+    *fixed, _ = signature.parameters.values()
+    declared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_on_command_line(name))
+        for name in OPTIONS
+    ]
+    command.__signature__ = signature.replace(parameters=[*fixed, *declared])  # type: ignore[attr-defined]  # typer reads it
+    return command
+
+
+def _on_command_line(name: str) -> Any:
+    """The type of a declared option, as typer wants it."""
+    kind = OPTIONS[name].kind
+    words = [flag(name)] if kind is bool else []  # else typer adds --no-...
+    return Annotated[kind | None, typer.Option(*words, help=explanation(name))]
+
+
+def flag(name: str) -> str:
+    """page_bytes is --page-bytes."""
+    return f"--{name.replace('_', '-')}"
+
+
+@with_declared_options
+def import_trace(
     file: Annotated[Path | None, typer.Argument(help="The trace; plain, gzip or zstd.", show_default=False)] = None,
     format: Annotated[str | None, typer.Option(help="One of --formats; default: guessed where that is safe.")] = None,
     out: Annotated[Path | None, typer.Option(help="The tape to write; default: FILE's name with .npz, here.")] = None,
     formats: Annotated[bool, typer.Option("--formats", help="List the formats.")] = False,
-    limit: Annotated[int | None, typer.Option(help="Stop after so many references, jobs, lines of a schedule.")] = None,
-    page_bytes: Annotated[int | None, typer.Option(help="Of a page: address and block traces.")] = None,
-    timed: Annotated[bool | None, typer.Option("--timed", help="Keep arrival times, as SLEEP_UNTIL.")] = None,
-    speed: Annotated[float | None, typer.Option(help="Divide recorded times by this.")] = None,
-    most_threads: Annotated[int | None, typer.Option(help="Threads of one job: swf.")] = None,
-    columns: Annotated[
-        str | None, typer.Option(help="csv: such as 'time-col=2, obj-id-col=5, obj-size-col=4'.")
-    ] = None,
     uncompressed: Annotated[
         bool, typer.Option("--uncompressed", help="12 bytes per op, which a run maps and need not hold in memory.")
     ] = False,
-    root: Annotated[int | None, typer.Option(help="Only this pid and its descendants: perf, ftrace.")] = None,
+    **options: Any,
 ) -> None:
     """Import a trace of another tool as a tape."""
     console = Console()
@@ -43,6 +61,17 @@ def command(
         return
     if file is None:
         raise SettingError("FILE", "", "the path of a trace", "sos-gym import --formats lists what can be read")
+    target = _target(file, out)
+    with _progress(file) as progress:
+        tape = import_tape(file, format, progress=progress, **options)
+    with Console(stderr=True).status(f"writing {escape(str(target))}"):
+        tape.save(target, compressed=not uncompressed)
+    _print_card(console, tape.card)
+    console.print(f"written: {target}, {tape!r}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _target(file: Path, out: Path | None) -> Path:
+    """The file to write, which is not there yet unless it is named."""
     target = out or Path(file.name.partition(".")[0] + ".npz")
     if out is None and target.exists():
         raise SettingError(
@@ -50,27 +79,11 @@ def command(
         )
     if target.suffix != ".npz" or (target.exists() and target.samefile(file)):
         raise SettingError("--out", str(target), "another file, with .npz at its end", "name one with --out")
-    with _progress(file) as progress:
-        tape = import_tape(
-            file,
-            format,
-            limit=limit,
-            page_bytes=page_bytes,
-            timed=timed,
-            speed=speed,
-            most_threads=most_threads,
-            columns=columns,
-            root=root,
-            progress=progress,
-        )
-    with Console(stderr=True).status(f"writing {escape(str(target))}"):
-        tape.save(target, compressed=not uncompressed)
-    _print_card(console, tape.card)
-    console.print(f"written: {target}, {tape!r}", soft_wrap=True, markup=False, highlight=False)
+    return target
 
 
 @contextlib.contextmanager
-def _progress(file: Path) -> Iterator[Told]:
+def _progress(file: Path) -> Iterator[ByteProgress]:
     """A bar over the bytes of the file, on stderr."""
     columns = (
         TextColumn("{task.description}"),
@@ -97,13 +110,12 @@ def _print_card(console: Console, card: dict) -> None:
 
 def list_formats(console: Console) -> None:
     """What can be read, with a line of each."""
-    table = Table("format", "side", "files", "what, a line of it, where it is defined", "options", box=box.SIMPLE_HEAD)
+    table = grid("format", "side", "files", "what, a line of it, where it is defined", "options")
     for one in sorted(FORMATS.values(), key=lambda one: one.side, reverse=True):
         said = f"{escape(one.what)}\n[dim]{escape(one.sample)}\n{escape(one.source)}[/]"
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in one.options)
-        table.add_row(one.name, one.side, " ".join(one.extensions), said, options)
+        table.add_row(one.name, one.side, " ".join(one.extensions), said, ", ".join(map(flag, one.options)))
     console.print(table)
     console.print("Files may be compressed: .gz, .zst (the latter needs pip install 'sos-gym\\[import]').")
-    taken = {name: f"{option.what}: {option.allowed}" for name, option in OPTIONS.items()} | OTHERS
-    for name, told in taken.items():
-        console.print(f"  --{name.replace('_', '-')}: {told}", soft_wrap=True, markup=False, highlight=False)
+    for name, option in OPTIONS.items():
+        said = f"{option.what}: {option.allowed}" if option.allowed else option.what
+        console.print(f"  {flag(name)}: {said}", soft_wrap=True, markup=False, highlight=False)

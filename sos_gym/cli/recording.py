@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload.recorders import About, record_cpu, record_memory, record_system
-from sos_gym.workload.recorders.about import Progress as Told
+from sos_gym.workload.recorders.about import CountProgress
 from sos_gym.workload.tape import Tape
 
 
@@ -25,7 +25,7 @@ class Side(str, Enum):
     system = "system"
 
 
-def command(
+def record(
     side: Annotated[Side, typer.Argument(help="memory (valgrind), cpu (tracefs, root), or system: both.")],
     program: Annotated[list[str], typer.Argument(metavar="-- COMMAND ...", help="The program and its arguments.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The tape to write, .npz.")],
@@ -43,8 +43,8 @@ def command(
     if out.suffix != ".npz":
         raise SettingError("--out", str(out), "a file with .npz at its end", "name one")
     about = About(name or out.stem, summary, version)
-    with _progress(side, program) as told:
-        tape = _record(side, program, about, references, events, window_pages, skip, told)
+    with _progress(side, program) as progress:
+        tape = _record(side, program, about, references, events, window_pages, skip, progress)
     tape.save(out)
     console = Console()
     for key in (
@@ -71,19 +71,19 @@ def _record(
     events: int,
     window_pages: int,
     skip: int,
-    told: Told,
+    progress: CountProgress,
 ) -> Tape:
     if skip and side is not Side.memory:
         raise SettingError("--skip", skip, "0, except with memory", "leave it out")
     if side is Side.memory:
-        return record_memory(program, about, references, window_pages, skip=skip, progress=told)
+        return record_memory(program, about, references, window_pages, skip=skip, progress=progress)
     if side is Side.cpu:
-        return record_cpu(program, about, events, progress=told)
-    return record_system(program, about, references, window_pages, events, progress=told)
+        return record_cpu(program, about, events, progress=progress)
+    return record_system(program, about, references, window_pages, events, progress=progress)
 
 
 @contextlib.contextmanager
-def _progress(side: Side, program: list[str]) -> Iterator[Told]:
+def _progress(side: Side, program: list[str]) -> Iterator[CountProgress]:
     """What is there so far, on stderr."""
     what = {Side.memory: "references", Side.cpu: "events", Side.system: "events, then references"}[side]
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()

@@ -1,10 +1,8 @@
 """Where every nanosecond of a thread goes, and how many threads stall."""
 
 from sos_gym.kernel import bit_length, inlined, kernel
-from sos_gym.resource import NEVER, NONE, Status
+from sos_gym.resource import NEVER, NONE, Resource, Status
 
-RUNNING, CPU_WAIT, SLEEPING = int(Status.RUNNING), int(Status.CPU_WAIT), int(Status.SLEEPING)
-BLOCKED, FAULTING = int(Status.BLOCKED), int(Status.FAULTING)
 EXACT_BELOW, STEPS_BIT = 64, 5  # waits under 64 ns are counted exactly, longer ones in 32 steps per octave
 
 
@@ -64,19 +62,19 @@ def charge_stall(sim, t, stall):
 def _charge(sim, t, elapsed):
     thread = sim.threads[t]
     status = thread.status
-    if status == RUNNING:
+    if status == Status.RUNNING:
         stall = 0
         if thread.switch_left + thread.move_left + thread.remote_left > 0:
             stall = _consume_overhead(thread, elapsed)
             charge_stall(sim, t, stall)
         _serve(sim, t, elapsed - stall)
-    elif status == CPU_WAIT:
+    elif status == Status.CPU_WAIT:
         thread.cpu_wait += elapsed
         charge_stall(sim, t, elapsed)
-    elif status == FAULTING:
+    elif status == Status.FAULTING:
         thread.fault_wait += elapsed
         charge_stall(sim, t, elapsed)
-    elif status == SLEEPING or status == BLOCKED:  # not NEW, not EXITED
+    elif status == Status.SLEEPING or status == Status.BLOCKED:  # not NEW, not EXITED
         thread.sleep += elapsed
 
 
@@ -113,7 +111,7 @@ def log_wait(sim, resource, waited):
 
 @inlined
 def stall_in_place(sim, t, stall):
-    """Thread `t`, charged up to now, waits `stall` ns for a page, and nothing else happens meanwhile."""
+    """Thread `t` waits `stall` ns for a page, and nothing else happens meanwhile. It is charged up to now."""
     thread = sim.threads[t]
     sim.running -= 1
     sim.stalled += 1
@@ -125,7 +123,7 @@ def stall_in_place(sim, t, stall):
     thread.since = sim.now
     thread.fault_wait += stall
     charge_stall(sim, t, stall)
-    log_wait(sim, 0, stall)
+    log_wait(sim, Resource.MEMORY, stall)
 
 
 @kernel
@@ -137,17 +135,18 @@ def become(sim, t, status):
     old = thread.status
     thread.status = status
     thread.since = sim.now
-    sim.running += (status == RUNNING) - (old == RUNNING)
-    was, now = old == CPU_WAIT or old == FAULTING, status == CPU_WAIT or status == FAULTING
+    sim.running += (status == Status.RUNNING) - (old == Status.RUNNING)
+    was, now = old == Status.CPU_WAIT or old == Status.FAULTING, status == Status.CPU_WAIT or status == Status.FAULTING
     sim.stalled += int(now) - int(was)
     if was:
-        log_wait(sim, 0 if old == FAULTING else 1, sim.now - thread.wait_since)
+        log_wait(sim, Resource.MEMORY if old == Status.FAULTING else Resource.CPU, sim.now - thread.wait_since)
     if now:
         thread.wait_since = sim.now
 
 
 @kernel
 def begin_burst(sim, t, start):
+    """Count service and deadline from `start` on."""
     thread, entity = sim.threads[t], sim.entities[t]
     thread.burst_start = start
     entity.attained = 0

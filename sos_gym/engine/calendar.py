@@ -9,6 +9,7 @@ from sos_gym.kernel import inlined, kernel
 
 @inlined
 def size_of(heap):
+    """How many entries it has."""
     return heap[0].source
 
 
@@ -61,7 +62,7 @@ def enter(heap, places, source, time, order, what):
 
 @kernel
 def take(heap, places, at):
-    """Remove the entry that stands at `at`; it lies at `heap[size + 1]` until the next one is entered."""
+    """Remove the entry at `at`. It lies at `heap[size + 1]` until the next one is entered."""
     last = heap[0].source
     if at != last:
         _exchange(heap, places, at, last)

@@ -1,14 +1,12 @@
 """What holding a core entails: switches, migration, ticks, preemption."""
 
-from sos_gym.engine.account import CPU_WAIT, RUNNING, become, charge, left
-from sos_gym.engine.events import COMPLETION, TICK, core_source, due, offer_slot, void, withdraw
-from sos_gym.engine.holding import CPU, leave_waiting, node_of, occupy, record_use, vacate, wait_silently
+from sos_gym.engine.account import become, charge, left
+from sos_gym.engine.events import Event, core_source, due, offer_slot, void, withdraw
+from sos_gym.engine.holding import leave_waiting, node_of, occupy, record_use, tell, vacate, wait_silently
 from sos_gym.engine.legality import allowed
+from sos_gym.engine.records import Verb
 from sos_gym.kernel import kernel
-from sos_gym.resource import NONE, Why
-
-BLOCK, PREEMPT, YIELD = int(Why.BLOCK), int(Why.PREEMPT), int(Why.YIELD)
-FAULT, EXIT = int(Why.FAULT), int(Why.EXIT)
+from sos_gym.resource import NONE, Resource, Status, Why
 
 
 @kernel
@@ -19,7 +17,7 @@ def report_use(sim, t):
     consumed = thread.service - thread.reported
     if consumed > 0:
         thread.reported = thread.service
-        record_use(sim, CPU, t, consumed)
+        record_use(sim, Resource.CPU, t)
 
 
 @kernel
@@ -27,7 +25,7 @@ def dispatch(sim, t, core, why):
     """Thread `t` gets vacant `core`; it goes on when what is left, if anything, is consumed."""
     thread, entity, place = sim.threads[t], sim.entities[t], sim.slots[core]
     withdraw(sim, t)
-    leave_waiting(sim, CPU, t)
+    leave_waiting(sim, Resource.CPU, t)
     switches = place.last != t
     if switches:
         sim.switches += 1
@@ -41,52 +39,54 @@ def dispatch(sim, t, core, why):
     entity.touched = 1
     entity.home = thread.node = place.node
     entity.turn_over = 0
-    become(sim, t, RUNNING)
-    occupy(sim, CPU, t, core, why)
+    become(sim, t, Status.RUNNING)
+    occupy(sim, Resource.CPU, t, core, why)
     if sim.tick_ns > 0:
-        due(sim, core_source(sim, core), sim.now + sim.tick_ns, TICK)
-    due(sim, t, sim.now + left(thread), COMPLETION)
+        due(sim, core_source(sim, core), sim.now + sim.tick_ns, Event.TICK)
+    due(sim, t, sim.now + left(thread), Event.COMPLETION)
 
 
 @kernel
 def remind_cores(sim, t):
-    """Thread `t` waits on: every vacant core that it may run on will be offered again at the next tick."""
+    """Offer every vacant core that thread `t` may run on once more, a tick from now: it waits on."""
     if sim.tick_ns == 0:
         return
     for node in range(sim.nodes_count):
-        place = node_of(sim, CPU, node)
+        place = node_of(sim, Resource.CPU, node)
         if place.vacant == 0 or not allowed(sim, t, node):
             continue
         for core in range(place.first_slot, place.first_slot + place.size):
             if sim.slots[core].holder == NONE and sim.places[core_source(sim, core)] == 0:
-                due(sim, core_source(sim, core), sim.now + sim.tick_ns, TICK)
+                due(sim, core_source(sim, core), sim.now + sim.tick_ns, Event.TICK)
 
 
 @kernel
 def leave_core(sim, t, why):
     """Thread `t` gives up its core, or loses it."""
-    if why == PREEMPT or why == YIELD:
+    if why == Why.PREEMPT or why == Why.YIELD:
         remind_cores(sim, t)
     report_use(sim, t)
+    if why == Why.YIELD:
+        tell(sim, Resource.CPU, Verb.COOL, t)
     void(sim, t)
     core = sim.entities[t].slot
     void(sim, core_source(sim, core))
-    vacate(sim, CPU, t, why)
-    if why == PREEMPT or why == YIELD:
-        become(sim, t, CPU_WAIT)
-        wait_silently(sim, CPU, t)
-    if why != PREEMPT:
-        offer_slot(sim, CPU, core)
-    if why == YIELD:
+    vacate(sim, Resource.CPU, t, why)
+    if why == Why.PREEMPT or why == Why.YIELD:
+        become(sim, t, Status.CPU_WAIT)
+        wait_silently(sim, Resource.CPU, t)
+    if why != Why.PREEMPT:
+        offer_slot(sim, Resource.CPU, core)
+    if why == Why.YIELD:
         sim.slots[core].excluded = t
 
 
 @kernel
 def tick(sim, core):
-    """The slice of the holder is used up; a vacant core that was refused is offered again."""
+    """The slice of the holder is used up, or a vacant core that was refused is offered again."""
     holder = sim.slots[core].holder
     if holder != NONE:
-        due(sim, core_source(sim, core), sim.now + sim.tick_ns, TICK)
+        due(sim, core_source(sim, core), sim.now + sim.tick_ns, Event.TICK)
         report_use(sim, holder)
         sim.entities[holder].turn_over = 1
-    offer_slot(sim, CPU, core)
+    offer_slot(sim, Resource.CPU, core)

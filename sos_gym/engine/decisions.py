@@ -5,28 +5,25 @@ A contender is an entity, or a vacancy (-1 - slot). The same text decides on cor
 
 from sos_gym.engine.account import charge
 from sos_gym.engine.calendar import size_of, take
-from sos_gym.engine.cores import PREEMPT, dispatch, leave_core, remind_cores
-from sos_gym.engine.events import COMPLETION, HINT_ITEM, OFFER, TICK, core_source, due
+from sos_gym.engine.cores import dispatch, leave_core, remind_cores
+from sos_gym.engine.events import Event, Item, core_source, due
 from sos_gym.engine.frames import bind_page, move_page, page_in_due, queue_for_frame
 from sos_gym.engine.futures import foresee, recall
-from sos_gym.engine.holding import CPU, HOLDING, MEMORY, WAITING, lowest_vacant, node_of
-from sos_gym.engine.legality import allowed, legal_holder, legal_waiter
-from sos_gym.engine.records import PICK, STEPS, pick_at
+from sos_gym.engine.holding import lowest_vacant, node_of
+from sos_gym.engine.legality import allowed, legal_holder, legal_waiter, may_leave
+from sos_gym.engine.records import STEPS, Verb, pick_at
 from sos_gym.kernel import inlined, kernel
-from sos_gym.resource import NONE, Kind, Status, Why
-
-EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
-HINT, FAULT, TICK_WHY, IDLE = int(Why.HINT), int(Why.FAULT), int(Why.TICK), int(Why.IDLE)
-YIELD, SCAN = int(Why.YIELD), int(Why.SCAN)
-RUNNING = int(Status.RUNNING)
-
+from sos_gym.resource import NONE, Kind, Resource, State, Status, Why
 
 # -- who contends
 
 
 @kernel
 def _find_vacancy(sim, decision):
-    """The nearest is a home that is not allowed, or none: a vacancy at home is taken without asking."""
+    """The lowest vacant slot on the first node that has one and is allowed, or NONE.
+
+    No vacancy is nearer than another here: one at home was taken without asking.
+    """
     for node in range(sim.nodes_count):
         slot = lowest_vacant(sim, decision.resource, node)
         if slot != NONE and allowed(sim, decision.entity, node):
@@ -38,14 +35,14 @@ def _find_vacancy(sim, decision):
 def _list_evict(sim, decision):
     instance, found = sim.instances[decision.resource], 0
     e = decision.entity
-    if decision.cause != HINT:
+    if decision.cause != Why.HINT:
         for node in range(sim.nodes_count):
             slot = lowest_vacant(sim, decision.resource, node)
             if slot != NONE and allowed(sim, e, node):
                 sim.contenders[found] = -1 - slot
                 found += 1
     first, size = instance.first_slot, instance.size
-    if decision.local or decision.cause == HINT:  # no holder elsewhere is legal
+    if decision.local or decision.cause == Why.HINT:  # no holder elsewhere is legal
         place = node_of(sim, decision.resource, decision.node)
         first, size = place.first_slot, place.size
     for slot in range(first, first + size):
@@ -76,7 +73,7 @@ def _list_admit(sim, decision):
     if decision.entity != NONE:
         sim.contenders[found] = decision.entity
         found += 1
-    elif decision.resource == MEMORY or _anything_pending(sim):
+    elif decision.resource == Resource.MEMORY or _anything_pending(sim):
         sim.contenders[found] = -1 - decision.slot
         found += 1
     return found
@@ -93,7 +90,7 @@ def _count_on_all_nodes(sim, decision):
     for node in range(sim.nodes_count):
         if not decision.local or node == decision.node:
             found += _legal_on(sim, decision, node)
-        if lowest_vacant(sim, MEMORY, node) != NONE and allowed(sim, decision.entity, node):
+        if lowest_vacant(sim, Resource.MEMORY, node) != NONE and allowed(sim, decision.entity, node):
             found += 1
     return found
 
@@ -101,9 +98,9 @@ def _count_on_all_nodes(sim, decision):
 @inlined
 def _gather(sim, decision):
     """Find out who contends, and list them where somebody needs a list."""
-    listed = sim.listing or decision.resource == CPU or decision.cause == HINT
+    listed = sim.listing or decision.resource == Resource.CPU or decision.cause == Why.HINT
     decision.listed, decision.vacancy = listed, NONE
-    if sim.nodes_count > 1 and decision.cause != HINT:
+    if sim.nodes_count > 1 and decision.cause != Why.HINT:
         decision.vacancy = _find_vacancy(sim, decision)
     if listed:
         decision.count = _list_evict(sim, decision)
@@ -133,27 +130,27 @@ def slot_of(sim, contender):
 def _resume_touch(sim, e):
     """The threads whose touch raised the HINT go on."""
     for t in range(sim.threads_count):
-        if sim.threads[t].page == e and sim.threads[t].status == RUNNING:
+        if sim.threads[t].page == e and sim.threads[t].status == Status.RUNNING:
             sim.threads[t].page = NONE
-            due(sim, t, sim.now, COMPLETION)
+            due(sim, t, sim.now, Event.COMPLETION)
 
 
 @kernel
 def _give(sim, resource, e, slot, why):
     """Entity `e` gets `slot`, whose holder (if any) goes without."""
-    if resource == MEMORY:
+    if resource == Resource.MEMORY:
         bind_page(sim, e, slot)
         page_in_due(sim, e)
         return
     holder = sim.slots[slot].holder
     if holder != NONE:
-        leave_core(sim, holder, PREEMPT)
+        leave_core(sim, holder, Why.PREEMPT)
     dispatch(sim, e, slot, why)
 
 
 @kernel
 def _apply_evict(sim, resource, e, cause, choice):
-    if cause == HINT:
+    if cause == Why.HINT:
         if choice != e:
             move_page(sim, e, sim.entities[choice].slot)
         _resume_touch(sim, e)
@@ -166,12 +163,12 @@ def _apply_evict(sim, resource, e, cause, choice):
 @kernel
 def _apply_admit(sim, resource, slot, cause, choice):
     if choice < 0:
-        if resource == CPU and sim.tick_ns > 0:
-            due(sim, core_source(sim, slot), sim.now + sim.tick_ns, TICK)
+        if resource == Resource.CPU and sim.tick_ns > 0:
+            due(sim, core_source(sim, slot), sim.now + sim.tick_ns, Event.TICK)
     elif choice == sim.slots[slot].holder:
-        if resource == CPU:
+        if resource == Resource.CPU:
             sim.entities[choice].turn_over = 0
-    elif resource == MEMORY:
+    elif resource == Resource.MEMORY:
         move_page(sim, choice, slot)
     else:
         _give(sim, resource, choice, slot, sim.threads[choice].want_why)
@@ -182,7 +179,7 @@ def apply(sim, choice):
     """Carry out the present decision; `choice` is one of its contenders."""
     decision = sim.decision[0]
     sim.undecided = 0
-    if decision.kind == EVICT:
+    if decision.kind == Kind.EVICT:
         _apply_evict(sim, decision.resource, decision.entity, decision.cause, choice)
     else:
         _apply_admit(sim, decision.resource, decision.slot, decision.cause, choice)
@@ -194,11 +191,11 @@ def apply(sim, choice):
 @inlined
 def _describe_evict(sim, resource, e, cause):
     decision, entity = sim.decision[0], sim.entities[e]
-    decision.kind, decision.cause, decision.resource = EVICT, cause, resource
+    decision.kind, decision.cause, decision.resource = Kind.EVICT, cause, resource
     decision.entity, decision.slot, decision.node = e, NONE, entity.home
-    decision.may_wait = resource == CPU or cause == HINT
+    decision.may_wait = resource == Resource.CPU or cause == Why.HINT
     decision.local = 0
-    if sim.reclaim_local and cause != HINT:
+    if sim.reclaim_local and cause != Why.HINT:
         decision.local = 1
         decision.local = _any_legal_at_home(sim, decision)
     return decision
@@ -206,9 +203,9 @@ def _describe_evict(sim, resource, e, cause):
 
 @kernel
 def _any_legal_at_home(sim, decision):
-    if decision.resource == MEMORY:
+    if decision.resource == Resource.MEMORY:
         return _legal_on(sim, decision, decision.node) > 0
-    place = node_of(sim, CPU, decision.node)
+    place = node_of(sim, Resource.CPU, decision.node)
     for slot in range(place.first_slot, place.first_slot + place.size):
         holder = sim.slots[slot].holder
         if holder != NONE and legal_holder(sim, decision, holder):
@@ -218,34 +215,49 @@ def _any_legal_at_home(sim, decision):
 
 @inlined
 def _vacancy_at_home(sim, resource, e):
-    """Kernels do the same: local first; the last core if it is vacant, else the lowest slot."""
+    """A vacant slot at home: the last core, else the lowest one; or NONE. Operating systems do the same."""
     entity = sim.entities[e]
     if not allowed(sim, e, entity.home):
         return NONE
     last = entity.last_slot
-    if resource == CPU and last != NONE and sim.slots[last].holder == NONE and sim.slots[last].node == entity.home:
+    if (
+        resource == Resource.CPU
+        and last != NONE
+        and sim.slots[last].holder == NONE
+        and sim.slots[last].node == entity.home
+    ):
         return last
     return lowest_vacant(sim, resource, entity.home)
 
 
 @kernel
-def _prepare_evict(sim, resource, e, hint):
-    """Settle `EVICT(e)` without asking where there is no choice; True when it must be raised."""
-    entity = sim.entities[e]
-    if hint and (entity.state != HOLDING or entity.node == entity.home):
-        _resume_touch(sim, e)
-        return False
-    if not hint and entity.state != WAITING:
+def _prepare_request(sim, resource, e, why):
+    """Settle the `EVICT(e)` of who wants a slot where there is no choice; True when the decision must be raised."""
+    if sim.entities[e].state != State.WAITING:
         return False
     slot = _vacancy_at_home(sim, resource, e)
-    cause = HINT if hint else FAULT if resource == MEMORY else sim.threads[e].want_why
     if slot != NONE:
-        if hint:
-            move_page(sim, e, slot)
-            _resume_touch(sim, e)
-        else:
-            _give(sim, resource, e, slot, cause)
+        _give(sim, resource, e, slot, why)
         return False
+    return _must_be_raised(sim, resource, e, why)
+
+
+@kernel
+def _prepare_promotion(sim, e):
+    """Likewise the `EVICT(e)` of a page that was used from a node where it does not lie."""
+    page = sim.entities[e]
+    if page.state == State.HOLDING and page.node != page.home:
+        slot = _vacancy_at_home(sim, Resource.MEMORY, e)
+        if slot == NONE:
+            return _must_be_raised(sim, Resource.MEMORY, e, Why.HINT)
+        move_page(sim, e, slot)
+    _resume_touch(sim, e)
+    return False
+
+
+@kernel
+def _must_be_raised(sim, resource, e, cause):
+    """Find the contenders of `EVICT(e)`; a lone one is taken, and without any a page queues."""
     decision = _describe_evict(sim, resource, e, cause)
     _gather(sim, decision)
     if decision.count > 1:
@@ -257,52 +269,73 @@ def _prepare_evict(sim, resource, e, hint):
     return False
 
 
-@kernel
-def _prepare_admit(sim, resource, slot):
-    """Settle `ADMIT(slot)` without asking where there is no choice; True when it must be raised."""
+@inlined
+def _describe_admit(sim, resource, slot):
     decision, place = sim.decision[0], sim.slots[slot]
-    decision.kind, decision.resource = ADMIT, resource
+    decision.kind, decision.resource = Kind.ADMIT, resource
     decision.entity, decision.slot, decision.node = place.holder, slot, place.node
     decision.may_wait = decision.local = 0
-    if resource == MEMORY:
-        decision.cause = SCAN
-        if place.holder != NONE and (sim.entities[place.holder].state != HOLDING or sim.entities[place.holder].pinned):
-            return False
+    if resource == Resource.MEMORY:
+        decision.cause = Why.SCAN
     else:
-        decision.cause = TICK_WHY if place.holder != NONE else YIELD if place.excluded != NONE else IDLE
+        decision.cause = Why.TICK if place.holder != NONE else Why.YIELD if place.excluded != NONE else Why.IDLE
+    return decision
+
+
+@inlined
+def _gather_waiters(sim, decision):
+    """List who contends for the slot. The thread that yielded it is one of them only if no other is."""
+    place = sim.slots[decision.slot]
     decision.listed = 1
     decision.count = _list_admit(sim, decision)
     if decision.count == 0 and place.excluded != NONE:
         place.excluded = NONE
         decision.count = _list_admit(sim, decision)
     place.excluded = NONE
-    if decision.count == 0:
-        if resource == CPU and place.holder != NONE:
-            sim.entities[place.holder].turn_over = 0
+
+
+@inlined
+def _lone_at_home(sim, decision):
+    """Whether one thread alone waits for an idle core, and its home is here: then idling is no choice."""
+    if decision.resource != Resource.CPU or decision.entity != NONE or decision.count != 2:
         return False
-    first, idle = sim.contenders[0], resource == CPU and place.holder == NONE
-    lone = idle and decision.count == 2 and sim.contenders[1] < 0 and sim.entities[first].home == place.node
-    if decision.count == 1 or lone:
-        apply(sim, first)
+    return sim.contenders[1] < 0 and sim.entities[sim.contenders[0]].home == decision.node
+
+
+@kernel
+def _prepare_admit(sim, resource, slot):
+    """Settle `ADMIT(slot)` where there is no choice; True when the decision must be raised."""
+    decision, holder = _describe_admit(sim, resource, slot), sim.slots[slot].holder
+    if resource == Resource.MEMORY and holder != NONE and not may_leave(sim.entities[holder]):
         return False
-    return True
+    _gather_waiters(sim, decision)
+    if decision.count > 1 and not _lone_at_home(sim, decision):
+        return True
+    if decision.count > 0:
+        apply(sim, sim.contenders[0])
+    elif resource == Resource.CPU and holder != NONE:
+        sim.entities[holder].turn_over = 0
+    return False
 
 
 @kernel
 def prepare(sim):
-    """Take the first item off the agenda; True when it is a decision that must be raised."""
+    """Take the first item off the agenda; True when its decision must be raised."""
     take(sim.agenda, sim.agenda_places, 1)
     item = sim.agenda[size_of(sim.agenda) + 1]
-    resource, what = item.time >> 1, item.what
-    if what == OFFER:
+    resource, t = item.time >> 1, item.source
+    if item.what == Item.OFFER:
         return _prepare_admit(sim, resource, item.order)
-    e = sim.threads[item.source].page if resource == MEMORY else item.source
-    return _prepare_evict(sim, resource, e, what == HINT_ITEM)
+    if item.what == Item.PROMOTION:
+        return _prepare_promotion(sim, sim.threads[t].page)
+    if resource == Resource.MEMORY:
+        return _prepare_request(sim, Resource.MEMORY, sim.threads[t].page, Why.FAULT)
+    return _prepare_request(sim, Resource.CPU, t, sim.threads[t].want_why)
 
 
 @kernel
 def _charge_cores(sim):
-    cores = sim.instances[CPU]
+    cores = sim.instances[Resource.CPU]
     for core in range(cores.first_slot, cores.first_slot + cores.size):
         if sim.slots[core].holder != NONE:
             charge(sim, sim.slots[core].holder)
@@ -315,7 +348,7 @@ def charge_running(sim):
         _charge_cores(sim)
         return
     for t in range(sim.threads_count):
-        if sim.threads[t].status == RUNNING:
+        if sim.threads[t].status == Status.RUNNING:
             charge(sim, t)
 
 
@@ -334,15 +367,19 @@ def raise_decision(sim):
         recall(sim)
     for k in range(sim.hosted):
         my = sim.policies[2 * k + decision.resource]
-        sim.advice[k] = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + PICK])(my, decision)
+        my.now, my.number = decision.now, decision.number
+        sim.advice[k] = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + Verb.PICK])(my, decision)
 
 
 @inlined
 def settle_fault(sim, e):
-    """Settle `EVICT` of a fault at once, nothing else being due at this instant; False when the page must queue."""
-    slot = _vacancy_at_home(sim, MEMORY, e)
+    """Settle the `EVICT(e)` of a fault at once; False when the page must queue.
+
+    Nothing else is due at this instant, so that the agenda would hold this item alone.
+    """
+    slot = _vacancy_at_home(sim, Resource.MEMORY, e)
     if slot == NONE:
-        decision = _describe_evict(sim, MEMORY, e, FAULT)
+        decision = _describe_evict(sim, Resource.MEMORY, e, Why.FAULT)
         _gather(sim, decision)
         if decision.count == 0:
             queue_for_frame(sim, e)

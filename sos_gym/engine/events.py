@@ -4,29 +4,49 @@ Sources of events: thread t is t (its completion, wake, or the page-in that it w
 threads + c (its tick), then the scan, then the horizon. Each has one date at most.
 """
 
+from enum import IntEnum
+
 from sos_gym.engine.calendar import enter, size_of, take
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NEVER, Resource
 
-# At one instant in this order; class and kind of an event
-COMPLETION, WAKE, TICK, SCAN, HORIZON, PAGE_IN = 0, 1, 2, 3, 4, 5
-CLASS_BIT = 56
-MEMORY = int(Resource.MEMORY)
-OFFER, WANT, HINT_ITEM = 0, 1, 2  # items of the agenda
+RANK_BIT = 56  # of an entry's order: the event's rank above it, how many were made due before it below
+
+
+class Event(IntEnum):
+    """What can be due. At one instant in this order, but a page-in ranks as a wake."""
+
+    COMPLETION = 0  # a thread has consumed what it had left
+    WAKE = 1  # a thread arrives, or its sleep or wait is over
+    TICK = 2  # of a core
+    SCAN = 3  # of all frames
+    HORIZON = 4  # the episode is truncated
+    PAGE_IN = 5  # a frame is filled
+
+
+class Item(IntEnum):
+    """What the agenda holds: decisions that are to be taken at this instant."""
+
+    OFFER = 0  # ADMIT: a slot is offered
+    REQUEST = 1  # EVICT: a thread asks for a core, or a page for a frame
+    PROMOTION = 2  # EVICT, cause HINT: a page asks for a frame nearer to who uses it
 
 
 @kernel
 def core_source(sim, core):
+    """Of the ticks of `core`."""
     return sim.threads_count + core - sim.first_core
 
 
 @kernel
 def scan_source(sim):
+    """Of the scans."""
     return sim.places.size - 2
 
 
 @kernel
 def horizon_source(sim):
+    """Of the horizon."""
     return sim.places.size - 1
 
 
@@ -35,17 +55,17 @@ def due(sim, source, time, what):
     """Make `source` due at `time`; an earlier date of it is void."""
     void(sim, source)
     sim.created += 1
-    rank = WAKE if what == PAGE_IN else what
-    enter(sim.calendar, sim.places, source, time, (rank << CLASS_BIT) | sim.created, what)
+    rank = Event.WAKE if what == Event.PAGE_IN else what
+    enter(sim.calendar, sim.places, source, time, (rank << RANK_BIT) | sim.created, what)
 
 
 @kernel
 def next_arrival(sim):
-    """Make the next thread's arrival due, one when the last has come: a heap of all would be as large as the tape."""
+    """Make the next thread's arrival due. One at a time: a heap of all would be as large as the tape."""
     if sim.arrived < sim.threads_count:
         t = sim.arrivals[sim.arrived]
         sim.arrived += 1
-        enter(sim.calendar, sim.places, t, sim.threads[t].arrival_ns, (WAKE << CLASS_BIT) | (t + 1), WAKE)
+        enter(sim.calendar, sim.places, t, sim.threads[t].arrival_ns, (Event.WAKE << RANK_BIT) | (t + 1), Event.WAKE)
 
 
 @kernel
@@ -63,7 +83,7 @@ def comes_first(sim, time):
     if size_of(sim.calendar) == 0:
         return True
     first = sim.calendar[1]
-    return time < first.time or (time == first.time and first.what > COMPLETION)
+    return time < first.time or (time == first.time and first.what != Event.COMPLETION)
 
 
 @inlined
@@ -88,15 +108,18 @@ def nothing_until(sim, time):
 def offer_slot(sim, resource, slot):
     """Put `ADMIT(slot)` on the agenda, unless it is there."""
     source = core_source(sim, slot)
-    if resource == MEMORY:
+    if resource == Resource.MEMORY:
         source = sim.agenda_places.size - sim.nodes_count + sim.slots[slot].node
     if sim.agenda_places[source] == 0:
-        enter(sim.agenda, sim.agenda_places, source, 2 * resource, slot, OFFER)
+        enter(sim.agenda, sim.agenda_places, source, 2 * resource, slot, Item.OFFER)
 
 
 @kernel
 def ask_for(sim, resource, t, seq, item):
-    """Put `EVICT` on the agenda: of thread `t`, or of the page it was first to wait for (WANT or HINT_ITEM)."""
+    """Put `EVICT` on the agenda, as a REQUEST or a PROMOTION.
+
+    For a core it is that of thread `t`, for a frame that of the page which `t` was first to wait for.
+    """
     enter(sim.agenda, sim.agenda_places, t, 2 * resource + 1, seq, item)
 
 

@@ -1,11 +1,8 @@
 """What holding a frame entails: page-ins, the swap device, uses, moves between nodes."""
 
-from sos_gym.engine.account import RUNNING, charge, left
-from sos_gym.engine.events import COMPLETION, PAGE_IN, WANT, ask_for, due, offer_slot
+from sos_gym.engine.account import charge, left
+from sos_gym.engine.events import Event, Item, ask_for, due, offer_slot
 from sos_gym.engine.holding import (
-    HOLDING,
-    IN_FLIGHT,
-    MEMORY,
     fill,
     join_waiting,
     leave,
@@ -19,25 +16,22 @@ from sos_gym.engine.holding import (
     vacate,
     vacate_silently,
 )
-from sos_gym.engine.legality import allowed, may_move
-from sos_gym.engine.records import RECENT, USE
+from sos_gym.engine.legality import allowed, may_leave, may_move
+from sos_gym.engine.records import RECENT, Verb
 from sos_gym.kernel import inlined, kernel
-from sos_gym.resource import COLD_OFFSET, NONE, Why
-
-EVICTED, PAGEOUT, COLD = int(Why.EVICT), int(Why.PAGEOUT), int(Why.COLD)
-FAULT = int(Why.FAULT)
+from sos_gym.resource import COLD_OFFSET, NONE, Resource, State, Status, Why
 
 
 @inlined
 def note_user(sim, e, t):
-    """Thread `t` touches page `e`: its home follows, and so does its place in the waiting set."""
+    """Thread `t` touches page `e`, whose home follows, and so does its place in the waiting set."""
     page, node = sim.entities[e], sim.threads[t].node
     page.last_user = t
     if page.home != node:
-        leave_waiting(sim, MEMORY, e)
+        leave_waiting(sim, Resource.MEMORY, e)
         page.home = node
     if page.slot != NONE and page.node != node:
-        join_waiting(sim, MEMORY, e)
+        join_waiting(sim, Resource.MEMORY, e)
     if sim.observed:
         thread = sim.threads[t]
         sim.users[e] |= 1 << (t & 63)
@@ -47,18 +41,20 @@ def note_user(sim, e, t):
 
 @inlined
 def note_gap(page, now):
+    """The time since its last use becomes the page's last gap."""
     page.prev_gap, page.last_gap = page.last_gap, now - page.last_use
     page.gaps = min(page.gaps + 1, 2)
 
 
 @inlined
-def use_page(sim, e, t, lines, writes):
+def use_page(sim, e, t, writes):
+    """Thread `t` reads or writes page `e`, which holds a frame."""
     page = sim.entities[e]
     note_gap(page, sim.now)
     note_user(sim, e, t)
     if writes:
         page.dirty = 1
-    record_use(sim, MEMORY, e, lines)
+    record_use(sim, Resource.MEMORY, e)
 
 
 @kernel
@@ -67,7 +63,7 @@ def cool_page(sim, e):
     page = sim.entities[e]
     sim.seq += 1
     page.use_seq = sim.seq - COLD_OFFSET
-    tell(sim, MEMORY, USE, e, 0, COLD)
+    tell(sim, Resource.MEMORY, Verb.COOL, e)
 
 
 @inlined
@@ -86,20 +82,20 @@ def _device(sim, duration):
 @inlined
 def _count_legal(sim, page, change):
     if not page.pinned:
-        node_of(sim, MEMORY, page.node).legal += change
+        node_of(sim, Resource.MEMORY, page.node).legal += change
 
 
 @kernel
 def serve_frame_queue(sim, node):
-    """A frame of `node` became vacant or legal: all pages that queue for it ask again, and queue again in vain.
+    """A frame of `node` became vacant or legal: all pages that queue for it ask again.
 
-    All, not the first alone: that one may take a frame elsewhere.
+    All, not the first alone: that one may take a frame elsewhere. Who asks in vain queues again.
     """
     kept = 0
     for i in range(sim.frame_queue_used):
         e = sim.frame_queue[i]
         if allowed(sim, e, node):
-            ask_for(sim, MEMORY, sim.entities[e].queue_head, sim.entities[e].want_seq, WANT)
+            ask_for(sim, Resource.MEMORY, sim.entities[e].queue_head, sim.entities[e].want_seq, Item.REQUEST)
         else:
             sim.frame_queue[kept] = e
             kept += 1
@@ -130,7 +126,7 @@ def _write_back(sim, page):
 def _unmap(sim, e):
     page = sim.entities[e]
     _count_legal(sim, page, -1)
-    leave_waiting(sim, MEMORY, e)
+    leave_waiting(sim, Resource.MEMORY, e)
     if sim.observed:
         sim.users[e] = 0
 
@@ -141,8 +137,8 @@ def release_page(sim, e, why):
     page = sim.entities[e]
     node = page.node
     _unmap(sim, e)
-    vacate(sim, MEMORY, e, why)
-    if why == PAGEOUT:
+    vacate(sim, Resource.MEMORY, e, why)
+    if why == Why.PAGEOUT:
         _write_back(sim, page)
     else:
         page.touched = page.dirty = 0
@@ -151,22 +147,25 @@ def release_page(sim, e, why):
 
 @inlined
 def bind_page(sim, e, slot):
-    """Page `e` gets `slot`, evicting who holds it; it is in flight until its page-in, which the caller makes due."""
+    """Page `e` gets `slot`, and who holds it is evicted.
+
+    `e` is in flight until its page-in at `sim.ready_ns`, which the caller makes due.
+    """
     page, victim = sim.entities[e], sim.slots[slot].holder
     if page.uses_total > 0:
         note_gap(page, sim.now)
     if victim == NONE:
-        occupy(sim, MEMORY, e, slot, FAULT)
+        occupy(sim, Resource.MEMORY, e, slot, Why.FAULT)
     else:
         _unmap(sim, victim)
-        leave(sim, MEMORY, victim, EVICTED)
+        leave(sim, Resource.MEMORY, victim, Why.EVICTED)
         _write_back(sim, sim.entities[victim])
         sim.evictions += 1
-        take_over(sim, MEMORY, e, slot, FAULT)
-    page.state = IN_FLIGHT
+        take_over(sim, Resource.MEMORY, e, slot, Why.FAULT)
+    page.state = State.IN_FLIGHT
     sim.in_flight += 1
     if page.node != page.home:
-        join_waiting(sim, MEMORY, e)
+        join_waiting(sim, Resource.MEMORY, e)
     if page.touched or page.file:
         ready = _device(sim, sim.swap_in_ns) + sim.minor_fault_ns
     else:
@@ -178,14 +177,14 @@ def bind_page(sim, e, slot):
 @kernel
 def page_in_due(sim, e):
     """Put the page-in of `e` on the calendar."""
-    due(sim, sim.entities[e].queue_head, sim.ready_ns, PAGE_IN)
+    due(sim, sim.entities[e].queue_head, sim.ready_ns, Event.PAGE_IN)
 
 
 @inlined
 def land_page(sim, e):
     """The page is in: legal from now on."""
     page = sim.entities[e]
-    page.state = HOLDING
+    page.state = State.HOLDING
     sim.in_flight -= 1
     _count_legal(sim, page, 1)
 
@@ -198,9 +197,9 @@ def _settle_place(sim, e):
     """After a move: does it still lie elsewhere than it is used?"""
     page = sim.entities[e]
     if page.node == page.home:
-        leave_waiting(sim, MEMORY, e)
+        leave_waiting(sim, Resource.MEMORY, e)
     else:
-        join_waiting(sim, MEMORY, e)
+        join_waiting(sim, Resource.MEMORY, e)
 
 
 @kernel
@@ -211,7 +210,7 @@ def move_page(sim, e, slot):
     moved = 1
     if other == NONE:
         vacate_silently(sim, old)
-        fill(sim, MEMORY, slot)
+        fill(sim, Resource.MEMORY, slot)
         _count_legal(sim, page, -1)
         relocate(sim, e, slot)
         _count_legal(sim, page, 1)
@@ -232,15 +231,15 @@ def _charge_move(sim, t, cost):
         return
     charge(sim, t)
     thread.move_left += cost
-    if thread.status == RUNNING and sim.places[t] > 0:
-        due(sim, t, sim.now + left(thread), COMPLETION)
+    if thread.status == Status.RUNNING and sim.places[t] > 0:
+        due(sim, t, sim.now + left(thread), Event.COMPLETION)
 
 
 @kernel
 def scan(sim):
     """Each node with misplaced pages offers its lowest vacant frame, or the next one of its hand."""
     for node in range(sim.nodes_count):
-        place = node_of(sim, MEMORY, node)
+        place = node_of(sim, Resource.MEMORY, node)
         if not _any_misplaced(sim, node):
             continue
         slot = place.first_slot if place.vacant == 0 else sim.vacant_slots[place.first_slot]
@@ -249,18 +248,18 @@ def scan(sim):
             for step in range(1, place.size + 1):
                 at = place.first_slot + (place.hand - place.first_slot + step) % place.size
                 page = sim.entities[sim.slots[at].holder]
-                if page.state == HOLDING and not page.pinned:
+                if may_leave(page):
                     place.hand = slot = at
                     break
         if slot != NONE:
-            offer_slot(sim, MEMORY, slot)
+            offer_slot(sim, Resource.MEMORY, slot)
 
 
 @kernel
 def _any_misplaced(sim, node):
-    if node_of(sim, MEMORY, node).misplaced == 0 or node_of(sim, MEMORY, node).size == 0:
+    if node_of(sim, Resource.MEMORY, node).misplaced == 0 or node_of(sim, Resource.MEMORY, node).size == 0:
         return False
-    instance = sim.instances[MEMORY]
+    instance = sim.instances[Resource.MEMORY]
     for i in range(instance.first_waiting, instance.first_waiting + instance.waiters):
         e = sim.waiting[i]
         if sim.entities[e].home == node and may_move(sim, e, node):

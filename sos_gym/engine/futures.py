@@ -6,19 +6,10 @@ bitmap over the tape's ops, so that the page used farthest ahead by a thread is 
 
 import numpy as np
 
-from sos_gym.engine import bitmap
 from sos_gym.engine.account import work_of
 from sos_gym.engine.bitmap import WORD_BITS, enter
-from sos_gym.engine.records import USER
 from sos_gym.kernel import inlined, kernel, prefetch
 from sos_gym.resource import NEVER, NONE, Op
-from sos_gym.workload import Tape
-from sos_gym.workload.forecast import forecast
-from sos_gym.workload.tables import FORECAST
-
-COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE, WAIT, EXIT = map(
-    int, (Op.COMPUTE, Op.SLEEP, Op.SLEEP_UNTIL, Op.READ, Op.WRITE, Op.WAIT, Op.EXIT)
-)
 
 
 @inlined
@@ -123,14 +114,14 @@ def _lay_work(sim):
         for i in range(thread.first, thread.last):
             op = ops[i]
             sim.work[i] = done
-            if op.op == COMPUTE:
+            if op.op == Op.COMPUTE:
                 done += op.arg
-            elif op.op == READ or op.op == WRITE:
+            elif op.op == Op.READ or op.op == Op.WRITE:
                 done += work_of(sim, t, op)
         end = thread.last
         for i in range(thread.last - 1, thread.first - 1, -1):
             op = ops[i].op
-            if op == SLEEP or op == SLEEP_UNTIL or op == WAIT or op == EXIT:
+            if op == Op.SLEEP or op == Op.SLEEP_UNTIL or op == Op.WAIT or op == Op.EXIT:
                 end = i
             sim.burst_end[i] = end
     sim.work[ops.size], sim.burst_end[ops.size] = done, ops.size
@@ -145,7 +136,7 @@ def _lay_users(sim):
         thread = sim.threads[t]
         for i in range(thread.last - 1, thread.first - 1, -1):
             op = ops[i]
-            if op.op == READ or op.op == WRITE:
+            if op.op == Op.READ or op.op == Op.WRITE:
                 again = latest[op.arg]
                 sim.next_use[i] = again if again < thread.last else NONE
                 sim.first_user[op.arg + 1] += again >= thread.last
@@ -157,31 +148,7 @@ def _lay_users(sim):
         thread = sim.threads[t]
         for i in range(thread.last - 1, thread.first - 1, -1):
             op = ops[i]
-            if op.op == READ or op.op == WRITE:
+            if op.op == Op.READ or op.op == Op.WRITE:
                 latest[op.arg] -= sim.next_use[i] == NONE
                 user = sim.page_users[latest[op.arg]]
                 user.thread, user.position = t, i
-
-
-def room_for_forecasts(tape: Tape, known: bool) -> dict[str, np.ndarray]:
-    """The rows of `forecast`, what holds of each entity now, and which row is next by thread; empty if nobody asks."""
-    rows = forecast(tape) if known else np.zeros(0, FORECAST)
-    held = np.zeros(len(tape.threads) + len(tape.pages) if known else 0, FORECAST)
-    return {
-        "forecast_rows": rows,
-        "forecasts": held,
-        "forecast_next": np.searchsorted(rows["at"], tape.threads["first"] if known else []).astype(np.int64),
-    }
-
-
-def room_for_futures(tape: Tape, known: bool) -> dict[str, np.ndarray]:
-    """The arrays that `lay_futures` fills; empty unless somebody knows the future. Users: at most so many."""
-    ops, pages = (len(tape.ops), len(tape.pages)) if known else (-1, -1)
-    return {
-        "work": np.zeros(ops + 1, np.int64),
-        "next_use": np.zeros(max(ops, 0), np.int64),
-        "burst_end": np.zeros(ops + 1, np.int64),
-        "page_users": np.zeros(min(max(pages, 0) * len(tape.threads), max(ops, 0)), USER),
-        "first_user": np.zeros(pages + 1, np.int64),
-        "awaited": bitmap.empty(ops) if known else np.zeros(0, np.int64),
-    }

@@ -3,38 +3,50 @@
 One text for threads on cores and pages in frames; what differs is in `frames.py` and `cores.py`.
 """
 
-from sos_gym.engine.records import HOLD, RELEASE, STEPS, USE, WANT, verb_at
+from sos_gym.engine.records import STEPS, Verb, verb_at
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NONE, Resource, State, Why
 
-MEMORY, CPU = int(Resource.MEMORY), int(Resource.CPU)
-ABSENT, WAITING, HOLDING = int(State.ABSENT), int(State.WAITING), int(State.HOLDING)
-IN_FLIGHT = int(State.IN_FLIGHT)
-PREEMPT, YIELD, MOVE, USED = int(Why.PREEMPT), int(Why.YIELD), int(Why.MOVE), int(Why.USE)
 TAU_GAIN = 1 / 64  # of the running means
 
 
 @inlined
-def tell_at(sim, now, resource, verb, e, argument, why):
+def tell_at(sim, now, resource, verb, e):
     """Call one verb of every hosted policy."""
     for k in range(sim.hosted):
         address = sim.verbs[(2 * k + resource) * STEPS + verb]
         if address:
-            verb_at(address)(sim.policies[2 * k + resource], e, argument, why, now)
+            my = sim.policies[2 * k + resource]
+            my.now = now
+            verb_at(address)(my, e)
 
 
 @inlined
-def tell(sim, resource, verb, e, argument, why):
-    tell_at(sim, sim.now, resource, verb, e, argument, why)
+def tell(sim, resource, verb, e):
+    """Likewise, at the present time."""
+    tell_at(sim, sim.now, resource, verb, e)
+
+
+@inlined
+def tell_why(sim, resource, verb, e, why):
+    """Likewise, with the reason for it."""
+    for k in range(sim.hosted):
+        address = sim.verbs[(2 * k + resource) * STEPS + verb]
+        if address:
+            my = sim.policies[2 * k + resource]
+            my.now, my.why = sim.now, why
+            verb_at(address)(my, e)
 
 
 @inlined
 def owner_of(sim, resource, e):
+    """What its owner has of `resource`, an OWNER record."""
     return sim.owners[resource * (sim.owners.size // 2) + sim.entities[e].owner]
 
 
 @inlined
 def node_of(sim, resource, node):
+    """The slots of `resource` on `node`, a NODE record."""
     return sim.nodes[resource * sim.nodes_count + node]
 
 
@@ -51,6 +63,7 @@ def _settle_owner(sim, owner, holding):
 
 @kernel
 def join_waiting(sim, resource, e):
+    """Entity `e` is in the waiting set from now on."""
     entity = sim.entities[e]
     if entity.queued:
         return
@@ -59,12 +72,13 @@ def join_waiting(sim, resource, e):
     entity.waiting_at = instance.first_waiting + instance.waiters
     sim.waiting[entity.waiting_at] = e
     instance.waiters += 1
-    if resource == MEMORY:
-        node_of(sim, MEMORY, entity.home).misplaced += 1
+    if resource == Resource.MEMORY:
+        node_of(sim, Resource.MEMORY, entity.home).misplaced += 1
 
 
 @kernel
 def leave_waiting(sim, resource, e):
+    """Entity `e` is in the waiting set no more."""
     entity = sim.entities[e]
     if not entity.queued:
         return
@@ -74,8 +88,8 @@ def leave_waiting(sim, resource, e):
     sim.waiting[entity.waiting_at] = last
     sim.entities[last].waiting_at = entity.waiting_at
     entity.queued = 0
-    if resource == MEMORY:
-        node_of(sim, MEMORY, entity.home).misplaced -= 1
+    if resource == Resource.MEMORY:
+        node_of(sim, Resource.MEMORY, entity.home).misplaced -= 1
 
 
 # -- vacant slots of a node: a binary heap of slot numbers, the lowest first
@@ -83,6 +97,7 @@ def leave_waiting(sim, resource, e):
 
 @inlined
 def lowest_vacant(sim, resource, node):
+    """The vacant slot of `node` with the lowest number, or NONE."""
     place = node_of(sim, resource, node)
     return sim.vacant_slots[place.first_slot] if place.vacant > 0 else NONE
 
@@ -132,12 +147,12 @@ def _give_vacant(sim, place, slot):
 
 @kernel
 def wait_silently(sim, resource, e):
-    """It lost its slot but wants on: at the back, and no decision is raised for it."""
+    """It lost its slot and waits on, at the back; no decision is raised for it."""
     entity = sim.entities[e]
     sim.seq += 1
     entity.want_seq = sim.seq
     entity.want_ns = sim.now
-    entity.state = WAITING
+    entity.state = State.WAITING
     join_waiting(sim, resource, e)
 
 
@@ -148,7 +163,7 @@ def want(sim, resource, e, why):
     sim.seq += 1
     entity.want_seq = entity.spell_seq = sim.seq
     entity.want_ns = sim.now
-    entity.state = WAITING
+    entity.state = State.WAITING
     if entity.touched:
         entity.returned = sim.now - entity.release_ns <= instance.tau_ns
         instance.return_rate += TAU_GAIN * (entity.returned - instance.return_rate)
@@ -156,15 +171,15 @@ def want(sim, resource, e, why):
     owner.active += 1
     if owner.active == 1:
         instance.active_weight += owner.weight
-    if resource == CPU:
+    if resource == Resource.CPU:
         sim.threads[e].want_why = why
         join_waiting(sim, resource, e)
-    tell(sim, resource, WANT, e, entity.home, why)
+    tell_why(sim, resource, Verb.WANT, e, why)
 
 
 @inlined
 def take_over(sim, resource, e, slot, why):
-    """Entity `e` gets `slot`, which its holder has just left, or which was taken from the vacant ones."""
+    """Entity `e` gets `slot`, which was just left, or was taken from the vacant ones."""
     entity, place, instance = sim.entities[e], sim.slots[slot], sim.instances[resource]
     place.holder = e
     place.since = sim.now
@@ -175,16 +190,16 @@ def take_over(sim, resource, e, slot, why):
     entity.uses = 1
     entity.uses_total += 1
     entity.slot, entity.node = slot, place.node
-    entity.state = HOLDING
+    entity.state = State.HOLDING
     instance.holding += 1
     instance.holds += 1
     _settle_owner(sim, owner_of(sim, resource, e), 1)
-    tell(sim, resource, HOLD, e, slot, why)
+    tell_why(sim, resource, Verb.HOLD, e, why)
 
 
 @inlined
 def leave(sim, resource, e, why):
-    """Entity `e` loses or leaves its slot, which the caller gives to somebody at once or to the vacant ones."""
+    """Entity `e` loses or leaves its slot; the caller gives it to somebody else, or to the vacant ones."""
     entity, instance = sim.entities[e], sim.instances[resource]
     slot = entity.slot
     place = sim.slots[slot]
@@ -196,16 +211,16 @@ def leave(sim, resource, e, why):
     instance.tau_ns += TAU_GAIN * (sim.now - entity.hold_ns - instance.tau_ns)
     owner = owner_of(sim, resource, e)
     _settle_owner(sim, owner, -1)
-    if resource == CPU:
+    if resource == Resource.CPU:
         entity.last_slot = slot
     entity.slot = entity.node = NONE
     entity.release_ns = sim.now
-    entity.state = ABSENT
-    if why != PREEMPT and why != YIELD:
+    entity.state = State.ABSENT
+    if why != Why.PREEMPT and why != Why.YIELD:
         owner.active -= 1
         if owner.active == 0:
             instance.active_weight -= owner.weight
-    tell(sim, resource, RELEASE, e, slot, why)
+    tell_why(sim, resource, Verb.RELEASE, e, why)
 
 
 @kernel
@@ -230,7 +245,7 @@ def vacate_silently(sim, slot):
     place.busy += sim.now - place.since
     place.since = sim.now
     place.last, place.holder = place.holder, NONE
-    _give_vacant(sim, node_of(sim, MEMORY, place.node), slot)
+    _give_vacant(sim, node_of(sim, Resource.MEMORY, place.node), slot)
 
 
 @kernel
@@ -244,6 +259,7 @@ def fill(sim, resource, slot):
 
 @inlined
 def mark_used(entity, seq, now):
+    """Number and date its last use, and count it."""
     entity.use_seq = seq
     entity.uses += 1
     entity.uses_total += 1
@@ -251,19 +267,19 @@ def mark_used(entity, seq, now):
 
 
 @inlined
-def record_use(sim, resource, e, amount):
-    """Entity `e` uses its slot: `amount` lines of a page, ns of a core."""
+def record_use(sim, resource, e):
+    """Entity `e` uses its slot."""
     sim.seq += 1
     mark_used(sim.entities[e], sim.seq, sim.now)
-    tell(sim, resource, USE, e, amount, USED)
+    tell(sim, resource, Verb.USE, e)
 
 
 @kernel
 def relocate(sim, e, slot):
-    """A move: page `e` holds vacant or exchanged `slot` from now on; only its stay in the node begins anew."""
+    """Page `e` moves to `slot`, vacant or exchanged; only its stay in the node begins anew."""
     entity = sim.entities[e]
     entity.slot, entity.node = slot, sim.slots[slot].node
     entity.moved, entity.move_ns = 1, sim.now
     sim.slots[slot].holder = e
     sim.moves += 1
-    tell(sim, MEMORY, HOLD, e, slot, MOVE)
+    tell(sim, Resource.MEMORY, Verb.MOVE, e)

@@ -4,12 +4,11 @@ from sos_gym.engine.account import charge
 from sos_gym.engine.calendar import size_of
 from sos_gym.engine.cores import tick
 from sos_gym.engine.decisions import apply, prepare, raise_decision
-from sos_gym.engine.events import COMPLETION, PAGE_IN, SCAN, TICK, WAKE, due, offer_slot, void
+from sos_gym.engine.events import Event, due, offer_slot, void
 from sos_gym.engine.frames import scan
-from sos_gym.engine.holding import CPU
 from sos_gym.engine.program import complete, page_in, wake
 from sos_gym.kernel import kernel
-from sos_gym.resource import NONE
+from sos_gym.resource import NONE, Resource
 
 
 @kernel
@@ -17,18 +16,18 @@ def _handle(sim):
     """Handle the first event, which is due now."""
     source, what = sim.calendar[1].source, sim.calendar[1].what
     void(sim, source)
-    if what == COMPLETION:
+    if what == Event.COMPLETION:
         complete(sim, source)
-    elif what == PAGE_IN:
+    elif what == Event.PAGE_IN:
         page_in(sim, sim.threads[source].page)
-    elif what == WAKE:
+    elif what == Event.WAKE:
         wake(sim, source)
-    elif what == TICK:
+    elif what == Event.TICK:
         tick(sim, sim.first_core + source - sim.threads_count)
-    elif what == SCAN:
-        due(sim, source, sim.now + sim.scan_ns, SCAN)
+    elif what == Event.SCAN:
+        due(sim, source, sim.now + sim.scan_ns, Event.SCAN)
         scan(sim)
-    else:
+    elif what == Event.HORIZON:
         sim.truncated = 1
         for t in range(sim.threads_count):
             charge(sim, t)
@@ -37,14 +36,14 @@ def _handle(sim):
 @kernel
 def _rescue(sim):
     """Nothing is pending: offer every vacant core once more, or find the episode stuck."""
-    cores = sim.instances[CPU]
+    cores = sim.instances[Resource.CPU]
     if cores.waiters == 0 or sim.rescue_ns == sim.now:
         sim.stuck = 1
         return
     sim.rescue_ns = sim.now
     for core in range(cores.first_slot, cores.first_slot + cores.size):
         if sim.slots[core].holder == NONE:
-            offer_slot(sim, CPU, core)
+            offer_slot(sim, Resource.CPU, core)
 
 
 @kernel
@@ -69,7 +68,7 @@ def run(sim):
 
 @kernel
 def advance(sims, i, choice):
-    """Apply `choice` to the open decision of simulation `i`, if there is one, and run to the next."""
+    """Apply `choice` to the open decision of simulation `i`, if any, and run to the next."""
     sim = sims[i]
     if sim.undecided:
         apply(sim, choice)

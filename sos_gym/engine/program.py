@@ -1,11 +1,6 @@
 """A thread carries out its tape, op by op, until time must pass or it leaves its core."""
 
 from sos_gym.engine.account import (
-    BLOCKED,
-    CPU_WAIT,
-    FAULTING,
-    RUNNING,
-    SLEEPING,
     become,
     begin_burst,
     charge,
@@ -14,13 +9,11 @@ from sos_gym.engine.account import (
     stall_in_place,
     work_of,
 )
-from sos_gym.engine.cores import BLOCK, EXIT, FAULT, YIELD, leave_core
+from sos_gym.engine.cores import leave_core
 from sos_gym.engine.decisions import settle_fault
 from sos_gym.engine.events import (
-    COMPLETION,
-    HINT_ITEM,
-    WAKE,
-    WANT,
+    Event,
+    Item,
     ask_for,
     comes_first,
     due,
@@ -29,7 +22,6 @@ from sos_gym.engine.events import (
     nothing_until,
 )
 from sos_gym.engine.frames import (
-    PAGEOUT,
     cool_page,
     land_page,
     note_gap,
@@ -40,29 +32,18 @@ from sos_gym.engine.frames import (
     use_page,
 )
 from sos_gym.engine.futures import expect_look_ahead, look_ahead
-from sos_gym.engine.holding import ABSENT, CPU, HOLDING, IN_FLIGHT, MEMORY, USED, WAITING, mark_used, tell_at, want
-from sos_gym.engine.records import USE
+from sos_gym.engine.holding import mark_used, tell_at, want
+from sos_gym.engine.legality import may_leave
+from sos_gym.engine.records import Verb
 from sos_gym.kernel import inlined, kernel, prefetch
-from sos_gym.resource import NONE, Op, State, Status, Why
+from sos_gym.resource import NONE, Op, Resource, State, Status, Why
 
-NEW, WAKE_WHY, FAULT_DONE = int(Why.NEW), int(Why.WAKE), int(Why.FAULT_DONE)
-HINT, DONTNEED_WHY = int(Why.HINT), int(Why.DONTNEED)
-EXITED, NOT_ARRIVED = int(Status.EXITED), int(Status.NEW)
-GONE = int(State.GONE)
 AHEAD = 12  # ops; pages are brought to the processor's cache so long before their use
-COMPUTE, SLEEP, SLEEP_UNTIL, READ, WRITE = (
-    int(Op.COMPUTE),
-    int(Op.SLEEP),
-    int(Op.SLEEP_UNTIL),
-    int(Op.READ),
-    int(Op.WRITE),
-)
-WAIT, SIGNAL, YIELD_OP, EXIT_OP = int(Op.WAIT), int(Op.SIGNAL), int(Op.YIELD), int(Op.EXIT)
-COLD_OP, PAGEOUT_OP, DONTNEED_OP = int(Op.COLD), int(Op.PAGEOUT), int(Op.DONTNEED)
 
 
 @kernel
 def join_queue(sim, queue, t):
+    """Thread `t` is the last in the queue of a page or channel."""
     sim.threads[t].next = NONE
     if queue.queue_head == NONE:
         queue.queue_head = t
@@ -82,8 +63,8 @@ def leave_queue(sim, queue):
 
 @kernel
 def _want_core(sim, t, why):
-    want(sim, CPU, t, why)
-    ask_for(sim, CPU, t, sim.entities[t].want_seq, WANT)
+    want(sim, Resource.CPU, t, why)
+    ask_for(sim, Resource.CPU, t, sim.entities[t].want_seq, Item.REQUEST)
 
 
 # -- sleeping and waking
@@ -93,28 +74,28 @@ def _want_core(sim, t, why):
 def _block(sim, t, status):
     end_burst(sim, t)
     if not sim.plenty_cores:
-        leave_core(sim, t, BLOCK)
+        leave_core(sim, t, Why.BLOCK)
     become(sim, t, status)
 
 
 @kernel
 def _sleep(sim, t, until):
-    _block(sim, t, SLEEPING)
+    _block(sim, t, Status.SLEEPING)
     sim.timers += 1
-    due(sim, t, until, WAKE)
+    due(sim, t, until, Event.WAKE)
 
 
 @kernel
 def _is_born_waiting(sim, t):
-    """A thread whose first op waits in vain is forked by whoever signals: until then it wants no core."""
+    """Whether its first op waits in vain: then whoever signals forks it, and until then it wants no core."""
     thread = sim.threads[t]
     if thread.first == thread.last:
         return False
     op = sim.ops[thread.first]
-    if op.op != WAIT or sim.channels[op.arg].count > 0:
+    if op.op != Op.WAIT or sim.channels[op.arg].count > 0:
         return False
     thread.pc += 1
-    become(sim, t, BLOCKED)
+    become(sim, t, Status.BLOCKED)
     join_queue(sim, sim.channels[op.arg], t)
     return True
 
@@ -123,18 +104,18 @@ def _is_born_waiting(sim, t):
 def wake(sim, t):
     """Arrival, end of a sleep, or a signal: a burst begins."""
     sim.timers -= 1
-    if sim.threads[t].status == NOT_ARRIVED:
+    if sim.threads[t].status == Status.NEW:
         next_arrival(sim)
         sim.threads[t].since = sim.now
         if _is_born_waiting(sim, t):
             return
     begin_burst(sim, t, sim.now)
     if sim.plenty_cores:
-        become(sim, t, RUNNING)
-        due(sim, t, sim.now + left(sim.threads[t]), COMPLETION)
+        become(sim, t, Status.RUNNING)
+        due(sim, t, sim.now + left(sim.threads[t]), Event.COMPLETION)
         return
-    become(sim, t, CPU_WAIT)
-    _want_core(sim, t, WAKE_WHY if sim.entities[t].touched else NEW)
+    become(sim, t, Status.CPU_WAIT)
+    _want_core(sim, t, Why.WAKE if sim.entities[t].touched else Why.NEW)
 
 
 @kernel
@@ -144,7 +125,7 @@ def _signal(sim, c):
         sim.channels[c].count += 1
     else:
         sim.timers += 1
-        due(sim, t, sim.now, WAKE)
+        due(sim, t, sim.now, Event.WAKE)
 
 
 # -- pages
@@ -156,8 +137,8 @@ def _wait_for(sim, t, e):
     sim.threads[t].page = e
     join_queue(sim, sim.entities[e], t)
     if not sim.plenty_cores:
-        leave_core(sim, t, FAULT)
-    become(sim, t, FAULTING)
+        leave_core(sim, t, Why.FAULT)
+    become(sim, t, Status.FAULTING)
 
 
 @kernel
@@ -173,10 +154,10 @@ def _fault(sim, t, e, writes):
         _wait_for(sim, t, e)
     note_user(sim, e, t)
     page.dirty = writes
-    want(sim, MEMORY, e, FAULT)
+    want(sim, Resource.MEMORY, e, Why.FAULT)
     if alone:
         return _fault_in_place(sim, t, e)
-    ask_for(sim, MEMORY, t, page.want_seq, WANT)
+    ask_for(sim, Resource.MEMORY, t, page.want_seq, Item.REQUEST)
     return False
 
 
@@ -208,10 +189,10 @@ def _leave_fault(sim, t):
     sim.threads[t].page = NONE
     _execute_touch(sim, t)
     if sim.plenty_cores:
-        become(sim, t, RUNNING)
+        become(sim, t, Status.RUNNING)
     else:
-        become(sim, t, CPU_WAIT)
-        _want_core(sim, t, FAULT_DONE)
+        become(sim, t, Status.CPU_WAIT)
+        _want_core(sim, t, Why.FAULT_DONE)
 
 
 @inlined
@@ -230,60 +211,75 @@ def _hint_is_due(sim, t, e):
 @inlined
 def _touch(sim, t, op):
     """Carry out a READ or WRITE; False when the thread cannot go on now."""
-    thread = sim.threads[t]
     if sim.plenty_frames:
         sim.references += 1
-        thread.service_left += work_of(sim, t, op)
-        thread.started = 1
+        _begin_touch(sim, t, op)
         return True
     e = sim.threads_count + op.arg
-    page, writes = sim.entities[e], op.op == WRITE
-    if page.state == HOLDING:
-        if page.node != thread.node and _hint_is_due(sim, t, e):
-            page.hint_ns = sim.now
-            note_user(sim, e, t)
-            thread.page = e
-            sim.seq += 1
-            ask_for(sim, MEMORY, t, sim.seq, HINT_ITEM)
-            return False
-        sim.references += 1
-        if sim.prophets:
-            look_ahead(sim, t, op.arg, True)
-        use_page(sim, e, t, op.lines, writes)
-        if page.node != thread.node:
-            charge(sim, t)  # service before it and the remote excess must not mix
-            thread.remote_left = op.lines * sim.remote_excess_ns
-        thread.service_left += work_of(sim, t, op)
-        thread.started = 1
-        return True
+    if sim.entities[e].state == State.HOLDING:
+        return _touch_resident(sim, t, e, op)
+    return _touch_absent(sim, t, e, op)
+
+
+@inlined
+def _begin_touch(sim, t, op):
+    sim.threads[t].service_left += work_of(sim, t, op)
+    sim.threads[t].started = 1
+
+
+@inlined
+def _touch_resident(sim, t, e, op):
+    """False when the page asks for a frame where the thread runs, for which the thread waits on its core."""
+    thread, page = sim.threads[t], sim.entities[e]
+    if page.node != thread.node and _hint_is_due(sim, t, e):
+        page.hint_ns = sim.now
+        note_user(sim, e, t)
+        thread.page = e
+        sim.seq += 1
+        ask_for(sim, Resource.MEMORY, t, sim.seq, Item.PROMOTION)
+        return False
+    sim.references += 1
+    if sim.prophets:
+        look_ahead(sim, t, op.arg, True)
+    use_page(sim, e, t, op.op == Op.WRITE)
+    if page.node != thread.node:
+        charge(sim, t)  # service before it and the remote excess must not mix
+        thread.remote_left = op.lines * sim.remote_excess_ns
+    _begin_touch(sim, t, op)
+    return True
+
+
+@inlined
+def _touch_absent(sim, t, e, op):
+    """True when the page could be brought in in place."""
+    page, writes = sim.entities[e], op.op == Op.WRITE
     sim.references += 1
     if sim.prophets:
         look_ahead(sim, t, op.arg, False)
-    if page.state == IN_FLIGHT:
-        use_page(sim, e, t, op.lines, writes)
-        _wait_for(sim, t, e)
-    elif page.state == WAITING:
+    if page.state == State.ABSENT:
+        return _fault(sim, t, e, writes)
+    if page.state == State.IN_FLIGHT:
+        use_page(sim, e, t, writes)
+    else:
         note_user(sim, e, t)
         page.dirty |= writes
-        _wait_for(sim, t, e)
-    else:
-        return _fault(sim, t, e, writes)
+    _wait_for(sim, t, e)
     return False
 
 
 @kernel
 def _advise(sim, op):
-    """COLD, PAGEOUT, DONTNEED."""
+    """COLD, PAGEOUT or DONTNEED, which mean nothing where frames are plenty."""
     if sim.plenty_frames:
         return
     e = sim.threads_count + op.arg
     page = sim.entities[e]
-    if op.op == COLD_OP:
+    if op.op == Op.COLD:
         if page.slot != NONE:
             cool_page(sim, e)
-    elif page.state == HOLDING and not page.pinned:
-        release_page(sim, e, PAGEOUT if op.op == PAGEOUT_OP else DONTNEED_WHY)
-    elif page.state == ABSENT and op.op == DONTNEED_OP:
+    elif may_leave(page):
+        release_page(sim, e, Why.PAGEOUT if op.op == Op.PAGEOUT else Why.DONTNEED)
+    elif page.state == State.ABSENT and op.op == Op.DONTNEED:
         page.touched = 0
 
 
@@ -296,7 +292,7 @@ def page_in(sim, e):
     while t != NONE:
         _leave_fault(sim, t)
         if sim.plenty_cores:
-            due(sim, t, sim.now + left(sim.threads[t]), COMPLETION)
+            due(sim, t, sim.now + left(sim.threads[t]), Event.COMPLETION)
         t = leave_queue(sim, queue)
     serve_frame_queue(sim, sim.entities[e].node)
 
@@ -307,21 +303,21 @@ def page_in(sim, e):
 @kernel
 def _release_private(sim, owner):
     """The last thread of `owner` has exited: its private pages are dropped, in slot order."""
-    instance = sim.instances[MEMORY]
+    instance = sim.instances[Resource.MEMORY]
     for slot in range(instance.first_slot, instance.first_slot + instance.size):
         e = sim.slots[slot].holder
         if e != NONE and sim.entities[e].private and sim.entities[e].owner == owner:
-            release_page(sim, e, EXIT)
+            release_page(sim, e, Why.EXIT)
 
 
 @kernel
 def _exit(sim, t):
     end_burst(sim, t)
     if not sim.plenty_cores:
-        leave_core(sim, t, EXIT)
-    become(sim, t, EXITED)
+        leave_core(sim, t, Why.EXIT)
+    become(sim, t, Status.EXITED)
     sim.threads[t].exit_ns = sim.now
-    sim.entities[t].state = GONE
+    sim.entities[t].state = State.GONE
     sim.live -= 1
     owner = sim.owners[sim.entities[t].owner]
     owner.live -= 1
@@ -334,32 +330,35 @@ def _exit(sim, t):
 
 @kernel
 def _act(sim, t, op):
-    """Carry out an op that takes no time on the core; False when the thread leaves it. `pc` is behind the op."""
-    if op.op == SLEEP:
+    """Carry out an op that takes no time on the core; False when the thread cannot go on. `pc` is behind the op."""
+    if op.op == Op.SLEEP:
         if op.arg > 0:
             _sleep(sim, t, sim.now + op.arg)
             return False
-    elif op.op == SLEEP_UNTIL:
+    elif op.op == Op.SLEEP_UNTIL:
         if op.arg > sim.now:
             _sleep(sim, t, op.arg)
             return False
         end_burst(sim, t)
         begin_burst(sim, t, op.arg)
-    elif op.op == WAIT:
+    elif op.op == Op.WAIT:
         channel = sim.channels[op.arg]
         if channel.count == 0:
-            _block(sim, t, BLOCKED)
+            _block(sim, t, Status.BLOCKED)
             join_queue(sim, channel, t)
             return False
         channel.count -= 1
-    elif op.op == SIGNAL:
+    elif op.op == Op.SIGNAL:
         _signal(sim, op.arg)
-    elif op.op == YIELD_OP:
+    elif op.op == Op.YIELD:
         if not sim.plenty_cores:
-            leave_core(sim, t, YIELD)
+            leave_core(sim, t, Why.YIELD)
             return False
-    else:
+    elif op.op == Op.COLD or op.op == Op.PAGEOUT or op.op == Op.DONTNEED:
         _advise(sim, op)
+    else:  # it must not pass for another
+        sim.unknown_op, sim.stuck = sim.threads[t].pc - 1, 1
+        return False
     return True
 
 
@@ -376,11 +375,11 @@ def _touch_residents(sim, t):
     now, seq, pc = sim.now, sim.seq, thread.pc
     while pc < last:
         op = ops[pc]
-        if op.op != READ and op.op != WRITE:
+        if op.op != Op.READ and op.op != Op.WRITE:
             break
         e = sim.threads_count + op.arg
         page, done = pages[e], now + work_of(sim, t, op)
-        if page.state != HOLDING or page.node != node or page.home != node or done >= until:
+        if page.state != State.HOLDING or page.node != node or page.home != node or done >= until:
             break
         if pc + AHEAD < ops.size:
             _expect(sim, pages, pc + AHEAD)
@@ -388,10 +387,10 @@ def _touch_residents(sim, t):
         note_gap(page, now)
         mark_used(page, seq, now)
         page.last_user = t
-        page.dirty |= op.op == WRITE
+        page.dirty |= op.op == Op.WRITE
         if sim.prophets:
             look_ahead(sim, t, op.arg, True)
-        tell_at(sim, now, MEMORY, USE, e, op.lines, USED)
+        tell_at(sim, now, Resource.MEMORY, Verb.USE, e)
         now, pc = done, pc + 1
     sim.references += pc - thread.pc
     thread.service_left += now - sim.now
@@ -404,10 +403,10 @@ def _expect(sim, pages, at):
     op = sim.ops[at]
     e = sim.threads_count + op.arg
     prefetch(pages, e)
-    if sim.prophets and (op.op == READ or op.op == WRITE):
+    if sim.prophets and (op.op == Op.READ or op.op == Op.WRITE):
         expect_look_ahead(sim, at)
     for k in range(sim.linked):
-        prefetch(sim.policies[2 * k + MEMORY].links, e)
+        prefetch(sim.policies[2 * k + Resource.MEMORY].links, e)
 
 
 @kernel
@@ -426,15 +425,15 @@ def step(sim, t):
         op = ops[thread.pc]
         if thread.pc + AHEAD < ops.size:
             _expect(sim, pages, thread.pc + AHEAD)
-        if op.op == READ or op.op == WRITE:
+        if op.op == Op.READ or op.op == Op.WRITE:
             if not _touch(sim, t, op):
                 return
-        elif op.op == COMPUTE:
+        elif op.op == Op.COMPUTE:
             thread.service_left += op.arg
             thread.started = 1
         else:
             charge(sim, t)
-            if op.op == EXIT_OP:
+            if op.op == Op.EXIT:
                 break
             thread.pc += 1
             if not _act(sim, t, op):
@@ -443,7 +442,7 @@ def step(sim, t):
         done = thread.since + left(thread)
         if done > sim.now:
             if not comes_first(sim, done):
-                due(sim, t, done, COMPLETION)
+                due(sim, t, done, Event.COMPLETION)
                 return
             sim.now = done
         thread.started = 0

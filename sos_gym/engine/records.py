@@ -4,16 +4,15 @@
 that the record points at. A simulation is thus copied, restored or stacked into a vector by copying records.
 """
 
-from typing import Any
+from enum import IntEnum
+from typing import Any, NamedTuple
 
-import numba as nb
 import numpy as np
 from numba import types
 
-from sos_gym.kernel import array_fields, expose, function_at
+from sos_gym.kernel import ROOMS, array_fields, expose, function_at, record_type
 from sos_gym.resource import DECISION, ENTITY, OWNER, SLOT
-from sos_gym.workload import OPS, PAGES, THREADS
-from sos_gym.workload.tables import FORECAST
+from sos_gym.workload.tables import FORECAST, OPS, PAGES, THREADS
 
 
 def _aligned(fields: list[tuple[str, str]]) -> np.dtype:
@@ -98,36 +97,86 @@ BURST = np.dtype([("thread", "i8"), ("start", "i8"), ("end", "i8"), ("attained",
 
 USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or WRITE by one thread, or NONE
 
-# A policy's own record of an entity: where it stands in one of the policy's queues (policy/queue.py).
+# A policy's own record of an entity: where it stands in one of the policy's queues (policy/books/queue.py).
 LINK = np.dtype([("next", "i4"), ("previous", "i4"), ("queue", "i4"), ("mark", "i4")])
 
-# What a policy sees: `my`. The engine owns entities, owners, slots, nodes, contenders and waiting, read only; links,
-# ints and floats are its own on one resource, shared its own on both. From ops on: for those that know the tape.
+
+class Array(NamedTuple):
+    """An array of a simulation."""
+
+    dtype: Any
+    policies_see: bool = False
+    changes: bool = True  # while the episode runs
+
+
+# All arrays of a simulation, which kernels read as `sim.NAME`, and policies that see them as `my.NAME`.
+ARRAYS: dict[str, Array] = {
+    "entities": Array(ENTITY, policies_see=True),
+    "slots": Array(SLOT, policies_see=True),
+    "owners": Array(OWNER, policies_see=True),
+    "threads": Array(THREAD, policies_see=True),
+    "channels": Array(CHANNEL),
+    "nodes": Array(NODE, policies_see=True),
+    "instances": Array(INSTANCE),
+    "arrivals": Array("i4", changes=False),
+    "calendar": Array(ENTRY),
+    "places": Array("i4"),
+    "agenda": Array(ENTRY),
+    "agenda_places": Array("i4"),
+    "frame_queue": Array("i4"),
+    "vacant_slots": Array("i4", policies_see=True),
+    "waiting": Array("i4", policies_see=True),
+    "contenders": Array("i4", policies_see=True),
+    "lanes": Array("i8"),
+    "verbs": Array("i8"),
+    "advice": Array("i4"),
+    "decision": Array(DECISION),
+    "bursts": Array(BURST),
+    "waits": Array("i8"),
+    "recent": Array("i4"),
+    "users": Array("u8"),
+    "ops": Array(OPS, policies_see=True, changes=False),
+    "page_table": Array(PAGES, changes=False),
+    "work": Array("i8", policies_see=True, changes=False),
+    "next_use": Array("i8", changes=False),
+    "burst_end": Array("i8", changes=False),
+    "page_users": Array(USER, policies_see=True),
+    "first_user": Array("i8", policies_see=True, changes=False),
+    "awaited": Array("i8", policies_see=True),
+    "forecast_rows": Array(FORECAST),
+    "forecasts": Array(FORECAST, policies_see=True),
+    "forecast_next": Array("i8"),
+    "thread_table": Array(THREADS, changes=False),
+}
+
+# What a policy sees: `my` (policy/contract.py). The engine's arrays are read only; links and rooms are its own.
 POLICY = _aligned(
     [
-        *array_fields("entities", "owners", "slots", "nodes", "vacant_slots", "contenders", "waiting"),
-        *array_fields("links", "ints", "floats", "shared", "parameters"),
-        *array_fields("ops", "threads", "work", "page_users", "first_user", "awaited", "forecasts"),
+        ("now", "i8"),  # ns, of what it is told or asked
+        ("number", "i8"),  # of the decision that it is asked about
+        ("why", "i4"),  # Why of a want, a hold or a release, within that verb
+        ("use_is_credit", "i4"),  # +1 frames, -1 cores
+        ("queues", "i4"),  # in links
+        ("slots_count", "i4"),  # of its resource; 0: plenty
+        *array_fields("entities", "links"),
+        *array_fields(*(f"room{room}" for room in range(ROOMS))),  # its own tables, by the names of its card
+        *array_fields(*(name for name, array in ARRAYS.items() if array.policies_see and name != "entities")),
         ("claim_at", "i8"),  # address of its claim, 0 for none
+        ("rank_at", "i8"),  # address of what its heap orders by, 0 for none
         ("victim_at", "i8"),  # address of what names the victim of a page fault, 0 for none
         ("seed", "i8"),  # of its own random stream
         ("first_slot", "i4"),  # of its resource
-        ("slots_count", "i4"),  # of its resource; 0: plenty
         ("first_entity", "i4"),  # of its resource
         ("entities_count", "i4"),  # of its resource
-        ("use_is_credit", "i4"),  # +1 frames, -1 cores
-        ("queues", "i4"),  # in links
+        ("spare", "i4"),
     ]
 )
 
+ARRAYS["policies"] = Array(POLICY)  # which is made of the others
+
 SIM = _aligned(
     [
-        *array_fields("entities", "slots", "owners", "threads", "channels", "nodes", "instances"),
-        *array_fields("arrivals", "calendar", "places", "agenda", "agenda_places"),
-        *array_fields("frame_queue", "vacant_slots", "waiting", "contenders", "lanes"),
-        *array_fields("policies", "verbs", "advice", "decision", "bursts", "waits", "recent", "users"),
-        *array_fields("ops", "page_table", "work", "next_use", "burst_end", "page_users", "first_user", "awaited"),
-        *array_fields("forecast_rows", "forecasts", "forecast_next", "thread_table"),
+        *array_fields(*ARRAYS),
         # -- settings
         ("plenty_cores", "i4"),
         ("plenty_frames", "i4"),
@@ -173,6 +222,7 @@ SIM = _aligned(
         ("finished", "i4"),
         ("truncated", "i4"),
         ("stuck", "i4"),
+        ("unknown_op", "i8"),  # index of an op that nobody handles, or NONE; it ends the run like `stuck`
         ("undecided", "i4"),  # a decision is raised and not yet answered
         ("decisions", "i8"),
         ("faults", "i8"),
@@ -209,67 +259,33 @@ SIM = _aligned(
     ]
 )
 
-EXPOSED: dict[str, np.dtype | str] = {
-    "entities": ENTITY,
-    "slots": SLOT,
-    "owners": OWNER,
-    "threads": THREAD,
-    "channels": CHANNEL,
-    "nodes": NODE,
-    "instances": INSTANCE,
-    "arrivals": "i4",
-    "calendar": ENTRY,
-    "places": "i4",
-    "agenda": ENTRY,
-    "agenda_places": "i4",
-    "frame_queue": "i4",
-    "vacant_slots": "i4",
-    "waiting": "i4",
-    "contenders": "i4",
-    "lanes": "i8",
-    "policies": POLICY,
-    "verbs": "i8",
-    "advice": "i4",
-    "decision": DECISION,
-    "bursts": BURST,
-    "waits": "i8",
-    "recent": "i4",
-    "users": "u8",
-    "ops": OPS,
-    "page_table": PAGES,
-    "thread_table": THREADS,
-    "work": "i8",
-    "next_use": "i8",
-    "burst_end": "i8",
-    "page_users": USER,
-    "first_user": "i8",
-    "awaited": "i8",
-    "forecast_rows": FORECAST,
-    "forecasts": FORECAST,
-    "forecast_next": "i8",
-    "links": LINK,
-    "ints": "i8",
-    "floats": "f8",
-    "shared": "i8",
-    "parameters": "f8",
-}
-for _name, _dtype in EXPOSED.items():
-    expose(_name, _dtype)
+for _name, _array in ARRAYS.items():
+    expose(_name, _array.dtype)
+expose("links", LINK)
 
-MY = nb.from_dtype(POLICY)
-_ENTITY = nb.from_dtype(ENTITY)
-_DECISION = nb.from_dtype(DECISION)
-VERB_SIGNATURE = types.void(MY, types.int64, types.int64, types.int64, types.int64)  # (my, entity, argument, why, now)
+MY, _ENTITY, _DECISION = map(record_type, (POLICY, ENTITY, DECISION))
+VERB_SIGNATURE = types.void(MY, types.int64)  # (my, e)
 PICK_SIGNATURE = types.int64(MY, _DECISION)  # -> contender
-CLAIM_SIGNATURE = types.UniTuple(types.float64, 2)(MY, _ENTITY, types.int64, types.int64)  # (my, entity, now, number)
+CLAIM_SIGNATURE = types.UniTuple(types.float64, 2)(MY, _ENTITY)  # -> (claim, tie breaker)
 verb_at, pick_at, claim_at = map(function_at, (VERB_SIGNATURE, PICK_SIGNATURE, CLAIM_SIGNATURE))
 
-VERBS = ("want", "hold", "use", "release", "pick")  # order in SIM.verbs
-WANT, HOLD, USE, RELEASE, PICK = range(5)
-STEPS = len(VERBS)
+
+class Verb(IntEnum):
+    """What a policy is told or asked; in this order in `verbs`."""
+
+    WANT = 0
+    HOLD = 1
+    MOVE = 2
+    USE = 3
+    COOL = 4
+    RELEASE = 5
+    PICK = 6
+
+
+STEPS = len(Verb)
 WAIT_BUCKETS = 2048  # per resource; see metrics.bucket_ns
 RECENT = 16  # pages in a thread's ring of what it used lately
 
 for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, CHANNEL, NODE, INSTANCE, ENTRY, BURST, USER, LINK, POLICY, SIM):
     # an array's name would hide the field
-    assert not set(_record.names or ()) & set(EXPOSED), set(_record.names or ()) & set(EXPOSED)
+    assert not set(_record.names or ()) & {*ARRAYS, "links"}, _record

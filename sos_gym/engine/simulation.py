@@ -1,16 +1,18 @@
-"""One episode: a tape, settings and policies laid out as the records of `layout.py`."""
+"""One episode: a tape, settings and policies laid out as the records of `records.py`."""
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sos_gym.engine.events import HORIZON, SCAN, due, horizon_source, next_arrival, scan_source
-from sos_gym.engine.futures import lay_futures, room_for_forecasts, room_for_futures
+from sos_gym.engine import bitmap
+from sos_gym.engine.events import Event, due, horizon_source, next_arrival, scan_source
+from sos_gym.engine.futures import lay_futures
+from sos_gym.engine.hosts import Host
 from sos_gym.engine.loop import advance
 from sos_gym.engine.records import (
+    ARRAYS,
     BURST,
     CHANNEL,
     ENTRY,
@@ -20,8 +22,9 @@ from sos_gym.engine.records import (
     POLICY,
     RECENT,
     SIM,
+    STEPS,
     THREAD,
-    VERBS,
+    USER,
     WAIT_BUCKETS,
 )
 from sos_gym.kernel import aligned_zeros, attach, kernel
@@ -29,7 +32,9 @@ from sos_gym.resource import DECISION, ENTITY, NEVER, NONE, OWNER, SLOT, Op, Res
 from sos_gym.settings import cpu, memory
 from sos_gym.settings.environment import MOST_NODES, REWARDS, SettingError, Settings
 from sos_gym.streams import stream
-from sos_gym.workload import Tape
+from sos_gym.workload.forecast import forecast
+from sos_gym.workload.tables import FORECAST
+from sos_gym.workload.tape import Tape
 
 FIRST_TAU_NS = 1_000_000  # mean hold time before anything was held: one tick
 ALL_NODES = (1 << MOST_NODES) - 1
@@ -78,28 +83,13 @@ def _start(sims):
     sim.created = sim.threads_count  # the arrivals, in the order of threads
     next_arrival(sim)
     if sim.scan_ns > 0:
-        due(sim, scan_source(sim), sim.scan_ns, SCAN)
+        due(sim, scan_source(sim), sim.scan_ns, Event.SCAN)
     if sim.horizon_ns > 0:
-        due(sim, horizon_source(sim), sim.horizon_ns, HORIZON)
+        due(sim, horizon_source(sim), sim.horizon_ns, Event.HORIZON)
 
 
-@dataclasses.dataclass(frozen=True)
-class Host:
-    """A compiled policy as the engine hosts it: addresses of its verbs, sizes of its own arrays, its parameters."""
-
-    name: str
-    verbs: tuple[int, ...]  # addresses in the order of layout.VERBS, 0 = none
-    claim: int = 0
-    victim: int = 0
-    ints: tuple[int, int, int] = (0, 0, 0)  # fixed, per entity, per slot
-    floats: tuple[int, int, int] = (0, 0, 0)
-    shared: tuple[int, int, int] = (0, 0, 0)
-    queues: int = 0
-    links: int = 1  # per entity
-    parameters: tuple[float, ...] = ()
-    needs_list: bool = False
-    needs_future: bool = False
-    needs_forecast: bool = False
+class UnknownOpError(RuntimeError):
+    """A thread came to an op that the engine does not handle."""
 
 
 class Simulation:
@@ -149,16 +139,6 @@ class Simulation:
             lay_futures(self.record)
             self.arrays["page_users"] = self.arrays["page_users"][: self.arrays["first_user"][-1]]
         _start(self.record)
-        self._constant = {
-            "arrivals",
-            "ops",
-            "page_table",
-            "thread_table",
-            "work",
-            "next_use",
-            "burst_end",
-            "first_user",
-        }
 
     # -- running
 
@@ -167,12 +147,15 @@ class Simulation:
 
         Raises:
             StuckError: no thread can go on; the text names them.
+            UnknownOpError: a thread came to an op that the engine does not handle.
         """
         advance(self.record, 0, choice)
         self.raise_if_stuck()
 
     def raise_if_stuck(self) -> None:
-        """Refuse to go on when nothing is due and no thread can run."""
+        """Refuse to go on when nothing is due and no thread can run, or an op is unknown."""
+        if self.record["unknown_op"][0] != NONE:
+            raise UnknownOpError(self._what_is_unknown())
         if self.record["stuck"][0]:
             raise StuckError(self._who_is_stuck())
 
@@ -197,7 +180,7 @@ class Simulation:
 
     def state(self) -> dict[str, np.ndarray]:
         """A copy of everything that changes while the episode runs."""
-        changing = {name: array.copy() for name, array in self.arrays.items() if name not in self._constant}
+        changing = {name: array.copy() for name, array in self.arrays.items() if _changes(name)}
         return {"": self.record.copy(), **changing}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -215,6 +198,15 @@ class Simulation:
         return (
             f"stuck at {int(self.record['now'][0])} ns: nothing is due and no thread can go on: {', '.join(names)}; "
             "give every WAIT a SIGNAL that does not depend on it"
+        )
+
+    def _what_is_unknown(self) -> str:
+        at = int(self.record["unknown_op"][0])
+        number, t = int(self.arrays["ops"]["op"][at]), int(self.tape.op_thread()[at])
+        name = f" ({Op(number).name})" if number in list(Op) else ""
+        return (
+            f"op {number}{name} of {self.tape.thread_name(t)} at position {at - int(self.tape.threads['first'][t])}, "
+            "counted from 0, is none that the engine handles; who adds an op gives it its lines in engine/program.py"
         )
 
     # -- layout
@@ -289,41 +281,43 @@ class Simulation:
         )
 
     def _lay_policies(self, seed: int) -> None:
-        instances = self.arrays["instances"]
         policies = np.zeros(2 * len(self.hosts), POLICY)
-        verbs = np.zeros(2 * len(self.hosts) * len(VERBS), np.int64)
+        verbs = np.zeros((len(self.hosts), len(Resource), STEPS), np.int64)
         entities, slots = len(self.arrays["entities"]), len(self.arrays["slots"])
         for k, host in enumerate(self.hosts):
-            self.arrays[f"shared {k}"] = np.zeros(int(np.dot(host.shared, (1, entities, slots))), np.int64)
-            self.arrays[f"parameters {k}"] = np.array(host.parameters, np.float64)
+            verbs[k] = host.verbs
+            self._add(**{f"{room.name} of {k}": room.laid(entities, slots) for room in host.rooms if room.shared})
             for resource in Resource:
-                i, instance = 2 * k + resource, instances[resource]
-                verbs[i * len(VERBS) : (i + 1) * len(VERBS)] = host.verbs
-                policy = policies[i]
-                policy["claim_at"], policy["victim_at"] = host.claim, host.victim
-                policy["seed"] = stream(seed, f"policy {host.name}").integers(1 << 62)
-                policy["first_slot"], policy["slots_count"] = instance["first_slot"], instance["size"]
-                policy["first_entity"], policy["entities_count"] = instance["first_entity"], instance["population"]
-                policy["use_is_credit"], policy["queues"] = instance["use_is_credit"], host.queues
-                last_entity = int(instance["population"]) + int(instance["first_entity"])
-                sizes = 1, last_entity, slots
-                self.arrays[f"ints {i}"] = np.zeros(int(np.dot(host.ints, sizes)), np.int64)
-                self.arrays[f"floats {i}"] = np.zeros(int(np.dot(host.floats, sizes)), np.float64)
-                self.arrays[f"links {i}"] = _empty_queues(last_entity * host.links, host.queues)
-        self._add(policies=policies, verbs=verbs)
+                self._lay_policy(policies[2 * k + resource], 2 * k + resource, host, resource, seed)
+        self._add(policies=policies, verbs=verbs.reshape(-1))
+
+    def _lay_policy(self, policy: np.void, i: int, host: Host, resource: Resource, seed: int) -> None:
+        instance = self.arrays["instances"][resource]
+        policy["claim_at"], policy["rank_at"], policy["victim_at"] = host.claim, host.rank, host.victim
+        policy["seed"] = stream(seed, f"policy {host.name}").integers(1 << 62)
+        policy["first_slot"], policy["slots_count"] = instance["first_slot"], instance["size"]
+        policy["first_entity"], policy["entities_count"] = instance["first_entity"], instance["population"]
+        policy["use_is_credit"], policy["queues"] = instance["use_is_credit"], host.queues
+        entities, slots = int(instance["population"] + instance["first_entity"]), len(self.arrays["slots"])
+        self._add(**{f"{room.name} {i}": room.laid(entities, slots) for room in host.rooms if not room.shared})
+        self._add(**{f"links {i}": _empty_queues(entities * host.links, host.queues)})
 
     def _attach(self) -> None:
         """Write the arrays' addresses into the records."""
-        attach(self.record, {name: array for name, array in self.arrays.items() if name + "_at" in (SIM.names or ())})
-        shared = ["entities", "slots", "nodes", "vacant_slots", "contenders", "waiting"]
-        shared += ["ops", "threads", "work", "page_users", "first_user", "awaited", "forecasts"]
-        for i in range(len(self.arrays["policies"])):
-            half = len(self.arrays["owners"]) // 2
-            arrays = {name: self.arrays[name] for name in shared}
-            arrays["owners"] = self.arrays["owners"][(i % 2) * half : (i % 2 + 1) * half]
-            arrays |= {name: self.arrays[f"{name} {i}"] for name in ("links", "ints", "floats")}
-            arrays |= {name: self.arrays[f"{name} {i // 2}"] for name in ("shared", "parameters")}
-            attach(self.arrays["policies"][i : i + 1], arrays)
+        attach(self.record, {name: self.arrays[name] for name in ARRAYS})
+        seen = {name: self.arrays[name] for name, array in ARRAYS.items() if array.policies_see}
+        owners = np.split(self.arrays["owners"], len(Resource))
+        for k, host in enumerate(self.hosts):
+            for resource in Resource:
+                i = 2 * k + resource
+                arrays = {**seen, "owners": owners[resource], "links": self.arrays[f"links {i}"]}
+                for number, room in enumerate(host.rooms):
+                    arrays[f"room{number}"] = self.kept(room.name, k, None if room.shared else resource)
+                attach(self.arrays["policies"][i : i + 1], arrays)
+
+    def kept(self, name: str, host: int = 0, resource: Resource | None = None) -> np.ndarray:
+        """What a hosted policy keeps under a name of its card: on one resource, or (None) on both together."""
+        return self.arrays[f"{name} of {host}" if resource is None else f"{name} {2 * host + resource}"]
 
     def _set_scalars(self, driver: int, listing: bool, observed: bool, foresight: bool, seed: int) -> None:
         settings, record = self.settings, self.record
@@ -349,11 +343,16 @@ class Simulation:
         record["prophets"] = foresight or any(host.needs_future for host in self.hosts)
         record["observed"] = observed
         record["timers"] = threads
-        record["rescue_ns"] = NONE
+        record["rescue_ns"] = record["unknown_op"] = NONE
         record["first_core"] = self.arrays["instances"]["first_slot"][Resource.CPU]
         record["rows_seed"] = stream(seed, "rows").integers(1 << 62)
         record["stall_per_service"], record["reward_scale_ns"] = settings.stall_per_service, settings.reward_scale_ns
         record["reward"] = REWARDS.index(settings.reward)
+
+
+def _changes(name: str) -> bool:
+    """Whether an array changes while the episode runs; what policies keep does, whatever its name."""
+    return name not in ARRAYS or ARRAYS[name].changes
 
 
 def _empty_queues(members: int, queues: int) -> np.ndarray:  # LINK (members + queues,), or none
@@ -426,3 +425,27 @@ def refuse_pinned(tape: Tape, settings: Settings) -> None:
                 f"more than the {crowd} pinned pages that may lie on nodes {bin(mask & ((1 << settings.nodes) - 1))}",
                 "add frames or pin fewer pages",
             )
+
+
+def room_for_forecasts(tape: Tape, known: bool) -> dict[str, np.ndarray]:
+    """The rows of `forecast`, what holds of each entity now, and which row is next by thread; empty if nobody asks."""
+    rows = forecast(tape) if known else np.zeros(0, FORECAST)
+    held = np.zeros(len(tape.threads) + len(tape.pages) if known else 0, FORECAST)
+    return {
+        "forecast_rows": rows,
+        "forecasts": held,
+        "forecast_next": np.searchsorted(rows["at"], tape.threads["first"] if known else []).astype(np.int64),
+    }
+
+
+def room_for_futures(tape: Tape, known: bool) -> dict[str, np.ndarray]:
+    """The arrays that `lay_futures` fills; empty unless somebody knows the future. Users: at most so many."""
+    ops, pages = (len(tape.ops), len(tape.pages)) if known else (-1, -1)
+    return {
+        "work": np.zeros(ops + 1, np.int64),
+        "next_use": np.zeros(max(ops, 0), np.int64),
+        "burst_end": np.zeros(ops + 1, np.int64),
+        "page_users": np.zeros(min(max(pages, 0) * len(tape.threads), max(ops, 0)), USER),
+        "first_user": np.zeros(pages + 1, np.int64),
+        "awaited": bitmap.empty(ops) if known else np.zeros(0, np.int64),
+    }

@@ -24,48 +24,28 @@ from sos_gym.kernel import (
 )
 from sos_gym.resource import Op
 from sos_gym.view.candidates import PADDING
-from sos_gym.view.columns import COLUMNS, CONTEXT
-from sos_gym.view.observation import OUTCOME, observe_address, observe_at, unsee_one
+from sos_gym.view.columns import CANDIDATE_RECORD, CONTEXT_RECORD
+from sos_gym.view.step import STEP, step_address, step_at
 
-F, G = len(COLUMNS), len(CONTEXT)
-SIM_LINES = -(-SIM.itemsize // CACHE_LINE)
+SIM_LINES, STEP_LINES = -(-SIM.itemsize // CACHE_LINE), -(-STEP.itemsize // CACHE_LINE)
 MOST_EXPECTED, OPS_EXPECTED = 64, 12  # contenders or threads, and ops of each, that are brought ahead
-READ, WRITE = int(Op.READ), int(Op.WRITE)
 WAIT_ROUNDS = 4000  # some 100 us: so long a helper that waits for its next part keeps its core
 OVER = -1
 LAST_ROUNDS = 100_000  # some 3 ms: so long the caller waits for helpers, which may have to wake first
 
-STEP = np.dtype(
-    [
-        ("number", "i8"),  # of the decision that is open now
-        ("now", "i8"),
-        ("kind", "i4"),
-        ("cause", "i4"),
-        ("resource", "i4"),
-        ("count", "i4"),  # of its contenders
-        ("discount", "f8"),
-        ("fallback_row", "i4"),  # taken in place of a masked-out one; NONE: not so
-        ("open", "?"),
-        ("terminated", "?"),
-        ("truncated", "?"),
-        ("stuck", "?"),
-    ]
-)
 TABLES: dict[str, np.dtype | str] = {  # of N environments with K rows
     "sims": SIM,  # N
     "discounts_ns": "f8",  # N
     "which": "i8",  # N; the first `count` are the environments that are stepped
-    "begins": "u1",  # N; 1: it has just been laid out, and its action does not count
-    "actions": "i8",  # N
+    "actions": "i8",  # N; rows, or BEGIN
     "shown": "i4",  # N * K
     "masks": "i1",  # N * K
-    "candidates": "f4",  # N * K * F
-    "context": "f4",  # N * G
-    "outcomes": OUTCOME,  # N
+    "candidates": CANDIDATE_RECORD,  # N * K
+    "context": CONTEXT_RECORD,  # N
     "steps": STEP,  # N
     "advised": "i4",  # N * advisors
 }
-BATCH = np.dtype([*array_fields(*TABLES), *((name, "i8") for name in ("count", "observe", "rows", "advisors"))])
+BATCH = np.dtype([*array_fields(*TABLES), *((name, "i8") for name in ("count", "step", "rows", "advisors"))])
 for _name, _dtype in TABLES.items():
     expose(_name, _dtype)
 
@@ -85,43 +65,14 @@ WORKER = np.dtype(  # two cache lines, so that a worker has its own
 
 
 @kernel
-def _legal_row(mask, action, step):
-    if mask[action]:
-        return action
-    for row in range(mask.size):
-        if mask[row]:
-            step.fallback_row = row
-            return row
-    return 0
-
-
-@kernel
-def _tell(sim, rows, shown, step, advised):
-    """What `info` says of the open decision, and the row of each advisor's choice."""
-    decision = sim.decision[0]
-    step.open = rows > 0
-    step.number, step.now, step.count = decision.number, decision.now, decision.count
-    step.kind, step.cause, step.resource = decision.kind, decision.cause, decision.resource
-    step.terminated, step.truncated, step.stuck = sim.finished != 0, sim.truncated != 0, sim.stuck != 0
-    for k in range(advised.size):
-        for row in range(rows):
-            if shown[row] == sim.advice[k]:
-                advised[k] = row
-
-
-@kernel
 def _step_one(batch, i):
     """Apply the action in environment `i` and observe what comes."""
-    k, sim, step, outcome = batch.rows, batch.sims[i], batch.steps[i], batch.outcomes[i]
+    k, advisors = batch.rows, batch.advisors
     shown, mask = part_of(batch.shown, i * k, k), part_of(batch.masks, i * k, k)
-    candidates, context = part_of(batch.candidates, i * k * F, k * F), part_of(batch.context, i * G, G)
-    row = 0 if batch.begins[i] else _legal_row(mask, batch.actions[i], step)
-    rows = observe_at(batch.observe)(sim, shown[row], shown, candidates, context, mask, outcome)
-    if batch.begins[i]:
-        unsee_one(sim)
-        outcome.reward = 0.0
-    step.discount = np.exp(-outcome.dt_ns / batch.discounts_ns[i])
-    _tell(sim, rows, shown, step, part_of(batch.advised, i * batch.advisors, batch.advisors))
+    candidates, context = part_of(batch.candidates, i * k, k), part_of(batch.context, i, 1)
+    advised, step = part_of(batch.advised, i * advisors, advisors), batch.steps[i]
+    given = batch.sims[i], batch.actions[i], batch.discounts_ns[i]
+    step_at(batch.step)(given[0], given[1], given[2], shown, candidates, context, mask, advised, step)
 
 
 # -- many: they do not fit into a core's own cache, so what the next ones touch is brought while this one is stepped
@@ -163,7 +114,7 @@ def _expect_pages(sim):
     for t in range(min(sim.threads_count, MOST_EXPECTED)):
         pc = sim.threads[t].pc
         for at in range(pc, min(pc + OPS_EXPECTED, sim.threads[t].last)):
-            if sim.ops[at].op == READ or sim.ops[at].op == WRITE:
+            if sim.ops[at].op == Op.READ or sim.ops[at].op == Op.WRITE:
                 prefetch(sim.entities, sim.threads_count + sim.ops[at].arg)
 
 
@@ -175,6 +126,7 @@ def _step_part(batch, first, last):
         if n + 3 < last:
             _expect_tables(batch.sims[batch.which[n + 3]])
         if n + 2 < last:
+            prefetch_lines(batch.steps, batch.which[n + 2], STEP_LINES)
             _expect_contenders(batch.sims[batch.which[n + 2]])
         if n + 1 < last:
             _expect_pages(batch.sims[batch.which[n + 1]])
@@ -289,21 +241,21 @@ class Batch:
         n = len(discounts_ns)
         self.sims = aligned_zeros(n, SIM)
         self.shown, self.masks = np.full((n, rows), PADDING, np.int32), np.zeros((n, rows), np.int8)
-        self._which, self._begins, self._actions = np.zeros(n, np.int64), np.zeros(n, np.uint8), np.zeros(n, np.int64)
+        self._which, self._actions = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self._discounts_ns = discounts_ns  # kept alive, as all that is attached
         self._record = np.zeros(1, BATCH)
-        self._record["observe"], self._record["rows"], self._record["advisors"] = observe_address(), rows, advisors
+        self._record["step"], self._record["rows"], self._record["advisors"] = step_address(), rows, advisors
         attach(self._record, {"sims": self.sims, "shown": self.shown, "masks": self.masks})
-        attach(self._record, {"which": self._which, "begins": self._begins, "actions": self._actions})
+        attach(self._record, {"which": self._which, "actions": self._actions})
         attach(self._record, {"discounts_ns": discounts_ns})
         self.crew = Crew(self._record, threads)
 
-    def step(self, which: np.ndarray, begins: np.ndarray, actions: np.ndarray, written: dict[str, np.ndarray]) -> None:
-        """Apply `actions` (N,) in the environments `which` and describe what comes in the arrays `written`.
+    def step(self, which: np.ndarray, actions: np.ndarray, written: dict[str, np.ndarray]) -> None:
+        """Apply `actions` (N,), rows or BEGIN, in the environments `which`; what comes is written to the arrays.
 
-        `begins` bool (N,): it has just been laid out, and its action does not count.
+        `written`: candidates, context, steps, advised.
         """
         self._record["count"] = len(which)
-        self._which[: len(which)], self._begins[:], self._actions[:] = which, begins, actions
+        self._which[: len(which)], self._actions[:] = which, actions
         attach(self._record, written)
         self.crew.step()

@@ -1,6 +1,5 @@
 """The Gymnasium skin: one environment class, four registered ids."""
 
-import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,19 +11,28 @@ from gymnasium import spaces
 from sos_gym.engine.simulation import Simulation
 from sos_gym.envs.render import History, ansi, timeline
 from sos_gym.metrics import metrics
-from sos_gym.policy import policy_named
-from sos_gym.resource import Kind, Resource, Why
-from sos_gym.settings.environment import Settings, build_settings
-from sos_gym.settings.presets import preset_named
+from sos_gym.scenario import Scenario
+from sos_gym.settings.environment import Settings
+from sos_gym.settings.presets import Preset
 from sos_gym.settings.ranges import SettingError
 from sos_gym.view.candidates import PADDING
-from sos_gym.view.observation import COLUMNS, CONTEXT, OUTCOME, observe, observe_address, unsee
-from sos_gym.workload import SPLITS, Tape, workload
+from sos_gym.view.columns import COLUMNS, CONTEXT
+from sos_gym.view.info import FIELD, SingleForm, info_of
+from sos_gym.view.step import BEGIN, STEP, legal_row, step_address, take
+from sos_gym.workload import Tape
 
-KINDS = tuple(kind.name.lower() for kind in Kind)
-CAUSES = tuple(why.name.lower() for why in Why)
-RESOURCES = tuple(resource.name.lower() for resource in Resource)
-MOST_ADVISORS = 8
+REWARD, TERMINATED, TRUNCATED = FIELD["reward"], FIELD["terminated"], FIELD["truncated"]
+OVER, STUCK = FIELD["over"], FIELD["stuck"]
+
+
+def spaces_of(rows: int) -> tuple[spaces.Dict, spaces.Discrete]:
+    """What an agent sees, and what it may answer, with so many rows."""
+    seen = spaces.Dict(
+        candidates=spaces.Box(-4.0, 4.0, (rows, len(COLUMNS)), np.float32),
+        context=spaces.Box(-4.0, 4.0, (len(CONTEXT),), np.float32),
+        action_mask=spaces.Box(0, 1, (rows,), np.int8),
+    )
+    return seen, spaces.Discrete(rows)
 
 
 class ActionError(ValueError):
@@ -34,7 +42,7 @@ class ActionError(ValueError):
 class SosEnv(gym.Env):
     """Decide who gets a slot and who goes without.
 
-    Observation: a dict of `candidates` (K, 26) float32, the contenders shown; `context` (14,) float32; `action_mask`
+    Observation: a dict of `candidates` (K, F) float32, the contenders shown; `context` (G,) float32; `action_mask`
     (K,) int8. The columns are named in `sos_gym.COLUMNS` and `sos_gym.CONTEXT` and mean the same for threads and
     pages. Action: the row to choose: in EVICT the one that goes without, in ADMIT the one that gets the slot.
 
@@ -71,27 +79,18 @@ class SosEnv(gym.Env):
         render_mode: str | None = None,
         **settings: Any,
     ):
-        self.preset = preset_named(preset)
-        self.settings: Settings = build_settings({**self.preset.settings, **settings})
-        self.workload = self.preset.workload if workload is None else workload
-        self.split, self.strict = split, strict
-        self.advisors = _advisors(advisors, self.settings.rows)
-        self.hosts = [policy_named(name).host() for name in self.advisors]
+        self.scenario = Scenario.of(preset, workload, split, advisors, **settings)
+        self.strict = strict
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise SettingError("render_mode", render_mode, f"None or one of {self.metadata['render_modes']}", "choose")
         self.render_mode = render_mode
         self.history = None if render_mode is None else History()
         rows = self.settings.rows
-        self.observation_space: spaces.Dict = spaces.Dict(
-            candidates=spaces.Box(-4.0, 4.0, (rows, len(COLUMNS)), np.float32),
-            context=spaces.Box(-4.0, 4.0, (len(CONTEXT),), np.float32),
-            action_mask=spaces.Box(0, 1, (rows,), np.int8),
-        )
-        self.action_space = spaces.Discrete(rows)
+        self.observation_space, self.action_space = spaces_of(rows)
         self._simulation: Simulation | None = None
-        self._shown = np.full(rows, PADDING, np.int32)
-        self._mask = np.zeros(rows, np.int8)
-        self._outcome = np.zeros(1, OUTCOME)
+        self._shown, self._mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
+        self._step, self._advised = np.zeros(1, STEP), np.zeros(len(self.advisors), np.int32)
+        self._discount_ns = float(self.settings.discount_ns)
         self._closing = False
 
     # -- Gymnasium
@@ -101,13 +100,14 @@ class SosEnv(gym.Env):
 
         Options: {"workload": a name, a Tape, or a split}.
         """
-        self.begin(seed, options)
+        super().reset(seed=seed)
+        self.episode_seed = int(seed) if seed is not None else int(self.np_random.integers(1 << 31))
+        self._simulation = self.scenario.episode(self.episode_seed, options)
         self._closing = False
-        observation = self._observe(0)
-        unsee(self.simulation.record)
+        observation, found = self._take(BEGIN)
         if self.history:
             self.history.begin(self.simulation)
-        return observation, self._info()
+        return observation, self._info(found)
 
     def step(self, action):
         """Choose a row; see the class for what comes back.
@@ -118,19 +118,17 @@ class SosEnv(gym.Env):
         """
         if self._closing:
             raise gym.error.ResetNeeded("step() needs an episode in progress: call reset() first")
-        row, fallback = self._legal_row(action)
+        row = self._checked(action)
         if self.history and self.simulation.undecided:
-            self.history.choose(self.simulation, int(self._shown[row]))
-        observation = self._observe(int(self._shown[row]))
+            self.history.choose(self.simulation, int(self._shown[legal_row(self._mask, row)]))
+        observation, found = self._take(row)
         if self.history:
             self.history.sample(self.simulation)
-        terminated = bool(self.simulation.record["finished"][0])
-        truncated = bool(self.simulation.record["truncated"][0])
-        self._closing = terminated or truncated
-        info = self._info() | self._cost()
-        if fallback:
-            info["fallback_row"] = row
-        return observation, float(self._outcome["reward"][0]), terminated, truncated, info
+        self._closing = found[OVER]
+        info = self._info(found)
+        if self._closing:
+            info["metrics"] = metrics(self.simulation)
+        return observation, found[REWARD], found[TERMINATED], found[TRUNCATED], info
 
     def action_masks(self) -> np.ndarray:  # bool (K,)
         """Which rows may be chosen; the name that MaskablePPO asks for."""
@@ -143,6 +141,26 @@ class SosEnv(gym.Env):
         return ansi(self) if self.render_mode == "ansi" else timeline(self)
 
     # -- beyond Gymnasium
+
+    @property
+    def preset(self) -> Preset:
+        """The id's defaults."""
+        return self.scenario.preset
+
+    @property
+    def settings(self) -> Settings:
+        """The numbers of the environment."""
+        return self.scenario.settings
+
+    @property
+    def advisors(self) -> tuple[str, ...]:
+        """Names of the policies whose choices stand in `info`."""
+        return self.scenario.advisors
+
+    @property
+    def tape(self) -> Tape:
+        """What the threads of the episode do."""
+        return self.simulation.tape
 
     @property
     def simulation(self) -> Simulation:
@@ -179,55 +197,24 @@ class SosEnv(gym.Env):
 
     # -- parts
 
-    def begin(
-        self, seed: int | None, options: Mapping[str, Any] | None, record: np.ndarray | None = None
-    ) -> Simulation:
-        """Draw and lay out the next episode, in `record` (SIM, (1,)) if given; nothing of it has run yet."""
-        super().reset(seed=seed)
-        self.episode_seed = int(seed) if seed is not None else int(self.np_random.integers(1 << 31))
-        self._simulation = Simulation(
-            self.draw_tape(self.episode_seed, options),
-            self.settings,
-            self.hosts,
-            seed=self.episode_seed,
-            listing=True,
-            observed=True,
-            foresight=self.settings.reward == "foresight",
-            record=record,
-        )
-        return self._simulation
-
-    def draw_tape(self, seed: int, options: Mapping[str, Any] | None = None) -> Tape:
-        """The tape of an episode, as `reset` draws it."""
-        options = dict(options or {})
-        self.tape = self._tape(seed, options.pop("workload", self.workload), options)
-        return self.tape
-
-    def _tape(self, seed: int, chosen: Any, options: dict[str, Any]) -> Tape:
-        if options:
-            name = next(iter(options))
-            raise SettingError(f"options[{name!r}]", options[name], "the key 'workload'", "settings go to gym.make")
-        split = self.split
-        if isinstance(chosen, str) and chosen in SPLITS:
-            chosen, split = self.workload, chosen
-        if isinstance(chosen, Tape):
-            return chosen
-        if not isinstance(chosen, str):
-            raise SettingError("workload", chosen, "a name, a Tape or a split", "see `sos-gym workloads`")
-        return workload(chosen, seed=seed, split=split)
-
-    def _observe(self, choice: int) -> dict[str, np.ndarray]:
-        rows = self.settings.rows
-        candidates = np.empty((rows, len(COLUMNS)), np.float32)
+    def _take(self, row: int) -> tuple[dict[str, np.ndarray], tuple]:
+        """Take a row, or BEGIN; what comes next, in arrays of its own, and the step's record as a tuple."""
+        simulation = self.simulation
+        candidates = np.empty((len(self._mask), len(COLUMNS)), np.float32)
         context = np.empty(len(CONTEXT), np.float32)
-        mask = np.empty(rows, np.int8)
-        arrays = self._shown, candidates, context, mask, self._outcome
-        observe(observe_address(), self.simulation.record, choice, *arrays)
-        self.simulation.raise_if_stuck()
-        self._mask = mask.copy()
-        return {"candidates": candidates, "context": context, "action_mask": mask}
+        written = self._shown, candidates, context, self._mask, self._advised, self._step
+        take(step_address(), simulation.record, row, self._discount_ns, *written)
+        found: Any = self._step.item()
+        if found[STUCK]:
+            simulation.raise_if_stuck()
+        return {"candidates": candidates, "context": context, "action_mask": self._mask.copy()}, found
 
-    def _legal_row(self, action) -> tuple[int, bool]:
+    def _info(self, found: tuple) -> dict[str, Any]:
+        advice = dict(zip(self.advisors, self._advised.tolist(), strict=True))
+        return info_of(SingleForm(found, advice))
+
+    def _checked(self, action) -> int:
+        """The row that an action names."""
         try:
             row = operator.index(action)
         except TypeError:
@@ -235,59 +222,7 @@ class SosEnv(gym.Env):
         if not 0 <= row < len(self._mask):
             allowed = f"it must be a row in [0, {len(self._mask) - 1}]"
             raise ActionError(f"action={action!r} is not allowed: {allowed}; choose one where action_mask is 1")
-        if self._mask[row]:
-            return row, False
-        if self.strict:
+        if self.strict and not self._mask[row]:
             legal = np.flatnonzero(self._mask).tolist()
             raise ActionError(f"action={row} is not allowed: its row is masked out; choose one of the rows {legal}")
-        return int(np.argmax(self._mask)), True
-
-    def _cost(self) -> dict[str, Any]:
-        """What passed since the last decision, and the reward's terms."""
-        outcome = self._outcome[0]
-        dt, work, stall = int(outcome["dt_ns"]), int(outcome["work_ns"]), float(outcome["stall_weighted_ns"])
-        info: dict[str, Any] = {
-            "dt_ns": dt,
-            "work_ns": work,
-            "discount": math.exp(-dt / self.settings.discount_ns),
-            "cost": {"service_ns": work, "weighted_stall_ns": stall},
-        }
-        if self.settings.reward == "foresight":
-            info["privileged"] = True
-        if self._closing:
-            info["metrics"] = metrics(self.simulation)
-        return info
-
-    def _info(self) -> dict[str, Any]:
-        """The open decision, and which row each advisor would choose."""
-        if not self.simulation.undecided:
-            return {"decision": None, "advice": {}}
-        decision = self.simulation.decision
-        info: dict[str, Any] = {
-            "decision": {
-                "number": int(decision["number"]),
-                "now_ns": int(decision["now"]),
-                "kind": KINDS[decision["kind"]],
-                "cause": CAUSES[decision["cause"]],
-                "resource": RESOURCES[decision["resource"]],
-                "contenders": int(decision["count"]),
-            },
-            "advice": {},
-        }
-        if self.advisors:
-            at = {int(e): row for row, e in enumerate(self._shown)}
-            advice = self.simulation.arrays["advice"]
-            info["advice"] = {name: at[int(choice)] for name, choice in zip(self.advisors, advice, strict=True)}
-        return info
-
-
-def _advisors(names: Sequence[str], rows: int) -> tuple[str, ...]:
-    if isinstance(names, str):
-        raise SettingError("advisors", names, "a sequence of policy names", f"pass ({names!r},)")
-    if len(names) > MOST_ADVISORS:
-        raise SettingError("advisors", names, f"at most {MOST_ADVISORS} names", "ask fewer")
-    if rows < 4 + len(names):
-        raise SettingError("rows", rows, f"at least 4 + the number of advisors ({len(names)})", "raise rows")
-    for name in names:
-        policy_named(name)
-    return tuple(names)
+        return row

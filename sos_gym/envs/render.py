@@ -7,15 +7,12 @@ changed hands more than twice between two decisions is drawn too simply.
 
 import string
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from sos_gym.engine.simulation import Simulation
 from sos_gym.resource import NONE, Kind, Resource, Status, Why
-
-if TYPE_CHECKING:
-    from sos_gym.envs.env import SosEnv
 
 LONGEST_HISTORY = 2_000  # samples
 MOST_LANES = 256  # per resource, split evenly over its nodes; of more slots every n-th is drawn
@@ -179,7 +176,25 @@ def _ms(ns: int) -> str:
 # -- ansi
 
 
-def ansi(env: "SosEnv") -> str:
+class Shown(Protocol):
+    """What is read of an environment."""
+
+    history: History | None
+
+    @property
+    def simulation(self) -> Simulation: ...
+
+    @property
+    def preset(self) -> Any: ...
+
+    @property
+    def candidates(self) -> list[int]: ...
+
+    @property
+    def advisors(self) -> tuple[str, ...]: ...
+
+
+def ansi(env: Shown) -> str:
     """The present instant: who holds what, who waits, what was decided, what is open."""
     simulation = env.simulation
     if simulation is None:
@@ -247,7 +262,7 @@ def _threads(simulation: Simulation) -> list[str]:
     return lines
 
 
-def _open(env: "SosEnv", simulation: Simulation) -> list[str]:
+def _open(env: Shown, simulation: Simulation) -> list[str]:
     """The open decision and its candidates."""
     asked = "who gets it?" if simulation.decision["kind"] == Kind.ADMIT else "who goes without?"
     lines = [
@@ -289,7 +304,7 @@ def colours_of(simulation: Simulation) -> np.ndarray:  # uint8 (entities, 3)
     return np.where(factor > 1, 255 - (255 - base) * (2 - factor), base * factor).astype(np.uint8)
 
 
-def timeline(env: "SosEnv") -> np.ndarray:  # uint8 (H, W, 3)
+def timeline(env: Shown) -> np.ndarray:  # uint8 (H, W, 3)
     """Lanes over time: cores coloured by their thread, frames by their page; grey is vacant.
 
     Time runs from the oldest sample kept to now; ticks below stand at round numbers of ns, long ones at every fifth.

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
+from sos_gym.envs.env import spaces_of
 from sos_gym.envs.vector import SosVectorEnv
 from sos_gym.settings.ranges import SettingError
 
@@ -31,7 +32,7 @@ class SosVecEnv(VecEnv):
 
     def __init__(self, env_id: str, num_envs: int = 64, **keywords: Any):
         self.vector = SosVectorEnv(num_envs, AutoresetMode.SAME_STEP, preset=env_id, **keywords)
-        single = self.vector.envs[0].observation_space
+        single, _ = spaces_of(self.vector.episodes[0].scenario.settings.rows)
         self._keys = [key for key in single.spaces if key != "action_mask"]
         space = spaces.Dict({key: single[key] for key in self._keys})
         super().__init__(num_envs, space, self.vector.single_action_space)
@@ -93,19 +94,25 @@ class SosVecEnv(VecEnv):
     # -- what VecEnv asks of single environments
 
     def env_method(self, method_name: str, *method_args, indices=None, **method_kwargs) -> list[Any]:
-        """Call a method of each `SosEnv`; `action_masks` comes from the batch."""
+        """Call a method of each environment's `Episodes`; `action_masks` comes from the batch."""
         chosen = self._get_indices(indices)
         if method_name == "action_masks":
             masks = self.action_masks()
             return [masks[i] for i in chosen]
-        return [getattr(self.vector.envs[i], method_name)(*method_args, **method_kwargs) for i in chosen]
+        return [getattr(self.vector.episodes[i], method_name)(*method_args, **method_kwargs) for i in chosen]
 
     def get_attr(self, attr_name: str, indices=None) -> list[Any]:
-        return [getattr(self.vector.envs[i], attr_name) for i in self._get_indices(indices)]
+        """An attribute of each environment's `Episodes`, or one of the two that learners look for."""
+        chosen = self._get_indices(indices)
+        if attr_name == "action_masks":
+            return [lambda i=i: self.action_masks()[i] for i in chosen]
+        if attr_name == "render_mode":
+            return [None for _ in chosen]
+        return [getattr(self.vector.episodes[i], attr_name) for i in chosen]
 
     def set_attr(self, attr_name: str, value: Any, indices=None) -> None:
         for i in self._get_indices(indices):
-            setattr(self.vector.envs[i], attr_name, value)
+            setattr(self.vector.episodes[i], attr_name, value)
 
     def env_is_wrapped(self, wrapper_class, indices=None) -> list[bool]:
         """Never, but for the monitor, whose work is done here."""

@@ -6,20 +6,56 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from sos_gym.envs.batch import STEP, Batch
-from sos_gym.envs.env import CAUSES, KINDS, RESOURCES, ActionError, SosEnv
+from sos_gym.engine.simulation import Simulation
+from sos_gym.envs.batch import Batch
+from sos_gym.envs.env import ActionError, SosEnv, spaces_of
 from sos_gym.metrics import metrics
 from sos_gym.resource import NONE
-from sos_gym.settings.ranges import SettingError
-from sos_gym.view.columns import COLUMNS, CONTEXT
-from sos_gym.view.observation import OUTCOME
+from sos_gym.scenario import Scenario
+from sos_gym.settings.ranges import SettingError, number_in
+from sos_gym.view.columns import CANDIDATE_RECORD, COLUMNS, CONTEXT, CONTEXT_RECORD
+from sos_gym.view.info import BatchForm, info_of, masked, narrowed, put
+from sos_gym.view.step import BEGIN, STEP
+from sos_gym.workload import Tape
 
 ENVIRONMENTS_PER_THREAD = 32  # fewer are not worth the handing over
 SAME_FOR_ALL = ("rows", "advisors", "strict", "reward", "render_mode", "preset")
-NAMES = {"kind": np.array(KINDS), "cause": np.array(CAUSES), "resource": np.array(RESOURCES)}
+
+
+class Episodes:
+    """The episodes of one environment of a batch, one after another."""
+
+    def __init__(self, scenario: Scenario):
+        self.scenario = scenario
+        self._simulation: Simulation | None = None
+        self._random: np.random.Generator | None = None
+
+    def begin(self, seed: int | None, options: Mapping[str, Any], record: np.ndarray) -> None:
+        """Lay the next one out in `record`; without a seed it follows from the last seed that was given."""
+        if seed is not None or self._random is None:
+            self._random, _ = seeding.np_random(seed)
+        own = int(self._random.integers(1 << 31)) if seed is None else seed
+        self._simulation = self.scenario.episode(own, options, record=record)
+
+    @property
+    def simulation(self) -> Simulation:
+        """The present episode in the engine.
+
+        Raises:
+            gym.error.ResetNeeded: before the first reset.
+        """
+        if self._simulation is None:
+            raise gym.error.ResetNeeded("there is no episode yet: call reset() first")
+        return self._simulation
+
+    @property
+    def tape(self) -> Tape:
+        """What the threads of the episode do."""
+        return self.simulation.tape
 
 
 class SosVectorEnv(gym.vector.VectorEnv):
@@ -58,17 +94,18 @@ class SosVectorEnv(gym.vector.VectorEnv):
             raise SettingError("tape_group", tape_group, f"a divisor of num_envs={num_envs}", "choose one")
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
         self.metadata = {**SosEnv.metadata, "autoreset_mode": self.autoreset_mode}
-        self.envs = [SosEnv(**keywords, **chosen) for chosen in _of_each(each or {}, keywords, self.num_envs)]
-        first = self.envs[0]
-        self.advisors = first.advisors
-        self.single_observation_space, self.single_action_space = first.observation_space, first.action_space
+        own = {name: value for name, value in keywords.items() if name not in ("strict", "render_mode")}
+        scenarios = [Scenario.of(**own, **chosen) for chosen in _of_each(each or {}, keywords, self.num_envs)]
+        self.strict = keywords.get("strict", False)
+        self.advisors, rows = scenarios[0].advisors, scenarios[0].settings.rows
+        self.episodes = [Episodes(scenario) for scenario in scenarios]
+        self.single_observation_space, self.single_action_space = spaces_of(rows)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        discounts_ns = np.array([env.settings.discount_ns for env in self.envs], float)
-        helped = _threads(threads, self.num_envs)
-        self.batch = Batch(discounts_ns, first.settings.rows, len(self.advisors), helped)
+        discounts_ns = np.array([scenario.settings.discount_ns for scenario in scenarios], float)
+        self.batch = Batch(discounts_ns, rows, len(self.advisors), _threads(threads, self.num_envs))
         self._over = np.ones(self.num_envs, bool)  # no episode is in progress
-        self._last: _Found | None = None
+        self._last: Transitions | None = None
         self._everyone = np.arange(self.num_envs)
 
     # -- Gymnasium
@@ -85,12 +122,13 @@ class SosVectorEnv(gym.vector.VectorEnv):
             raise gym.error.ResetNeeded("reset_mask leaves environments as they are: call reset() without it first")
         for i, own in zip(np.flatnonzero(chosen).tolist(), self._seeds(seed)[chosen], strict=True):
             self._begin(i, own, options)
-        found = _Found(self)
+        found = Transitions(self)
         if self._last:
             found.keep(self._last)
-        found.step(np.flatnonzero(chosen), begins=chosen, actions=np.zeros(self.num_envs, np.int64))
+        found.step(np.flatnonzero(chosen), np.full(self.num_envs, BEGIN))
+        found.steps["stepped"] = found.steps["fell_back"] = found.steps["privileged"] = False  # no step led here
         self._over[chosen], self._last = False, found
-        return found.observation(), found.infos(stepped=np.zeros(self.num_envs, bool))
+        return found.observation(), found.infos()
 
     def step(self, actions):
         """Choose a row in every environment; actions: int (N,).
@@ -108,11 +146,11 @@ class SosVectorEnv(gym.vector.VectorEnv):
         actions = self._checked(actions, begins)
         for i in np.flatnonzero(begins).tolist():
             self._begin(i, None, {})
-        found = _Found(self)
-        found.step(self._everyone, begins, actions)
-        rewards, terminated, truncated = found.ends()
-        over = terminated | truncated
-        infos = found.infos(~begins, over)
+        actions[begins] = BEGIN
+        found = Transitions(self)
+        found.step(self._everyone, actions)
+        rewards, terminated, truncated, over = found.ends()
+        infos = found.infos(over)
         if over.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
             found, infos = self._begin_at_once(found, infos, over)
         else:
@@ -149,18 +187,18 @@ class SosVectorEnv(gym.vector.VectorEnv):
         return np.array(seeds, object)
 
     def _begin(self, i: int, seed: int | None, options: dict[str, Any]) -> None:
-        self.envs[i].begin(seed, options, self.batch.sims[i : i + 1])
+        self.episodes[i].begin(seed, options, self.batch.sims[i : i + 1])
 
-    def _begin_at_once(self, ended: "_Found", infos: dict[str, Any], over: np.ndarray):
+    def _begin_at_once(self, ended: "Transitions", infos: dict[str, Any], over: np.ndarray):
         """SAME_STEP: what ended becomes `final_obs` and `final_info`, and the next episodes begin."""
         found = ended.copy()
         for i in np.flatnonzero(over).tolist():
             self._begin(i, None, {})
-        found.step(np.flatnonzero(over), over, np.zeros(self.num_envs, np.int64))
+        found.step(np.flatnonzero(over), np.full(self.num_envs, BEGIN))
         final: dict[str, Any] = {}
-        _put(final, "final_obs", _masked(ended.observation(), over), over)
-        _put(final, "final_info", _only(infos, over), over)
-        return found, found.infos(~over) | final
+        put(final, "final_obs", masked(ended.observation(), over), over)
+        put(final, "final_info", narrowed(infos, over), over)
+        return found, found.infos() | final
 
     def _checked(self, actions: Any, begins: np.ndarray) -> np.ndarray:  # i8 (N,)
         given = np.asarray(actions)
@@ -173,7 +211,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
             i = int(np.argmax(wrong))
             allowed = f"it must be a row in [0, {rows - 1}]"
             raise ActionError(f"actions[{i}]={given[i]} is not allowed: {allowed}; choose one where action_mask is 1")
-        if self.envs[0].strict:
+        if self.strict:
             wrong = (self.batch.masks[self._everyone, given] == 0) & ~begins
             if wrong.any():
                 i = int(np.argmax(wrong))
@@ -184,7 +222,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
         return given.astype(np.int64)
 
 
-class _Found:
+class Transitions:
     """The arrays that one step returns; written while it is made, never after."""
 
     def __init__(self, vector: SosVectorEnv):
@@ -192,91 +230,59 @@ class _Found:
         self.vector = vector
         self.candidates = np.empty((n, rows, len(COLUMNS)), np.float32)
         self.context = np.empty((n, len(CONTEXT)), np.float32)
-        self.outcomes, self.steps = np.zeros(n, OUTCOME), np.zeros(n, STEP)
         self.advised = np.zeros((n, len(vector.advisors)), np.int32)
+        self.steps = np.zeros(n, STEP)
         self.steps["fallback_row"] = NONE
         self.masks = vector.batch.masks
 
-    def _written(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self, name) for name in ("candidates", "context", "outcomes", "steps", "advised")}
+    def keep(self, other: "Transitions") -> None:
+        """Begin with a copy of another's."""
+        for name in ("candidates", "context", "steps", "advised"):
+            getattr(self, name)[...] = getattr(other, name)
 
-    def keep(self, other: "_Found") -> None:
-        """Begin with a copy of what another found."""
-        for name, array in other._written().items():
-            getattr(self, name)[...] = array
-
-    def copy(self) -> "_Found":
-        other = _Found(self.vector)
+    def copy(self) -> "Transitions":
+        """One that may be written."""
+        other = Transitions(self.vector)
         other.keep(self)
         return other
 
-    def step(self, which: np.ndarray, begins: np.ndarray, actions: np.ndarray) -> None:
+    def step(self, which: np.ndarray, actions: np.ndarray) -> None:
         """Apply, run and describe, on all threads."""
-        self.vector.batch.step(which, begins, actions, self._written())
+        written = {"steps": self.steps, "advised": self.advised}
+        written |= {"candidates": self.candidates.view(CANDIDATE_RECORD), "context": self.context.view(CONTEXT_RECORD)}
+        self.vector.batch.step(which, actions, written)
         self.masks = self.vector.batch.masks.copy()
         if self.steps["stuck"].any():
             for i in which[self.steps["stuck"][which]].tolist():
-                self.vector.envs[i].simulation.raise_if_stuck()
+                self.vector.episodes[i].simulation.raise_if_stuck()
 
     def observation(self) -> dict[str, np.ndarray]:
+        """What `reset` and `step` return first."""
         return {"candidates": self.candidates, "context": self.context, "action_mask": self.masks}
 
-    def ends(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rewards f8 (N,), terminated and truncated bool (N,)."""
-        return self.outcomes["reward"].copy(), self.steps["terminated"].copy(), self.steps["truncated"].copy()
+    def ends(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Rewards f8 (N,); terminated, truncated and one of the two, bool (N,)."""
+        rewards, terminated, truncated, over = (
+            self.steps[name].copy() for name in ("reward", "terminated", "truncated", "over")
+        )
+        return rewards, terminated, truncated, over
 
-    def infos(self, stepped: np.ndarray, over: np.ndarray | None = None) -> dict[str, Any]:
-        """`stepped` bool (N,): it did not just begin; `over` bool (N,): its episode has ended."""
-        steps, outcomes, vector = self.steps, self.outcomes, self.vector
-        told = {"number": steps["number"], "now_ns": steps["now"], "contenders": steps["count"]}
-        told |= {name: names[steps[name]] for name, names in NAMES.items()}
-        infos: dict[str, Any] = {}
-        _put(infos, "decision", _masked(told, steps["open"]), steps["open"])
-        advice = dict(zip(vector.advisors, self.advised.T, strict=True))
-        _put(infos, "advice", _masked(advice, steps["open"]), np.ones(len(steps), bool))
-        if stepped.any():
-            passed = {"dt_ns": outcomes["dt_ns"], "work_ns": outcomes["work_ns"], "discount": steps["discount"]}
-            infos |= _masked(passed, stepped)
-            cost = {"service_ns": outcomes["work_ns"], "weighted_stall_ns": outcomes["stall_weighted_ns"]}
-            _put(infos, "cost", _masked(cost, stepped), stepped)
-            if vector.envs[0].settings.reward == "foresight":
-                _put(infos, "privileged", stepped, stepped)
-        fell = stepped & (steps["fallback_row"] != NONE)
-        if fell.any():
-            _put(infos, "fallback_row", steps["fallback_row"], fell)
+    def infos(self, over: np.ndarray | None = None) -> dict[str, Any]:
+        """With metrics of the episodes that are `over`, bool (N,)."""
+        infos = info_of(BatchForm(self.steps, self.vector.advisors, self.advised))
         if over is not None and over.any():
-            _put(infos, "metrics", self._metrics(over), over)
+            put(infos, "metrics", self._metrics(over), over)
         return infos
 
     def _metrics(self, over: np.ndarray) -> dict[str, np.ndarray]:
         """Of the episodes that ended; 0 elsewhere."""
-        ended = {i: metrics(self.vector.envs[i].simulation) for i in np.flatnonzero(over).tolist()}
+        ended = {i: metrics(self.vector.episodes[i].simulation) for i in np.flatnonzero(over).tolist()}
         arrays = {}
         for name, value in next(iter(ended.values())).items():
             arrays[name] = np.zeros(len(over), type(value))
             for i, found in ended.items():
                 arrays[name][i] = found[name]
-        return _masked(arrays, over)
-
-
-def _put(infos: dict[str, Any], name: str, value: Any, mask: np.ndarray) -> None:
-    """Gymnasium's form of a vector's info: a value, and of whom it is."""
-    infos[name], infos[f"_{name}"] = value, mask
-
-
-def _masked(arrays: Mapping[str, np.ndarray], mask: np.ndarray) -> dict[str, np.ndarray]:
-    infos: dict[str, np.ndarray] = {}
-    for name, array in arrays.items():
-        _put(infos, name, array, mask)
-    return infos
-
-
-def _only(infos: Mapping[str, Any], chosen: np.ndarray) -> dict[str, Any]:
-    """The same with all masks narrowed to `chosen`."""
-    return {
-        name: _only(value, chosen) if isinstance(value, dict) else value & chosen if name[0] == "_" else value
-        for name, value in infos.items()
-    }
+        return masked(arrays, over)
 
 
 def _of_each(each: Mapping[str, Sequence[Any]], keywords: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
@@ -295,9 +301,8 @@ def _plain(value: Any) -> Any:
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise SettingError(name, value, f"a whole number in [{low}, {high}]", "choose one in that range")
-    return int(value)
+    allowed = f"a whole number in [{low}, {high}]"
+    return number_in(name, value, low, high, exact=True, allowed=allowed, remedy="choose one in that range")
 
 
 def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:

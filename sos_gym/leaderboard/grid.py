@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sos_gym import __version__
-from sos_gym.evaluation import Plain, evaluate
+from sos_gym.evaluation import Decide, evaluate
 from sos_gym.policy import policies as registered
 from sos_gym.policy import policy_named
 from sos_gym.settings.presets import PRESETS
@@ -53,7 +53,7 @@ class Entry:
 
     name: str
     kind: str  # of KINDS
-    decide: str | Plain
+    decide: str | Decide
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -62,7 +62,7 @@ class Entry:
 
 def leaderboard(
     envs: Iterable[str] | None = None,
-    policies: Iterable[str | Plain] | None = None,
+    policies: Iterable[str | Decide] | None = None,
     workloads: Iterable[str] | None = None,
     seed: int = 0,
     episodes: int = EPISODES,
@@ -125,7 +125,7 @@ def _row(group: Group, entry: Entry, seed: int, tape: str | Tape) -> Row:
     }
 
 
-def replay(row: Row, policy: Plain | None = None) -> dict[str, Any]:
+def replay(row: Row, policy: Decide | None = None) -> dict[str, Any]:
     """The metrics of a row, run again; `policy` stands in for the callable that an agent's row cannot hold.
 
     Raises:
@@ -226,7 +226,7 @@ def fitted(env: str, tape: Tape) -> dict[str, Any]:
 # -- entries
 
 
-def entries_of(policies: Iterable[str | Plain]) -> list[Entry]:
+def entries_of(policies: Iterable[str | Decide]) -> list[Entry]:
     """Entries with distinct names; an alias and its rule are one entry.
 
     Raises:
@@ -246,7 +246,7 @@ def _named_entry(name: str) -> Entry:
     return Entry(policy.name, "clairvoyant" if policy.privileged else "heuristic", policy.name)
 
 
-def _agent(policy: Plain) -> Entry:
+def _agent(policy: Decide) -> Entry:
     advisors = tuple(getattr(policy, "advisors", ()))
     settings = {"rows": policy.rows} if hasattr(policy, "rows") else {}
     if advisors:

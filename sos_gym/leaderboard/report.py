@@ -14,6 +14,7 @@ from typing import Any
 from sos_gym import __version__
 from sos_gym.leaderboard.grid import Row
 from sos_gym.leaderboard.standing import LEAST_SPREAD, Place, Standing, group_name, standings
+from sos_gym.markdown import rounded, table
 
 NAME = "leaderboard"
 MARKS = {"heuristic": "", "clairvoyant": " †", "agent": "", "ensemble": " ‡"}
@@ -34,14 +35,6 @@ LOWEST_RATIO, HIGHEST_RATIO = 0.3, 10.0  # of the picture; what lies beyond is d
 # -- pieces of text
 
 
-def number(value: float) -> str:
-    """Three digits or more: 1.02, 11.3, 150, 12,587; – for NaN."""
-    if math.isnan(value):
-        return "–"
-    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    return f"{round(value, decimals) + 0.0:,.{decimals}f}"  # + 0.0 turns -0.0 into 0.0
-
-
 def marked(standing: Standing) -> str:
     """Its name, with † or ‡."""
     return standing.policy + MARKS[standing.kind]
@@ -49,7 +42,7 @@ def marked(standing: Standing) -> str:
 
 def worst_family(standing: Standing) -> str:
     """CPU make 1.31."""
-    return f"{standing.worst} {number(standing.worst_ratio)}"
+    return f"{standing.worst} {rounded(standing.worst_ratio)}"
 
 
 def in_group(found: Sequence[Standing], group: str) -> list[tuple[Standing, Place]]:
@@ -81,22 +74,17 @@ def markdown(rows: Sequence[Row], command: str = "") -> str:
     """The headline, then one table per family."""
     found = standings(rows)
     parts = [f"# Leaderboard\n\nsos_gym {__version__}" + (f", `{command}`" if command else "")]
-    headline = [(marked(one), number(one.ratio), worst_family(one)) for one in found]
-    parts.append(_table(("policy", "stall ratio", "worst family"), "lrl", headline))
+    headline = [(marked(one), rounded(one.ratio), worst_family(one)) for one in found]
+    parts.append(table(("policy", "stall ratio", "worst family"), headline, "lrl"))
     parts.append(f"{EXPLANATION} {LEGEND}")
     for group, said in conditions(rows).items():
         places = [
-            (marked(one), number(place.stall_ms), number(place.ratio), number(place.score))
+            (marked(one), rounded(place.stall_ms), rounded(place.ratio), rounded(place.score))
             for one, place in in_group(found, group)
         ]
-        table = _table(("policy", "stall, ms", "stall ratio", "score"), "lrrr", places)
-        parts.append(f"## {group}\n\n{said}\n\n{table}")
+        of_group = table(("policy", "stall, ms", "stall ratio", "score"), places, "lrrr")
+        parts.append(f"## {group}\n\n{said}\n\n{of_group}")
     return "\n\n".join(parts) + "\n"
-
-
-def _table(heads: Sequence[str], align: str, lines: Sequence[Sequence[str]]) -> str:
-    rules = ["---:" if side == "r" else "---" for side in align]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rules, *lines))
 
 
 # -- picture

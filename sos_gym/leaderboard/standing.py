@@ -24,7 +24,7 @@ class Place:
 
     stall_ms: float  # mean over seeds
     ratio: float  # to the best online heuristic of the group
-    score: float  # 0 random, 1 reference; NaN: the spread is too small, or random was not run
+    score: float  # 0 random, 1 best known; NaN: the spread is too small, or random was not run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,23 +42,23 @@ class Standing:
 # -- the formulas
 
 
-def score(random: Sequence[float], policy: Sequence[float], reference: Sequence[float]) -> float:
-    """Σ(random − policy) / Σ(random − reference) over paired tapes with enough spread; may exceed 1 or be negative.
+def score(random: Sequence[float], policy: Sequence[float], best_known: Sequence[float]) -> float:
+    """Σ(random − policy) / Σ(random − best known) over paired tapes with enough spread; may exceed 1 or be negative.
 
     score([10, 20], [8, 14], [6, 10]) = (2 + 6) / (4 + 10) = 0.571.
     """
-    tapes = [tape for tape in zip(random, policy, reference, strict=True) if spread(tape[0], tape[2]) >= LEAST_SPREAD]
+    tapes = [tape for tape in zip(random, policy, best_known, strict=True) if spread(tape[0], tape[2]) >= LEAST_SPREAD]
     possible = sum(r - least for r, _, least in tapes)
     return sum(r - p for r, p, _ in tapes) / possible if tapes else math.nan
 
 
-def spread(random: float, reference: float) -> float:
-    """What of random's stall the reference avoids: spread(10, 6) = 0.4."""
-    return (random - reference) / random if random > 0 else 0.0
+def spread(random: float, best_known: float) -> float:
+    """What of random's stall the best known avoids: spread(10, 6) = 0.4."""
+    return (random - best_known) / random if random > 0 else 0.0
 
 
-def reference_stalls(stalls: Stalls) -> list[float]:
-    """The least stall per tape: reference_stalls({"a": [3, 9], "b": [5, 4]}) = [3, 4]."""
+def best_known_stalls(stalls: Stalls) -> list[float]:
+    """The least stall per tape: best_known_stalls({"a": [3, 9], "b": [5, 4]}) = [3, 4]."""
     return [min(tape) for tape in zip(*stalls.values(), strict=True)]
 
 
@@ -122,15 +122,15 @@ def short_id(env: str) -> str:
 
 
 def _places(stalls: Stalls, kinds: dict[str, str]) -> dict[str, Place]:
-    """The policies of one group; agents count neither as the best online nor as the reference."""
+    """The policies of one group; agents count neither as the best online nor as the best known."""
     online = {policy: tapes for policy, tapes in stalls.items() if kinds[policy] == "heuristic"}
     known = {policy: tapes for policy, tapes in stalls.items() if kinds[policy] in ("heuristic", "clairvoyant")}
-    best, reference, random = best_online(online), reference_stalls(known), stalls.get(RANDOM)
+    best, best_known, random = best_online(online), best_known_stalls(known), stalls.get(RANDOM)
     return {
         policy: Place(
             stall_ms=sum(tapes) / len(tapes) / 1e6,
             ratio=stall_ratio(tapes, best),
-            score=score(random, tapes, reference) if random else math.nan,
+            score=score(random, tapes, best_known) if random else math.nan,
         )
         for policy, tapes in stalls.items()
     }

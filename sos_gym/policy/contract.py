@@ -1,43 +1,98 @@
 """The contract of a policy, its card, and the picks that a bare claim gets for free.
 
-A compiled policy is a set of kernels over the five verbs, blind to which resource it serves:
+A policy is a set of kernels, blind to which resource it serves. It gives those that it cares about; `e` is the number
+of an entity, `my` what the policy sees and keeps:
 
-    want(my, entity, home, why, now)        it begins to want a slot
-    hold(my, entity, slot, why, now)        it gets one (why MOVE: it only changed its node)
-    use(my, entity, amount, why, now)       it used it (ns of a core, lines of a page; why COLD: it cooled)
-    release(my, entity, slot, why, now)     it lost or left it
-    pick(my, decision) -> contender         a choice is due
+    want(my, e)                  it begins to want a slot; my.why: NEW, WAKE, FAULT, FAULT_DONE
+    hold(my, e)                  it gets one, entities[e].slot; my.why: that of the want
+    move(my, e)                  it holds another slot than before, and nothing else changed
+    use(my, e)                   it used its slot: a page was touched, a thread is charged at the end of a slice or stay
+    cool(my, e)                  it said that it can do without: MADV_COLD, or sched_yield before its release
+    release(my, e)               it lost or left its slot; my.why: PREEMPT, YIELD, BLOCK, FAULT, EVICTED, PAGEOUT, ...
+    pick(my, decision)           a choice is due: returns a contender, an entity or -1 - a vacant slot
 
-`my` is a POLICY record. Entities, owners, slots, contenders, waiting are the engine's, read only. Its own, zero at the
-start, one set per resource: ints, floats, and links, one per entity, that stand in its queues (`queue.py`). Its own on
-both resources together: shared, through which the two managers see each other, and parameters, in the card's order.
-A running thread is charged when a decision is raised: its service and attained are current in `pick` and `claim` only.
-A policy that is only a claim gives `claim(my, entity, now, number) -> (claim, tie breaker)`: ADMIT takes the strongest,
-EVICT the weakest. Ties: ADMIT the holder, then the earliest want; EVICT the wanter, then the least recently used. A
-vacancy is weaker than every entity; of several the nearest, then the lowest slot. One that keeps books of who leaves
-next adds `victim(my, decision)`: the legal holder that goes at a page fault without a vacancy, found without a list.
+A verb that serves one resource alone is given as `Sides(frames=verb)` or `Sides(cores=verb)`.
+
+Read only: `my.now` (ns), `my.entities`, `my.owners`, `my.slots`, `my.contenders`, records of `resource.py`; and
+`my.seed`, `my.slots_count`, `my.use_is_credit` (+1 frames, -1 cores). A running thread is charged when a decision is
+raised: its service and attained are current in `pick`, `claim`, `use`, `cool` and `release` only.
+
+A policy's own are named in its card, each with what it starts as (0 is an int64, 0.0 a float64, [0, 0] two int64):
+
+    own={"hand": NONE}           my.own.hand            one record per resource
+    each={"count": 0}            my.each[e].count       one per entity and resource
+    shared={"load": 0.0}         my.shared.load         one for both resources: the two see each other
+    shared_each={"inside": 0}    my.shared_each[e]...   one per entity, likewise
+    tables={"bins": Records(…)}  my.bins[i]...          so many as it says
+    parameters={"share": …}      my.parameters.share    its parameters, float64
+    queues=2                     my.links               queues that entities stand in (books/queue.py)
+    books=(HEAP,)                my.own.heap...         what a book keeps, under its name (books/)
+
+A policy that is only a claim gives `claim(my, entity) -> (claim, tie breaker)`, where `entity` is a record: ADMIT takes
+the strongest, EVICT the weakest. Ties: ADMIT the holder, then the earliest want; EVICT the wanter, then the least
+recently used. A vacancy is weaker than every entity; of several the nearest, then the lowest slot. It may depend on
+`my.now` and, where chance decides, on `my.number`, the decision's. One that keeps books of who leaves next adds
+`victim(my, decision)`: the legal holder that goes at a page fault without a vacancy, found without a list.
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
 
-from sos_gym.engine.records import CLAIM_SIGNATURE, PICK_SIGNATURE, VERB_SIGNATURE, claim_at, pick_at
-from sos_gym.engine.simulation import Host
-from sos_gym.kernel import address_of, kernel
-from sos_gym.resource import NONE, Kind
-from sos_gym.settings.ranges import Parameter, SettingError
+import numpy as np
 
-EVICT = int(Kind.EVICT)
+from sos_gym.engine.hosts import Host, Room
+from sos_gym.engine.records import CLAIM_SIGNATURE, PICK_SIGNATURE, POLICY, VERB_SIGNATURE, Verb, claim_at, pick_at
+from sos_gym.kernel import ROOMS, address_of, extended, kernel
+from sos_gym.resource import NONE, Kind, Resource
+from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean
+
+Start = Mapping[str, Any]  # what a record of a policy's own starts as: name -> number, list of numbers, or record
+
+
+@dataclasses.dataclass(frozen=True)
+class Sides:
+    """A verb that differs by resource; None: not told."""
+
+    cores: Callable | None = None
+    frames: Callable | None = None
+
+    def on(self, resource: Resource) -> Callable | None:
+        return self.cores if resource == Resource.CPU else self.frames
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """A table of a policy's own: fixed + per_entity * entities + per_slot * slots records that start as `start`.
+
+    One for each resource, or one that both see (`shared`).
+    """
+
+    start: Start
+    fixed: int = 0
+    per_entity: int = 0
+    per_slot: int = 0
+    shared: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Book:
+    """What a book keeps for a policy: `my.own.NAME`, `my.each[e].NAME`, and tables."""
+
+    name: str
+    own: Start = dataclasses.field(default_factory=dict)
+    each: Start = dataclasses.field(default_factory=dict)
+    shared_each: Start = dataclasses.field(default_factory=dict)
+    tables: Mapping[str, Records] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """A policy: its card and its kernels.
+    """A policy: its card, its kernels, and what it keeps.
 
-    `ints`, `floats` and `shared` size the scratch arrays: fixed, per entity, per slot. `queues`: how many queues the
-    links make; `links`: in how many of them an entity may stand at a time. `values`: parameters that differ from their
-    default.
+    `rank`: what its heap orders by, when that is not its claim. `links`: in how many queues an entity may stand at a
+    time, 1 or 2. `values`: parameters that differ from their default.
     """
 
     name: str
@@ -49,18 +104,24 @@ class Policy:
     aliases: tuple[str, ...] = ()
     ties: str = "ADMIT: the holder, then the earliest want; EVICT: the wanter, then the least recently used"
     not_to_be_confused: str = ""
-    want: Callable | None = None
-    hold: Callable | None = None
-    use: Callable | None = None
-    release: Callable | None = None
+    want: Callable | Sides | None = None
+    hold: Callable | Sides | None = None
+    move: Callable | Sides | None = None
+    use: Callable | Sides | None = None
+    cool: Callable | Sides | None = None
+    release: Callable | Sides | None = None
     pick: Callable | None = None
     claim: Callable | None = None
+    rank: Callable | None = None
     victim: Callable | None = None
-    ints: tuple[int, int, int] = (0, 0, 0)
-    floats: tuple[int, int, int] = (0, 0, 0)
-    shared: tuple[int, int, int] = (0, 0, 0)
+    own: Start = dataclasses.field(default_factory=dict)
+    each: Start = dataclasses.field(default_factory=dict)
+    shared: Start = dataclasses.field(default_factory=dict)
+    shared_each: Start = dataclasses.field(default_factory=dict)
+    tables: Mapping[str, Records] = dataclasses.field(default_factory=dict)
+    books: tuple[Book, ...] = ()
     queues: int = 0
-    links: int = 1  # or 2
+    links: int = 1
     parameters: Mapping[str, Parameter] = dataclasses.field(default_factory=dict)
     values: Mapping[str, int | float] = dataclasses.field(default_factory=dict)
     needs_list: bool = True
@@ -87,11 +148,12 @@ class Policy:
         for name, value in given.items():
             place = f"{name} of policy {self.name!r}"
             if name not in self.parameters:
-                near = difflib.get_close_matches(name, self.parameters, 1)
                 known = ", ".join(self.parameters) or "none"
-                remedy = f"did you mean {near[0]!r}?" if near else "leave it out"
+                remedy = did_you_mean(name, self.parameters) or "leave it out"
                 raise SettingError(place, value, f"a value of one of its parameters ({known})", remedy)
             accepted[name] = self.parameters[name].accept(place, value)
+        if not accepted:
+            return self
         changed = {**self.values, **accepted}
         kept = {name: value for name, value in changed.items() if value != self.parameters[name].default}
         return dataclasses.replace(self, values=kept)
@@ -101,26 +163,103 @@ class Policy:
         """Whether it knows the future, or what it was drawn from."""
         return self.needs_future or self.needs_forecast
 
+    # -- as the engine takes it
+
     def host(self) -> Host:
         """The policy as the engine takes it; compiles its kernels when the disk cache has none."""
-        pick = self.pick or (pick_by_claim if self.victim is None else pick_by_victim)
-        kernels = [self.want, self.hold, self.use, self.release, pick]
-        signatures = [VERB_SIGNATURE] * 4 + [PICK_SIGNATURE]
+        return self._host
+
+    @cached_property
+    def _host(self) -> Host:
+        claim, pick = self._signed(CLAIM_SIGNATURE), self._signed(PICK_SIGNATURE)
         return Host(
             name=self.name,
-            verbs=tuple(map(address_of, kernels, signatures)),
-            claim=address_of(self.claim, CLAIM_SIGNATURE),
-            victim=address_of(self.victim, PICK_SIGNATURE),
-            ints=self.ints,
-            floats=self.floats,
-            shared=self.shared,
+            verbs=(self._verbs(Resource.MEMORY), self._verbs(Resource.CPU)),
+            claim=address_of(self.claim, claim),
+            rank=address_of(self.rank or self.claim, claim),
+            victim=address_of(self.victim, pick),
+            rooms=self._rooms,
             queues=self.queues,
             links=self.links,
-            parameters=tuple(float(self.values.get(name, p.default)) for name, p in self.parameters.items()),
             needs_list=self.needs_list,
             needs_future=self.needs_future,
             needs_forecast=self.needs_forecast,
         )
+
+    def _verbs(self, resource: Resource) -> tuple[int, ...]:
+        """Addresses in the order of `Verb`."""
+        told = self._signed(VERB_SIGNATURE)
+        given = [getattr(self, verb.name.lower()) for verb in Verb if verb != Verb.PICK]
+        kernels = [verb.on(resource) if isinstance(verb, Sides) else verb for verb in given]
+        picks = self.pick or self._default_pick
+        return (*(address_of(one, told) for one in kernels), address_of(picks, self._signed(PICK_SIGNATURE)))
+
+    @property
+    def _default_pick(self) -> Callable:
+        return pick_by_claim if self.victim is None else pick_by_victim
+
+    def _signed(self, signature: Any) -> Any:
+        """A signature with the type of this policy's `my` in place of anybody's."""
+        return signature.return_type(self._my, *signature.args[1:])
+
+    @cached_property
+    def _my(self) -> Any:
+        """The type of `my`: a POLICY record with the names of what this policy keeps."""
+        alone = {room.name: room.start.dtype for room in self._rooms if room.name in ALONE}
+        tables = {room.name: room.start.dtype for room in self._rooms if room.name not in ALONE}
+        return extended(POLICY, alone, tables)
+
+    @cached_property
+    def _rooms(self) -> tuple[Room, ...]:
+        """Single records first, then tables; names without a field have no room."""
+        values = {name: float(self.values.get(name, p.default)) for name, p in self.parameters.items()}
+        kept = {
+            "parameters": Records(values, fixed=1, shared=True),
+            "own": Records(self._with_books("own"), fixed=1),
+            "shared": Records(self.shared, fixed=1, shared=True),
+            "each": Records(self._with_books("each"), per_entity=1),
+            "shared_each": Records(self._with_books("shared_each"), per_entity=1, shared=True),
+            **self.tables,
+            **{name: table for book in self.books for name, table in book.tables.items()},
+        }
+        rooms = [
+            Room(name, record_of(of.start), of.fixed, of.per_entity, of.per_slot, of.shared)
+            for name, of in kept.items()
+            if of.start
+        ]
+        if len(rooms) > ROOMS:
+            raise SettingError("policy", self.name, f"one with at most {ROOMS} records and tables", "join some of them")
+        return tuple(rooms)
+
+    def _with_books(self, part: str) -> Start:
+        """A policy's own fields, and a record for each book under its name."""
+        return {**getattr(self, part), **{book.name: getattr(book, part) for book in self.books if getattr(book, part)}}
+
+
+ALONE = ("parameters", "own", "shared")  # one record each; the others are tables
+
+
+def record_of(start: Start) -> np.ndarray:  # (1,), of a dtype made for it
+    """A record that starts like this: record_of({"hand": -1, "times": [0, 0]})["hand"] is [-1]."""
+    record = np.zeros(1, _dtype_of(start))
+    for name, value in start.items():
+        record[name] = record_of(value)[0] if isinstance(value, Mapping) else value
+    return record
+
+
+def _dtype_of(start: Start) -> np.dtype:
+    fields = [(name, _field_of(value)) for name, value in start.items()]
+    laid = np.dtype(fields, align=True)
+    offsets = [laid.fields[name][1] for name in start]  # type: ignore[index]
+    formats = [laid[name] for name in start]
+    return np.dtype({"names": list(start), "formats": formats, "offsets": offsets, "itemsize": laid.itemsize})
+
+
+def _field_of(value: Any) -> Any:
+    return _dtype_of(value) if isinstance(value, Mapping) else (np.asarray(value).dtype, np.shape(value))
+
+
+# -- picks
 
 
 @kernel
@@ -129,7 +268,7 @@ def _breaks_tie(my, decision, e, best):
     a, b = my.entities[e], my.entities[best]
     if e == decision.entity or best == decision.entity:
         return e == decision.entity
-    if decision.kind == EVICT:
+    if decision.kind == Kind.EVICT:
         return a.use_seq < b.use_seq
     return a.want_seq < b.want_seq
 
@@ -138,15 +277,15 @@ def _breaks_tie(my, decision, e, best):
 def pick_by_claim(my, decision):
     """A scan over all legal contenders, in list order."""
     claim = claim_at(my.claim_at)
-    sign = -1.0 if decision.kind == EVICT else 1.0
+    sign = -1.0 if decision.kind == Kind.EVICT else 1.0
     best, best_claim, best_second = NONE, 0.0, 0.0
     for i in range(decision.count):
         e = my.contenders[i]
         if e < 0:
-            if decision.kind == EVICT:
+            if decision.kind == Kind.EVICT:
                 return e
             continue
-        first, second = claim(my, my.entities[e], decision.now, decision.number)
+        first, second = claim(my, my.entities[e])
         first, second = sign * first, sign * second
         if (
             best == NONE
@@ -173,7 +312,7 @@ def earliest_waiter(my, decision):
 @kernel
 def pick_by_victim(my, decision):
     """A page fault: the vacancy if there is one, else the victim. Where the entity may wait, or is admitted: a scan."""
-    if decision.kind != EVICT or decision.may_wait:
+    if decision.kind != Kind.EVICT or decision.may_wait:
         return pick_by_claim(my, decision)
     if decision.vacancy != NONE:
         return -1 - decision.vacancy

@@ -1,61 +1,37 @@
-"""Policies by name and alias, and the decorator that adds one in a line."""
+"""Policies by name and alias, and the decorator that adds one in a line.
 
-import difflib
+A policy of the package is found where its card stands: any module in the rooms beside this file.
+"""
+
+import importlib
 import inspect
+import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numba
 
-from sos_gym.policy.across import crossing
-from sos_gym.policy.across.guard import GUARD
-from sos_gym.policy.books.placement import NEAREST
 from sos_gym.policy.contract import Policy
-from sos_gym.policy.counts.ageing import AGEING
-from sos_gym.policy.counts.cacheus import CACHEUS
-from sos_gym.policy.counts.hyperbolic import HYPERBOLIC
-from sos_gym.policy.counts.lecar import LECAR
-from sos_gym.policy.counts.lhd import LHD
-from sos_gym.policy.counts.lruk import LRUK
-from sos_gym.policy.counts.tinylfu import TINYLFU
-from sos_gym.policy.lists.arc import ARC
-from sos_gym.policy.lists.clockpro import CLOCKPRO
-from sos_gym.policy.lists.lirs import LIRS
-from sos_gym.policy.lists.mru import MRU
-from sos_gym.policy.lists.recency import RECENCY
-from sos_gym.policy.lists.s3fifo import S3FIFO
-from sos_gym.policy.lists.second_chance import SECOND_CHANCE
-from sos_gym.policy.lists.sieve import SIEVE
-from sos_gym.policy.lists.slru import SLRU
-from sos_gym.policy.lists.turns import TURNS
-from sos_gym.policy.lists.twoq import TWOQ
-from sos_gym.policy.oracles.clairvoyant import CLAIRVOYANT
-from sos_gym.policy.oracles.edf import EDF
-from sos_gym.policy.oracles.informed import INFORMED
-from sos_gym.policy.shares.eevdf import EEVDF
-from sos_gym.policy.shares.fair_share import FAIR_SHARE
-from sos_gym.policy.shares.owner_share import OWNER_SHARE
-from sos_gym.policy.shares.stride import STRIDE
-from sos_gym.policy.times import claims
-from sos_gym.policy.times.attained import ATTAINED
-from sos_gym.policy.times.ladder import LADDER
-from sos_gym.policy.times.shortest import SHORTEST
-from sos_gym.settings.ranges import SettingError
+from sos_gym.settings.ranges import SettingError, did_you_mean
 
-_BUILT_IN = (
-    *(TURNS, RECENCY, *claims.POLICIES, CLAIRVOYANT, FAIR_SHARE, SECOND_CHANCE),
-    *(MRU, SIEVE, S3FIFO, SLRU, TWOQ),
-    *(ARC, LRUK, LIRS, CLOCKPRO, TINYLFU),
-    *(AGEING, HYPERBOLIC, LECAR, CACHEUS, LHD),
-    *(LADDER, EEVDF, STRIDE, EDF, SHORTEST, ATTAINED, OWNER_SHARE),
-    *(*crossing.POLICIES, GUARD, NEAREST),  # these see across
-)
-_POLICIES: dict[str, Policy] = {policy.name: policy for policy in _BUILT_IN}
-_APART: dict[str, Policy] = {INFORMED.name: INFORMED}  # by name only: it does not run on every tape
+
+def discovered(paths: Sequence[str], prefix: str) -> Iterator[Policy]:
+    """Every policy that a module in these folders, or below, defines."""
+    for module in pkgutil.walk_packages(paths, prefix):
+        yield from (value for value in vars(importlib.import_module(module.name)).values() if isinstance(value, Policy))
+
+
+_FOUND = {policy.name: policy for policy in discovered([str(Path(__file__).parent)], f"{__package__}.")}
+_POLICIES: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if not policy.needs_forecast}
+_APART: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if policy.needs_forecast}  # see `policies`
 
 
 def policies() -> dict[str, Policy]:
-    """All policies by their canonical name; each is its own card."""
+    """All policies by their canonical name; each is its own card.
+
+    Those that know a workload's generator are found by name alone: they do not run on every tape.
+    """
     return dict(sorted(_POLICIES.items()))
 
 
@@ -75,8 +51,7 @@ def policy_named(name: str) -> Policy:
     if plain.lower() in _APART:
         return _APART[plain.lower()].with_values(parameters)
     if plain.lower() not in names:
-        near = difflib.get_close_matches(plain, names, 1)
-        remedy = f"did you mean {near[0]!r}?" if near else "see `sos-gym policies`"
+        remedy = did_you_mean(plain, names) or "see `sos-gym policies`"
         raise SettingError("policy", name, "a registered policy or alias", remedy)
     return _POLICIES[names[plain.lower()]].with_values(parameters)
 
@@ -115,8 +90,8 @@ def claim(name: str, summary: str, needs_future: bool = False) -> Callable[[Call
         inner = numba.njit(function)  # no disk cache: a function typed at the prompt has no file
 
         @numba.njit
-        def full(my, entity, now, number):  # type: ignore[no-untyped-def]
-            return float(inner(entity, now)), 0.0
+        def full(my, entity):  # type: ignore[no-untyped-def]
+            return float(inner(entity, my.now)), 0.0
 
         _POLICIES[name] = Policy(
             name=name,

@@ -5,7 +5,6 @@ keyword of `gym.make`.
 """
 
 import dataclasses
-import difflib
 import math
 import numbers
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from typing import Any
 
 from sos_gym.settings.cpu import CpuSettings
 from sos_gym.settings.memory import MemorySettings
-from sos_gym.settings.ranges import SettingError, setting
+from sos_gym.settings.ranges import SettingError, did_you_mean, setting
 
 MOST_ROWS = 1024
 MOST_NODES = 15  # an affinity mask is an int16
@@ -145,7 +144,6 @@ def build_settings(given: dict[str, Any]) -> Settings:
     known = [field.name for field in dataclasses.fields(Settings)]
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            remedy = f"did you mean {near[0]!r}?" if near else "see sos_gym.settings.Settings"
+            remedy = did_you_mean(name, known) or "see sos_gym.settings.Settings"
             raise SettingError(name, given[name], "a known setting", remedy)
     return Settings(**given)

@@ -1,10 +1,9 @@
 """The four environments: one class, different settings."""
 
 import dataclasses
-import difflib
 from typing import Any
 
-from sos_gym.settings.ranges import SettingError
+from sos_gym.settings.ranges import SettingError, did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +14,7 @@ class Preset:
     summary: str
     decides_on: str
     workload: str
-    settings: dict[str, Any]  # stall_per_service is what `benchmarks/defaults.py` measures under lottery
+    settings: dict[str, Any]  # stall_per_service is what `measurements/defaults.py` measures under lottery
 
 
 PRESETS = {
@@ -75,6 +74,5 @@ def preset_named(env_id: str) -> Preset:
     """
     if env_id in PRESETS:
         return PRESETS[env_id]
-    near = difflib.get_close_matches(str(env_id), PRESETS, 1, 0.3)
-    remedy = f"did you mean {near[0]!r}?" if near else "use a registered id"
+    remedy = did_you_mean(env_id, PRESETS, likeness=0.3) or "use a registered id"
     raise SettingError("env_id", env_id, "one of " + ", ".join(PRESETS), remedy)

@@ -1,12 +1,11 @@
-"""Declare a number on one line: default, unit, range, meaning."""
+"""Declare a number on one line: default, unit, range, meaning. And say what was meant by a word that is unknown."""
 
 import dataclasses
+import difflib
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 
 class SettingError(ValueError):
@@ -14,6 +13,59 @@ class SettingError(ValueError):
 
     def __init__(self, name: str, value: object, allowed: str, remedy: str):
         super().__init__(f"{name}={value!r} is not allowed: it must be {allowed}; {remedy}")
+
+
+def did_you_mean(
+    word: object, known: Iterable[str], likeness: float = 0.6, shown: Mapping[str, str] | None = None
+) -> str:
+    """The nearest known word as a question; "" if none is near.
+
+    `likeness`: 0..1, how near it must be. `shown`: what to call a known word, where that is not the word itself.
+    """
+    near = difflib.get_close_matches(str(word), list(known), 1, likeness)
+    return f"did you mean {(shown or {}).get(near[0], near[0])!r}?" if near else ""
+
+
+def number_in(
+    name: str,
+    value: Any,
+    low: float,
+    high: float = math.inf,
+    *,
+    whole: bool = True,
+    exact: bool = False,
+    unit: str = "",
+    allowed: str = "",
+    remedy: str = "",
+) -> Any:
+    """`value` as an int (a float unless `whole`) if it is a finite number in low..high.
+
+    A whole number may come as a float, 8.0, unless `exact`. The error says what is `allowed`, by default `range_text`,
+    and the `remedy`, by default what follows from the fault.
+
+    Raises:
+        SettingError: no number, not finite, not whole, or out of range.
+    """
+    if not _is_number(value, numbers.Integral if exact else numbers.Real):
+        fault = "pass a finite number"
+    elif whole and int(value) != value:
+        fault = "pass a whole number"
+    elif not low <= value <= high:
+        fault = "choose a value in that range"
+    else:
+        return int(value) if whole else float(value)
+    raise SettingError(name, value, allowed or range_text(low, high, whole, unit), remedy or fault)
+
+
+def range_text(low: float, high: float, whole: bool = True, unit: str = "") -> str:
+    """What a number may be, as errors and help say it: a whole number from 1 to 9 pages."""
+    return f"{'a whole number' if whole else 'a number'} from {low} to {high}{f' {unit}' if unit else ''}"
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    """Whether it is one of that kind, finite; a bool is none."""
+    number = isinstance(value, kind) and not isinstance(value, bool)
+    return number and (isinstance(value, numbers.Integral) or math.isfinite(value))  # no float holds every int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,13 +85,10 @@ class Parameter:
         Raises:
             SettingError: not a number, or out of range.
         """
-        kind = type(self.default)
-        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-        if not number or not self.low <= value <= self.high or value != kind(value):
-            numbers_from = "a whole number" if kind is int else "a number"
-            allowed = f"{numbers_from} from {self.low} to {self.high}{f' {self.unit}' if self.unit else ''}"
-            raise SettingError(name, value, allowed, f"the default is {self.default}")
-        return kind(value)
+        if type(value) is type(self.default) and self.low <= value <= self.high:
+            return value  # the most frequent case, at once
+        whole, remedy = isinstance(self.default, int), f"the default is {self.default}"
+        return number_in(name, value, self.low, self.high, whole=whole, unit=self.unit, remedy=remedy)
 
 
 def setting(
@@ -57,6 +106,8 @@ def setting(
 
     `many` allows a sequence too; `optional` and a default of None allow None; `cost` lets `cost_scale` randomise it.
     """
+    whole = not isinstance(default, float)
+    allowed = f"{'an integer' if whole else 'a number'} in [{low}, {high}]"
 
     def accept(name: str, value: Any) -> Any:
         if value is None and (optional or default is None):
@@ -69,19 +120,7 @@ def setting(
             raise SettingError(name, value, "True or False", "pass a bool")
         if low is None or (many and isinstance(value, Sequence) and not isinstance(value, str)):
             return value
-        return _number(name, value, low, high, isinstance(default, float))
+        return number_in(name, value, low, math.inf if high is None else high, whole=whole, allowed=allowed)
 
     metadata = {"unit": unit, "low": low, "high": high, "help": help, "choices": choices, "cost": cost}
     return dataclasses.field(default=default, metadata={**metadata, "accept": accept})
-
-
-def _number(name: str, value: Any, low: float, high: float | None, real: bool) -> float | int:
-    allowed = f"{'a number' if real else 'an integer'} in [{low}, {high}]"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise SettingError(name, value, allowed, "pass a finite number")
-    number = float(value)
-    if not real and number != int(number):
-        raise SettingError(name, value, allowed, "pass a whole number")
-    if number < low or (high is not None and number > high):
-        raise SettingError(name, value, allowed, "choose a value in that range")
-    return number if real else int(number)

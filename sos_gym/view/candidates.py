@@ -17,8 +17,6 @@ from sos_gym.settings.environment import MOST_ROWS
 
 PADDING = np.iinfo(np.int32).min  # in `shown`: a row without a candidate
 SAMPLE = 64  # or K if that is more: above so many contenders, extremes and quantiles come from a seeded sample
-EVICT, ADMIT = int(Kind.EVICT), int(Kind.ADMIT)
-CPU = int(Resource.CPU)
 
 
 # -- a few numbers in order
@@ -49,7 +47,7 @@ def payoff_ns(sim, e):
     entity = sim.entities[e]
     if e >= sim.threads_count:
         return float(max(entity.last_gap, sim.now - entity.last_use))
-    estimate = sim.instances[CPU].tau_ns
+    estimate = sim.instances[Resource.CPU].tau_ns
     if entity.gaps == 1:
         estimate = float(entity.last_gap)
     elif entity.gaps == 2:
@@ -63,13 +61,13 @@ def _measure(sim, decision, sample, size, last_use, payoff, uses, recency):
 
     EVICT shows who can spare its slot, ADMIT who needs one; a long payoff, an old use and few uses spare it.
     """
-    sign = 1.0 if decision.kind == EVICT else -1.0
+    sign = 1.0 if decision.kind == Kind.EVICT else -1.0
     for i in range(size):
         entity = sim.entities[sample[i]]
         last_use[i] = -sign * entity.use_seq
         payoff[i] = sign * payoff_ns(sim, sample[i])
         uses[i] = -sign * entity.uses
-        recency[i] = float(entity.use_seq if decision.kind == EVICT else -entity.want_seq)
+        recency[i] = float(entity.use_seq if decision.kind == Kind.EVICT else -entity.want_seq)
 
 
 @kernel
@@ -112,7 +110,7 @@ def _show_quantiles(sim, decision, recency, sample, size, is_shown, shown, rows)
     """One seeded draw from each quantile of recency, the most recent first of all."""
     by_recency = on_stack(nb.int32, MOST_ROWS)
     _sort(recency, size, by_recency)
-    if not is_shown[by_recency[size - 1]]:
+    if rows < shown.size and not is_shown[by_recency[size - 1]]:
         rows = _show(sample, by_recency[size - 1], is_shown, shown, rows)
     quantiles = shown.size - rows
     for q in range(quantiles):
@@ -164,7 +162,7 @@ def _show_some(sim, decision, shown):
     sample, is_shown = on_stack(nb.int32, MOST_ROWS), on_stack(nb.uint8, MOST_ROWS)
     size, rows = _draw_sample(sim, decision, sample, max(SAMPLE, shown.size)), 0
     room = shown.size - sim.hosted
-    asks = decision.entity if decision.kind == ADMIT or decision.may_wait else NONE
+    asks = decision.entity if decision.kind == Kind.ADMIT or decision.may_wait else NONE
     if asks != NONE:
         shown[0], rows = asks, 1
     for i in range(size):

@@ -1,52 +1,92 @@
-"""The names of what an agent sees, each with what it means; the same for threads and pages.
+"""What an agent sees, column by column: the one table that kernels, pages, learned claims and tests read.
 
-rlog(t) = clip(ln((t + 1 us) / tau), -8, 8) / 4 with tau the running mean hold time of a slot;
-clog(n) = log2(1 + n) / 16, at most 1. One worked number: rlog(tau - 1 us) = 0, clog(255) = 0.5. What is not known is 0,
-and so is every pair column of who keeps its place. A vacancy has `valid`, `vacant` and the pair columns only.
+A kernel writes a number x in the record's field of that name, and where the scale takes a logarithm it is taken of x.
+Adding a column is one line here and one statement in `observation.py`. What is not known is 0, and so is every pair
+column of who keeps its place. A vacancy has `valid`, `vacant` and the pair columns only.
 """
 
-MEANING_OF_COLUMNS = {
-    "valid": "1; 0 in padding",
-    "holder": "1: holds a slot",
-    "wanting": "1: wants one",
-    "vacant": "1: is a free slot",
-    "raised_this": "1: EVICT: it is who wants; ADMIT: it holds the offered slot",
-    "weight": "log2(weight / mean) / 8",
-    "since_use": "rlog of the time since its last use",
-    "held": "rlog of its stay in this node",
-    "waited": "rlog of the time it has waited",
-    "last_gap": "rlog of the last gap between two uses; a thread: of its last burst",
-    "prev_gap": "rlog of the gap before",
-    "gap_known": "0, 1/2, 1: how many of the two gaps are known",
-    "payoff": "rlog; page: max(last gap, age), thread: max(estimated burst - attained, attained / 2)",
-    "uses": "clog of its uses since it got its slot",
-    "uses_total": "clog of all its uses",
-    "attained": "rlog of the thread's service in this burst",
-    "owner_share": "log2(its owner's share of the slots / the share it is entitled to) / 4",
-    "owner_stall": "share of its owner's time so far that was stall",
-    "leave_cost": "ln(1 + us) / 14 of what leaving costs: write-back of a dirty page, switch from a warm thread",
-    "bind_cost": "pair: ln(1 + us) / 14 of what it costs to join this entity and this slot",
-    "distance": "pair: 1 when they are on different nodes",
-    "resident_share": "share of the pages that the thread used lately which are in",
-    "expected_refaults": "clog of those that are out",
-    "users_running": "clog of the page's users that run",
-    "users_waiting": "clog of the page's users that wait, for a core or a page",
-    "returned": "1: it wanted a slot again within tau of losing one",
-}
-MEANING_OF_CONTEXT = {
-    "evict": "1 in EVICT",
-    "admit": "1 in ADMIT",
-    "cpu": "1 when the slot is a core",
-    "memory": "1 when it is a frame",
-    "log_tau": "ln(tau / 1 ms) / 8",
-    "slots": "clog of the resource's slots",
-    "contenders": "clog of the decision's contenders",
-    "shown": "share of the contenders that are rows",
-    "psi_some": "running share of time in which some thread stalled (PSI some)",
-    "psi_full": "running share of time in which threads stalled and none ran (PSI full)",
-    "free": "share of the resource's slots that are vacant",
-    "utilisation": "share of the cores that run a thread",
-    "device_queue": "clog of the swap device's backlog, in page-ins",
-    "return_rate": "running share of wants that came within tau of losing a slot",
-}
-COLUMNS, CONTEXT = tuple(MEANING_OF_COLUMNS), tuple(MEANING_OF_CONTEXT)
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+# Raised when the name, the scale or the meaning of a column changes; not when one is added or they change their order.
+OBSERVATION = 1
+UNBOUNDED = 1e9
+LN2 = math.log(2.0)
+
+
+class Scale(NamedTuple):
+    """What a column shows of x: x itself, or `per_octave` * log2(x) within ±`bound`."""
+
+    per_octave: float  # 0: x itself
+    bound: float = UNBOUNDED
+
+
+AS_IT_IS = Scale(0.0)
+RLOG = Scale(LN2 / 4, 2.0)  # x = (t + 1 us) / tau, tau the mean hold time of a slot: rlog(tau - 1 us) = 0
+CLOG = Scale(1 / 16, 1.0)  # x = 1 + a count: clog(255) = 0.5
+COST = Scale(LN2 / 14)  # x = 1 + us: ln(1 + us) / 14
+SHARE = Scale(1 / 4, 1.0)  # x = a ratio of shares: log2(x) / 4
+WEIGHT = Scale(1 / 8)  # x = weight / mean weight: log2(x) / 8
+TAU = Scale(LN2 / 8)  # x = ms: ln(x) / 8
+
+
+class Column(NamedTuple):
+    """A number that an agent sees."""
+
+    name: str
+    scale: Scale
+    meaning: str
+
+
+CANDIDATE_COLUMNS = (  # of a row; the same for threads and pages
+    Column("valid", AS_IT_IS, "1; 0 in padding"),
+    Column("holder", AS_IT_IS, "1: holds a slot"),
+    Column("wanting", AS_IT_IS, "1: wants one"),
+    Column("vacant", AS_IT_IS, "1: is a free slot"),
+    Column("raised_this", AS_IT_IS, "1: EVICT: it is who wants; ADMIT: it holds the offered slot"),
+    Column("weight", WEIGHT, "log2(weight / mean) / 8"),
+    Column("since_use", RLOG, "rlog of the time since its last use"),
+    Column("held", RLOG, "rlog of its stay in this node"),
+    Column("waited", RLOG, "rlog of the time it has waited"),
+    Column("last_gap", RLOG, "rlog of the last gap between two uses; a thread: of its last burst"),
+    Column("prev_gap", RLOG, "rlog of the gap before"),
+    Column("gap_known", AS_IT_IS, "0, 1/2, 1: how many of the two gaps are known"),
+    Column("payoff", RLOG, "rlog; page: max(last gap, age), thread: max(estimated burst - attained, attained / 2)"),
+    Column("uses", CLOG, "clog of its uses since it got its slot"),
+    Column("uses_total", CLOG, "clog of all its uses"),
+    Column("attained", RLOG, "rlog of the thread's service in this burst"),
+    Column("owner_share", SHARE, "log2(its owner's share of the slots / the share it is entitled to) / 4"),
+    Column("owner_stall", AS_IT_IS, "share of its owner's time so far that was stall"),
+    Column(
+        "leave_cost",
+        COST,
+        "ln(1 + us) / 14 of what leaving costs: write-back of a dirty page, switch from a warm thread",
+    ),
+    Column("bind_cost", COST, "pair: ln(1 + us) / 14 of what it costs to join this entity and this slot"),
+    Column("distance", AS_IT_IS, "pair: 1 when they are on different nodes"),
+    Column("resident_share", AS_IT_IS, "share of the pages that the thread used lately which are in"),
+    Column("expected_refaults", CLOG, "clog of those that are out"),
+    Column("users_running", CLOG, "clog of the page's users that run"),
+    Column("users_waiting", CLOG, "clog of the page's users that wait, for a core or a page"),
+    Column("returned", AS_IT_IS, "1: it wanted a slot again within tau of losing one"),
+)
+CONTEXT_COLUMNS = (
+    Column("evict", AS_IT_IS, "1 in EVICT"),
+    Column("admit", AS_IT_IS, "1 in ADMIT"),
+    Column("cpu", AS_IT_IS, "1 when the slot is a core"),
+    Column("memory", AS_IT_IS, "1 when it is a frame"),
+    Column("log_tau", TAU, "ln(tau / 1 ms) / 8"),
+    Column("slots", CLOG, "clog of the resource's slots"),
+    Column("contenders", CLOG, "clog of the decision's contenders"),
+    Column("shown", AS_IT_IS, "share of the contenders that are rows"),
+    Column("psi_some", AS_IT_IS, "running share of time in which some thread stalled (PSI some)"),
+    Column("psi_full", AS_IT_IS, "running share of time in which threads stalled and none ran (PSI full)"),
+    Column("free", AS_IT_IS, "share of the resource's slots that are vacant"),
+    Column("utilisation", AS_IT_IS, "share of the cores that run a thread"),
+    Column("device_queue", CLOG, "clog of the swap device's backlog, in page-ins"),
+    Column("return_rate", AS_IT_IS, "running share of wants that came within tau of losing a slot"),
+)
+COLUMNS, CONTEXT = (tuple(column.name for column in table) for table in (CANDIDATE_COLUMNS, CONTEXT_COLUMNS))
+CANDIDATE_RECORD, CONTEXT_RECORD = (np.dtype([(name, "f4") for name in names]) for names in (COLUMNS, CONTEXT))

@@ -1,14 +1,5 @@
 """Workloads: tapes, the families that draw them, and recordings of real programs."""
 
-from sos_gym.workload.families import (  # noqa: F401  (they register their families)
-    arrivals,
-    graph,
-    joint,
-    pages,
-    programs,
-    stores,
-    threads,
-)
 from sos_gym.workload.families.registry import SPLITS, Card, Parameter, workload, workloads
 from sos_gym.workload.tape import OPS, OWNERS, PAGES, THREADS, Tape, TapeError, op_array
 

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from sos_gym.workload.tables import CHANNELS, OPS, OWNERS, PAGES, THREADS, TapeError, named
+from sos_gym.workload.tables import CHANNELS, OPS, TABLES, TapeError, field_names
 
 FORMAT = "sos_gym.tape"
 VERSION = 1
 PIECE = 1 << 22  # bytes
 LENGTHS_AT = 26  # of a zip member's name and extra field, from the start of its local header (APPNOTE.TXT 4.3.7)
-TABLES = {"ops": OPS, "threads": THREADS, "pages": PAGES, "owners": OWNERS}
 # What numpy and zipfile raise on damaged input. RuntimeError also covers flags for encryption and patches; numpy
 # evaluates the text of an .npy header, hence the last two.
 _BROKEN = (
@@ -35,7 +34,7 @@ def write(
     columns: dict[str, Any] = {
         f"{t}.{field}": np.ascontiguousarray(tables[t][field])
         for t, kind in TABLES.items()
-        for field in named(kind)
+        for field in field_names(kind)
         if compressed or t != "ops"
     }
     columns["channels"] = tables["channels"]
@@ -104,7 +103,7 @@ def _header(path: str | os.PathLike, archive) -> dict:
 
 
 def _table(archive, name: str, kind: np.dtype) -> np.ndarray:
-    columns = {field: archive[f"{name}.{field}"] for field in named(kind)}
+    columns = {field: archive[f"{name}.{field}"] for field in field_names(kind)}
     lengths = {field: column.shape for field, column in columns.items()}
     if len(set(lengths.values())) != 1 or any(len(shape) != 1 for shape in lengths.values()):
         raise ValueError(f"columns of {name} differ in length: {lengths}")

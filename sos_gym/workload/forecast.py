@@ -1,81 +1,23 @@
-"""What a family's generator knows of a tape before it is drawn: when a page is used next, how long a burst lasts.
-
-`Known` gathers it while a family draws: of a page, from an op of its thread on, the mean number of references to its
-next use (memoryless), or the op that uses it next; of a thread, from an op on, the mean rest of its bursts
-(memoryless), or how long they last, and how long if they last longer. `forecast` draws a tape again from its card and
-asks.
-"""
+"""What a family's generator knew of a tape before it was drawn: `forecast` draws it again from its card, and asks."""
 
 import inspect
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sos_gym.workload.tables import FORECAST, GROWING, MEMORYLESS, PAGE_OPS, TapeError, are
-
-if TYPE_CHECKING:
-    from sos_gym.workload.tape import Tape
+from sos_gym.workload.families.known import Known
+from sos_gym.workload.families.registry import FAMILIES, workload
+from sos_gym.workload.tables import GROWING, MEMORYLESS, TapeError
+from sos_gym.workload.tape import Tape
 
 __all__ = ["GROWING", "MEMORYLESS", "Known", "forecast", "is_informed"]
 
 
-class Known:
-    """What a family says while it draws. Ops count from 0 in each thread; pages as the family calls them."""
-
-    def __init__(self) -> None:
-        self._programs: list[np.ndarray] = []
-        self._rows: list[tuple[int, bool, np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-
-    def programs(self, programs: list[np.ndarray]) -> None:
-        """The programs that `Tape.build` is given."""
-        self._programs = list(programs)
-
-    def gaps(self, thread: int, at, pages, references) -> None:
-        """From op `at` of `thread` on, mean references to the next use of each of `pages`."""
-        self._add(thread, True, at, pages, np.maximum(np.rint(references), 1), MEMORYLESS)
-
-    def next_uses(self, thread: int, at, pages, ops) -> None:
-        """From op `at` of `thread` on, the op of that thread that uses each of `pages` next."""
-        self._add(thread, True, at, pages, -1 - np.asarray(ops), MEMORYLESS)
-
-    def bursts(self, thread: int, at, ns, then=MEMORYLESS) -> None:
-        """From op `at` of `thread` on, how long its burst lasts: mean rest; GROWING; or in all, with `then`."""
-        self._add(thread, False, at, 0, ns, then)
-
-    def _add(self, thread: int, of_pages: bool, *columns: Any) -> None:
-        at, names, value, then = np.broadcast_arrays(*(np.atleast_1d(column) for column in columns))
-        self._rows.append((thread, of_pages, at, names, value, then))
-
-    def rows(self, tape: "Tape") -> np.ndarray:  # FORECAST (rows,), by op
-        """All of it, in the tape's own numbers."""
-        named = np.concatenate([np.zeros(0, np.int64), *(part["arg"][are(part, PAGE_OPS)] for part in self._programs)])
-        names, first = np.unique(named, return_index=True)
-        page_of = tape.ops["arg"][are(tape.ops, PAGE_OPS)][first]
-        parts = []
-        for thread, of_pages, at, given, value, then in self._rows:
-            part = np.zeros(len(at), FORECAST)
-            part["at"] = tape.threads["first"][thread] + at
-            absolute = of_pages & (value < 0)  # -1 - op of the thread becomes -1 - op of the tape
-            part["value"], part["then"] = value - np.where(absolute, tape.threads["first"][thread], 0), then
-            part["entity"] = thread
-            if of_pages:
-                place = np.searchsorted(names, given).clip(max=len(names) - 1)
-                used = names[place] == given
-                part["entity"] = len(tape.threads) + page_of[place]
-                part = part[used]
-            parts.append(part)
-        rows = np.concatenate([np.zeros(0, FORECAST), *parts])
-        return rows[np.argsort(rows["at"], kind="stable")]
-
-
-def forecast(tape: "Tape") -> np.ndarray:  # FORECAST (rows,), by op
+def forecast(tape: Tape) -> np.ndarray:  # FORECAST (rows,), by op
     """What the family of a tape knew before it was drawn.
 
     Raises:
         TapeError: the tape is no draw of a family that can say.
     """
-    from sos_gym.workload.families.registry import FAMILIES, workload
-
     card = tape.card
     name = card.get("family")
     if name not in FAMILIES or not is_informed(name):
@@ -93,6 +35,4 @@ def forecast(tape: "Tape") -> np.ndarray:  # FORECAST (rows,), by op
 
 def is_informed(name: str) -> bool:
     """Whether the family of that name can say what it knows."""
-    from sos_gym.workload.families.registry import FAMILIES
-
     return "known" in inspect.signature(FAMILIES[name].draw).parameters

@@ -53,8 +53,11 @@ FORECAST = np.dtype(  # what is known of a page or thread from an op on (forecas
     ]
 )
 
+TABLES = {"ops": OPS, "threads": THREADS, "pages": PAGES, "owners": OWNERS}  # of a tape; its channels have no columns
+
+# What an op's argument is: every op is in one of TIME_OPS, PAGE_OPS, CHANNEL_OPS, BARE_OPS.
 TIME_OPS = (Op.COMPUTE, Op.SLEEP, Op.SLEEP_UNTIL)
-TOUCH_OPS = (Op.READ, Op.WRITE)
+TOUCH_OPS = (Op.READ, Op.WRITE)  # the only ones with `lines`
 PAGE_OPS = (*TOUCH_OPS, Op.COLD, Op.PAGEOUT, Op.DONTNEED)
 CHANNEL_OPS = (Op.WAIT, Op.SIGNAL)
 BARE_OPS = (Op.YIELD, Op.EXIT)
@@ -67,10 +70,10 @@ class TapeError(ValueError):
     """A tape that cannot be run, read or built."""
 
 
-def are(ops: np.ndarray, kinds: tuple[Op, ...]) -> np.ndarray:  # bool (ops,)
-    """Which of `ops` (OPS records) are of one of `kinds`."""
+def op_in(ops: np.ndarray, members: tuple[Op, ...]) -> np.ndarray:  # bool (ops,)
+    """Which of some OPS records have one of `members` as their op; np.isin takes longer."""
     wanted = np.zeros(256, bool)
-    wanted[list(kinds)] = True
+    wanted[list(members)] = True
     return wanted[ops["op"]]
 
 
@@ -79,6 +82,6 @@ def as_bytes(records: np.ndarray) -> np.ndarray:  # uint8 (records, bytes)
     return np.ascontiguousarray(records).view(np.uint8).reshape(len(records), records.dtype.itemsize)
 
 
-def named(dtype: np.dtype) -> list[str]:
+def field_names(dtype: np.dtype) -> list[str]:
     """The fields of a record that mean something (padding does not)."""
     return [name for name in dtype.names or () if dtype[name].kind != "V"]

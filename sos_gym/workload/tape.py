@@ -23,12 +23,13 @@ from sos_gym.workload.tables import (
     OWNERS,
     PAGE_OPS,
     PAGES,
+    TABLES,
     THREADS,
     TOUCH_OPS,
     TapeError,
-    are,
     as_bytes,
-    named,
+    field_names,
+    op_in,
 )
 from sos_gym.workload.validity import INT32_MAX, integers
 
@@ -55,8 +56,7 @@ class Tape:
     thread_names: tuple[str, ...] = ()  # or none at all
 
     def __post_init__(self) -> None:
-        kinds = {"ops": OPS, "threads": THREADS, "pages": PAGES, "owners": OWNERS, "channels": CHANNELS}
-        for name, kind in kinds.items():
+        for name, kind in {**TABLES, "channels": CHANNELS}.items():
             object.__setattr__(self, name, _read_only(name, getattr(self, name), kind))
         object.__setattr__(self, "card", _plain(self.card))
         object.__setattr__(self, "thread_names", tuple(self.thread_names))
@@ -127,7 +127,7 @@ class Tape:
         What is not compressed (12 bytes per op) is mapped by `load`: the system brings in what a run uses, and drops
         it again when memory is short. For traces of 10^8 references.
         """
-        tables = {name: getattr(self, name) for name in ("ops", "threads", "pages", "owners", "channels")}
+        tables = {name: getattr(self, name) for name in (*TABLES, "channels")}
         return archive.write(path, tables, self.card, self.thread_names, compressed)
 
     @classmethod
@@ -183,10 +183,10 @@ class Tape:
     @cached_property
     def _hash(self) -> str:
         digest = hashlib.sha256()
-        for name in ("ops", "threads", "pages", "owners"):
+        for name in TABLES:
             table = getattr(self, name)
             digest.update(f"{name} {len(table)} ".encode())
-            for column in named(table.dtype):
+            for column in field_names(table.dtype):
                 for at in range(0, len(table), validity.PIECE):
                     digest.update(np.ascontiguousarray(table[column][at : at + validity.PIECE]).data)
         digest.update(np.ascontiguousarray(self.channels).data)
@@ -223,7 +223,7 @@ def op_array(op, arg=0, lines=DEFAULT_LINES) -> np.ndarray:  # OPS (ops,)
     ops = np.zeros(kind.size, OPS)
     ops["op"] = kind.reshape(-1)
     ops["arg"] = _int64(argument).reshape(-1)
-    ops["lines"] = np.where(are(ops, TOUCH_OPS), line.reshape(-1), 0)
+    ops["lines"] = np.where(op_in(ops, TOUCH_OPS), line.reshape(-1), 0)
     return ops
 
 
@@ -330,7 +330,7 @@ def _owners(threads: np.ndarray, weight) -> np.ndarray:  # OWNERS (owners,)
 
 def _renumber(ops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # OPS (ops,), int64 (pages,): old name of each page
     """Pages densely in order of first mention."""
-    mention = are(ops, PAGE_OPS)
+    mention = op_in(ops, PAGE_OPS)
     page = ops["arg"][mention]
     names, sorted_id = _sorted_ids(page)
     order = np.argsort(validity.first_mention(sorted_id, len(names)))
@@ -358,30 +358,30 @@ def _op_owner(threads: np.ndarray, first: int, last: int) -> np.ndarray:
 def _pages(ops: np.ndarray, threads: np.ndarray, names: np.ndarray, given: Mapping) -> np.ndarray:  # PAGES (pages,)
     pages = np.zeros(len(names), PAGES)
     pages["affinity"] = -1
-    mention = are(ops, PAGE_OPS)
+    mention = op_in(ops, PAGE_OPS)
     page, user = ops["arg"][mention], _op_owner(threads, 0, len(ops))[mention]
     pages["owner"] = user[validity.first_mention(page, len(names))]
-    _set_attributes(pages, names, given, skip=("private",))
+    _set_attributes(pages, names, given, [name for name in field_names(PAGES) if name != "private"])
     pages["private"] = 1
     pages["private"][page[user != pages["owner"][page]]] = 0
-    _set_attributes(pages, names, given, skip=("owner", "affinity", "file", "pinned"))
+    _set_attributes(pages, names, given, ["private"])
     return pages
 
 
-def _set_attributes(pages: np.ndarray, names: np.ndarray, given: Mapping, skip: tuple[str, ...]) -> None:
+def _set_attributes(pages: np.ndarray, names: np.ndarray, given: Mapping, fields: list[str]) -> None:
     row = {int(name): i for i, name in enumerate(names) if name in given} if given else {}
     for name, attributes in given.items():
         if name not in row:
             raise TapeError(f"pages names page {name}, which is in no op; allowed: pages that are used; leave it out")
         for key, value in attributes.items():
-            if key not in named(PAGES):
-                raise TapeError(f"pages[{name}] has {key!r}; allowed: {', '.join(named(PAGES))}")
-            if key not in skip:
+            if key not in field_names(PAGES):
+                raise TapeError(f"pages[{name}] has {key!r}; allowed: {', '.join(field_names(PAGES))}")
+            if key in fields:
                 pages[key][row[name]] = integers(f"pages[{name}].{key}", value, -1, INT32_MAX, "give an integer")
 
 
 def _channels(ops: np.ndarray, given: Sequence[int] | None) -> np.ndarray:  # int64 (channels,)
-    used = ops["arg"][are(ops, CHANNEL_OPS)]
+    used = ops["arg"][op_in(ops, CHANNEL_OPS)]
     if given is not None:
         return _flat(integers("channels", given, 0, None, "give the tokens that each channel starts with"))
     return np.zeros(int(used.max(initial=-1)) + 1, np.int64)

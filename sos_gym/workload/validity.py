@@ -1,19 +1,39 @@
 """What makes a tape runnable, and what to say when it is not."""
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from sos_gym.resource import NONE, Op
-from sos_gym.workload.tables import BARE_OPS, CHANNEL_OPS, LONGEST_NS, PAGE_OPS, TIME_OPS, TOUCH_OPS, TapeError, are
-
-if TYPE_CHECKING:
-    from sos_gym.workload.tape import Tape
+from sos_gym.workload.tables import BARE_OPS, CHANNEL_OPS, LONGEST_NS, PAGE_OPS, TIME_OPS, TOUCH_OPS, TapeError, op_in
 
 INT32_MAX = (1 << 31) - 1
 PIECE = 1 << 22  # ops that are checked at once: 48 MB
 DEADLINES = "give ns from the start of a burst, -1 for no deadline"
+
+
+class Checked(Protocol):
+    """What is read of a tape."""
+
+    @property
+    def ops(self) -> np.ndarray: ...  # OPS
+
+    @property
+    def threads(self) -> np.ndarray: ...  # THREADS
+
+    @property
+    def pages(self) -> np.ndarray: ...  # PAGES
+
+    @property
+    def owners(self) -> np.ndarray: ...  # OWNERS
+
+    @property
+    def channels(self) -> np.ndarray: ...  # int64, initial counts
+
+    def op_owner(self, first: int = 0, last: int | None = None) -> np.ndarray: ...
+
+    def thread_name(self, thread: int) -> str: ...
 
 
 def integers(name: str, values, low: int | None, high: int | None, remedy: str) -> np.ndarray:
@@ -49,7 +69,7 @@ def _place(name: str, wrong: np.ndarray) -> str:
     return f"{name}[{int(np.argmax(wrong))}]" if wrong.ndim else name
 
 
-def check(tape: "Tape") -> None:
+def check(tape: Checked) -> None:
     """Refuse a tape that the engine could not run; every error names value, range and remedy."""
     _check_slices(tape)
     _check_numbers(tape)
@@ -59,7 +79,7 @@ def check(tape: "Tape") -> None:
     refuse_stuck(tape)
 
 
-def _check_slices(tape: "Tape") -> None:
+def _check_slices(tape: Checked) -> None:
     threads, total = tape.threads, len(tape.ops)
     if not len(threads) or not total:
         raise TapeError(
@@ -76,7 +96,7 @@ def _check_slices(tape: "Tape") -> None:
         )
 
 
-def _check_numbers(tape: "Tape") -> None:
+def _check_numbers(tape: Checked) -> None:
     threads, pages, owners = tape.threads, tape.pages, tape.owners
     weigh = "use 1024 for nice 0"
     within("threads.arrival_ns", threads["arrival_ns"], 0, LONGEST_NS, "shift the times so that the first is 0")
@@ -98,56 +118,54 @@ def _check_numbers(tape: "Tape") -> None:
             )
 
 
-def _pieces(tape: "Tape") -> range:
+def _pieces(tape: Checked) -> range:
     """Where pieces of the ops begin: a tape that is mapped must not come into memory as a whole."""
     return range(0, len(tape.ops), PIECE)
 
 
-def _check_ops(tape: "Tape") -> None:
+def _check_ops(tape: Checked) -> None:
     lasting, latest = 0.0, 0
     for at in _pieces(tape):
         ops = tape.ops[at : at + PIECE]
         counts = np.bincount(ops["op"], minlength=256)
         _check_arguments(tape, at, counts)
-        lasting += _of_kinds(ops, counts, (Op.COMPUTE, Op.SLEEP)).sum(dtype=np.float64)
-        latest = max(latest, int(_of_kinds(ops, counts, (Op.SLEEP_UNTIL,)).max(initial=0)))
+        lasting += _column_of(ops, counts, (Op.COMPUTE, Op.SLEEP)).sum(dtype=np.float64)
+        latest = max(latest, int(_column_of(ops, counts, (Op.SLEEP_UNTIL,)).max(initial=0)))
     if lasting + latest > LONGEST_NS:  # clock times do not add up
         raise TapeError(f"the tape's times add up to over {LONGEST_NS} ns, allowed: up to that; cut the tape")
 
 
-def _of_kinds(ops: np.ndarray, counts: np.ndarray, kinds: tuple[Op, ...], field: str = "arg") -> np.ndarray:
-    """A field of the ops of some kinds; mostly there are none or all of them, which `counts` (256,) tells."""
-    found = counts[list(kinds)].sum()
-    return ops[field][: len(ops) if found else 0] if found in (0, len(ops)) else ops[field][are(ops, kinds)]
+def _column_of(ops: np.ndarray, counts: np.ndarray, members: tuple[Op, ...], field: str = "arg") -> np.ndarray:
+    """A field of the ops that are among `members`; mostly none or all are, which `counts` (256,) tells."""
+    found = counts[list(members)].sum()
+    return ops[field][: len(ops) if found else 0] if found in (0, len(ops)) else ops[field][op_in(ops, members)]
 
 
-def _check_arguments(tape: "Tape", at: int, counts: np.ndarray) -> None:
+def _check_arguments(tape: Checked, at: int, counts: np.ndarray) -> None:
     ops = tape.ops[at : at + PIECE]
     piece = f"ops[{at}:]" if at else "ops"
     within(f"{piece}.op", ops["op"], 0, max(Op), "use a member of sos_gym.resource.Op")
-    times = _of_kinds(ops, counts, TIME_OPS)
-    within(f"{piece}.arg of COMPUTE, SLEEP, SLEEP_UNTIL (ns)", times, 0, LONGEST_NS, "times never run backwards")
-    pages = _of_kinds(ops, counts, PAGE_OPS)
-    within(
-        f"{piece}.arg of READ, WRITE, COLD, PAGEOUT, DONTNEED (page)",
-        pages,
-        0,
-        len(tape.pages) - 1,
-        "number the pages from 0",
-    )
-    channels = _of_kinds(ops, counts, CHANNEL_OPS)
-    within(f"{piece}.arg of WAIT, SIGNAL (channel)", channels, 0, len(tape.channels) - 1, "number the channels from 0")
-    within(f"{piece}.arg of YIELD, EXIT", _of_kinds(ops, counts, BARE_OPS), 0, 0, "they take no argument")
-    lines = _of_kinds(ops, counts, TOUCH_OPS, "lines")
-    within(f"{piece}.lines of READ, WRITE", lines, 1, None, "a touch accesses at least one line")
+    for members, what, highest, remedy in (
+        (TIME_OPS, " (ns)", LONGEST_NS, "times never run backwards"),
+        (PAGE_OPS, " (page)", len(tape.pages) - 1, "number the pages from 0"),
+        (CHANNEL_OPS, " (channel)", len(tape.channels) - 1, "number the channels from 0"),
+        (BARE_OPS, "", 0, "they take no argument"),
+    ):
+        within(f"{piece}.arg of {_names(members)}{what}", _column_of(ops, counts, members), 0, highest, remedy)
+    lines = _column_of(ops, counts, TOUCH_OPS, "lines")
+    within(f"{piece}.lines of {_names(TOUCH_OPS)}", lines, 1, None, "a touch accesses at least one line")
 
 
-def _check_pages(tape: "Tape") -> None:
+def _names(members: tuple[Op, ...]) -> str:
+    return ", ".join(op.name for op in members)
+
+
+def _check_pages(tape: Checked) -> None:
     never = len(tape.ops)
     first = np.full(len(tape.pages), never)
     for at in reversed(_pieces(tape)):
         ops = tape.ops[at : at + PIECE]
-        mention = np.flatnonzero(are(ops, PAGE_OPS))[::-1]
+        mention = np.flatnonzero(op_in(ops, PAGE_OPS))[::-1]
         first[ops["arg"][mention]] = at + mention  # the last assignment stays
     if (first == never).any():
         absent = int(np.argmax(first == never))
@@ -162,10 +180,10 @@ def _check_pages(tape: "Tape") -> None:
         _check_private(tape)
 
 
-def _check_private(tape: "Tape") -> None:
+def _check_private(tape: Checked) -> None:
     for at in _pieces(tape):
         ops = tape.ops[at : at + PIECE]
-        mention = are(ops, PAGE_OPS)
+        mention = op_in(ops, PAGE_OPS)
         page = ops["arg"][mention]
         foreign = tape.op_owner(at, at + len(ops))[mention] != tape.pages["owner"][page]
         broken = foreign & (tape.pages["private"][page] == 1)
@@ -183,7 +201,7 @@ def first_mention(ids: np.ndarray, count: int) -> np.ndarray:
     return first
 
 
-def _check_exits(tape: "Tape") -> None:
+def _check_exits(tape: Checked) -> None:
     exits = np.flatnonzero(tape.ops["op"] == Op.EXIT)
     last = tape.threads["last"]
     thread = np.searchsorted(last, exits, side="right")
@@ -196,7 +214,7 @@ def _check_exits(tape: "Tape") -> None:
         )
 
 
-def refuse_stuck(tape: "Tape") -> None:
+def refuse_stuck(tape: Checked) -> None:
     """Run WAIT and SIGNAL untimed and greedily; refuse a tape that leaves threads waiting.
 
     Where each channel has one waiting thread the outcome is the same under every schedule; with several,
@@ -212,9 +230,9 @@ def refuse_stuck(tape: "Tape") -> None:
         )
 
 
-def _left_waiting(tape: "Tape") -> list[tuple[int, int]]:  # (thread, channel)
+def _left_waiting(tape: Checked) -> list[tuple[int, int]]:  # (thread, channel)
     """The threads that still wait when nobody can go on."""
-    at = np.flatnonzero(are(tape.ops, CHANNEL_OPS))
+    at = np.flatnonzero(op_in(tape.ops, CHANNEL_OPS))
     if not len(at):
         return []
     bounds = np.searchsorted(at, np.append(0, tape.threads["last"])).tolist()

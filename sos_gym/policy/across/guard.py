@@ -1,120 +1,92 @@
 """Guard against thrashing: only threads whose working sets fit the frames run."""
 
-from sos_gym.kernel import kernel
 from sos_gym.policy.books import working_set
-from sos_gym.policy.books.queue import back, behind, front, length, push_back, push_front, remove
-from sos_gym.policy.contract import Policy, pick_by_claim
-from sos_gym.policy.lists.turns import turn
-from sos_gym.resource import NONE, Kind, Why
-from sos_gym.settings.ranges import Parameter
+from sos_gym.policy.words import NONE, Kind, Parameter, Policy, Sides, Why, kernel, pick_by_claim, queue, turn
 
-NEW, WAKE, BLOCK, EXIT = int(Why.NEW), int(Why.WAKE), int(Why.BLOCK), int(Why.EXIT)
-EVICT = int(Kind.EVICT)
 INSIDE, OUTSIDE = 1, 2  # queues of the threads that are awake
-IS_IN, SINCE = 0, 1  # shared, behind the working sets: per thread, whether and since when it is inside
-FIELDS = 2
-ROOM, STAY, WINDOW = 0, 1, 2  # parameters
-
-
-@kernel
-def _at(my, thread, field):
-    return working_set.end(my) + FIELDS * thread + field
 
 
 @kernel
 def is_in(my, thread):
-    return my.shared[_at(my, thread, IS_IN)]
+    return my.shared_each[thread].is_in
 
 
 @kernel
-def want(my, entity, home, why, now):
+def want(my, e):
     """A burst begins outside."""
-    if my.use_is_credit < 0:
-        if why == NEW or why == WAKE:
-            push_back(my, OUTSIDE, entity)
-        _control(my, now)
+    if my.why == Why.NEW or my.why == Why.WAKE:
+        queue.push_back(my, OUTSIDE, e)
+    _control(my)
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if my.use_is_credit > 0:
-        working_set.hold(my, entity, why, my.parameters[WINDOW])
+def use(my, e):
+    _control(my)
 
 
 @kernel
-def use(my, entity, amount, why, now):
-    if my.use_is_credit > 0:
-        working_set.use(my, entity, why, my.parameters[WINDOW])
-    else:
-        _control(my, now)
-
-
-@kernel
-def release(my, entity, slot, why, now):
+def release(my, e):
     """The end of a burst makes room; a fault does not: the working set is still needed."""
-    if my.use_is_credit > 0:
-        working_set.release(my, entity, why)
-        return
-    if why == BLOCK or why == EXIT:
-        _leave(my, entity)
-    _control(my, now)
+    if my.why == Why.BLOCK or my.why == Why.EXIT:
+        _leave(my, e)
+    _control(my)
 
 
 @kernel
-def _enter(my, thread, now):
-    remove(my, thread)
-    push_back(my, INSIDE, thread)
-    my.shared[_at(my, thread, IS_IN)], my.shared[_at(my, thread, SINCE)] = 1, now
+def _enter(my, thread):
+    queue.remove(my, thread)
+    queue.push_back(my, INSIDE, thread)
+    my.shared_each[thread].is_in, my.shared_each[thread].since = 1, my.now
 
 
 @kernel
 def _leave(my, thread):
-    remove(my, thread)
-    my.shared[_at(my, thread, IS_IN)] = 0
+    queue.remove(my, thread)
+    my.shared_each[thread].is_in = 0
 
 
 @kernel
-def _rotate(my, now):
+def _rotate(my):
     """Whoever has been inside for its stay goes to the end of those outside."""
-    first = front(my, INSIDE)
-    while first != NONE and now - my.shared[_at(my, first, SINCE)] >= my.parameters[STAY]:
+    first = queue.front(my, INSIDE)
+    while first != NONE and my.now - my.shared_each[first].since >= my.parameters.stay:
         _leave(my, first)
-        push_back(my, OUTSIDE, first)
-        first = front(my, INSIDE)
+        queue.push_back(my, OUTSIDE, first)
+        first = queue.front(my, INSIDE)
 
 
 @kernel
 def _demand(my):
-    pages, thread = 0, front(my, INSIDE)
+    pages, thread = 0, queue.front(my, INSIDE)
     while thread != NONE:
         pages += working_set.size(my, thread)
-        thread = behind(my, thread)
+        thread = queue.behind(my, thread)
     return pages
 
 
 @kernel
-def _control(my, now):
+def _control(my):
     """Whoever entered last leaves while the sets do not fit; the next enter while theirs do. One is always inside."""
-    _rotate(my, now)
-    room, pages = my.parameters[ROOM] * my.first_slot, _demand(my)  # frames come before the first core
-    while pages > room and length(my, INSIDE) > 1:
-        last = back(my, INSIDE)
+    _rotate(my)
+    room, pages = my.parameters.room * my.first_slot, _demand(my)  # frames come before the first core
+    while pages > room and queue.length(my, INSIDE) > 1:
+        last = queue.back(my, INSIDE)
         pages -= working_set.size(my, last)
         _leave(my, last)
-        push_front(my, OUTSIDE, last)
-    first = front(my, OUTSIDE)
-    while first != NONE and (length(my, INSIDE) == 0 or pages + working_set.size(my, first) <= room):
+        queue.push_front(my, OUTSIDE, last)
+    first = queue.front(my, OUTSIDE)
+    while first != NONE and (queue.length(my, INSIDE) == 0 or pages + working_set.size(my, first) <= room):
         pages += working_set.size(my, first)
-        _enter(my, first, now)
-        first = front(my, OUTSIDE)
+        _enter(my, first)
+        first = queue.front(my, OUTSIDE)
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """Inside before outside; a newcomer from inside need not wait for an outsider's turn to end."""
     if my.use_is_credit > 0:
         return float(is_in(my, entity.last_user)), float(entity.use_seq)
-    return float(is_in(my, entity.id)), turn(entity, now)[0]
+    return float(is_in(my, entity.id)), turn(my, entity)[0]
 
 
 @kernel
@@ -123,7 +95,7 @@ def pick(my, decision):
     chosen, last = pick_by_claim(my, decision), my.contenders[decision.count - 1]
     if my.use_is_credit > 0:
         return chosen
-    if decision.kind == EVICT:
+    if decision.kind == Kind.EVICT:
         return chosen if is_in(my, decision.entity) else decision.entity
     return last if last < 0 and not is_in(my, chosen) else chosen
 
@@ -141,13 +113,15 @@ GUARD = Policy(
     reads="shared: sizes of the working sets, who is inside; last_user, use_seq; want_ns, hold_ns, turn_over",
     not_to_be_confused="WSClock: the guard evicts by recency, what it controls is who runs",
     source="Denning, CACM 11(5), 1968; Denning, IEEE TSE 6(1), 1980 (load control)",
-    want=want,
-    hold=hold,
-    use=use,
-    release=release,
+    want=Sides(cores=want),
+    hold=Sides(frames=working_set.hold),
+    use=Sides(cores=use, frames=working_set.use),
+    cool=Sides(frames=working_set.cool),
+    release=Sides(cores=release, frames=working_set.release),
     claim=claim,
     pick=pick,
-    shared=(0, working_set.FIELDS + FIELDS, 0),
+    shared_each={"is_in": 0, "since": 0},  # whether a thread is inside, and since when
+    books=(working_set.WORKING_SET,),
     queues=2,
     parameters={
         "room": Parameter(2.0, "", 0.0, 1000.0, "share of the frames that working sets may fill; more threads inside"),

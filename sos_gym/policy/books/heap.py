@@ -1,45 +1,50 @@
 """Eviction by claim without a scan: a heap for claims that change only on the entity's own verbs.
 
 Claims of holders may rise unnoticed (a use costs nothing); the weakest is brought up to date when a victim is due.
-What cools (COLD) is put in its place at once. Requires that time alone never changes the order of two claims.
-The heap asks for a claim with decision number NONE: a policy whose decisions differ says by that what the heap orders.
+Who cools is put in its place at once. Requires that time alone never changes the order of two claims. A policy whose
+claim depends on the decision gives a `rank`, by which the heap orders in its place.
 """
 
 from sos_gym.engine.legality import legal_holder
 from sos_gym.engine.records import claim_at
 from sos_gym.kernel import kernel
-from sos_gym.resource import NONE, Why
+from sos_gym.policy.contract import Book, Records
+from sos_gym.resource import NONE
 
-MOVE, COLD = int(Why.MOVE), int(Why.COLD)
-INTS, FLOATS = (1, 1, 1), (0, 3, 0)  # size, heap, place of each entity; its claim, tie breaker and use_seq
-EPOCH = 0  # any fixed time serves, since time does not change the order
-
-
-@kernel
-def _place(my, e):
-    return 1 + my.slots.size + e
+# Of each entity: what it is ordered by, and where in `heaped` it stands; from 1 on, the weakest first.
+HEAP = Book(
+    "heap",
+    own={"size": 0},
+    each={
+        "claim": 0.0,
+        "second": 0.0,
+        "use_seq": 0,
+        "place": 0,
+    },
+    tables={"heaped": Records({"e": 0}, fixed=1, per_slot=1)},
+)
 
 
 @kernel
 def _weaker(my, a, b):
-    for part in range(3):
-        first, second = my.floats[3 * a + part], my.floats[3 * b + part]
-        if first != second:
-            return first < second
-    return False
+    one, two = my.each[a].heap, my.each[b].heap
+    if one.claim != two.claim:
+        return one.claim < two.claim
+    if one.second != two.second:
+        return one.second < two.second
+    return one.use_seq < two.use_seq
 
 
 @kernel
 def _put(my, at, e):
-    my.ints[at] = e
-    my.ints[_place(my, e)] = at
+    my.heaped[at].e = e
+    my.each[e].heap.place = at
 
 
 @kernel
 def _rise(my, at, e):
-    ints = my.ints
-    while at > 1 and _weaker(my, e, ints[at >> 1]):
-        _put(my, at, ints[at >> 1])
+    while at > 1 and _weaker(my, e, my.heaped[at >> 1].e):
+        _put(my, at, my.heaped[at >> 1].e)
         at >>= 1
     _put(my, at, e)
     return at
@@ -47,14 +52,14 @@ def _rise(my, at, e):
 
 @kernel
 def _sink(my, at, e):
-    ints, size = my.ints, my.ints[0]
+    size = my.own.heap.size
     while 2 * at <= size:
         child = 2 * at
-        if child < size and _weaker(my, ints[child + 1], ints[child]):
+        if child < size and _weaker(my, my.heaped[child + 1].e, my.heaped[child].e):
             child += 1
-        if not _weaker(my, ints[child], e):
+        if not _weaker(my, my.heaped[child].e, e):
             break
-        _put(my, at, ints[child])
+        _put(my, at, my.heaped[child].e)
         at = child
     _put(my, at, e)
 
@@ -62,72 +67,67 @@ def _sink(my, at, e):
 @kernel
 def _refresh(my, e):
     """Bring the stored claim up to date; True when it had changed."""
-    first, second = claim_at(my.claim_at)(my, my.entities[e], EPOCH, NONE)
-    recent = float(my.entities[e].use_seq)
-    keys, at = my.floats, 3 * e
-    changed = keys[at] != first or keys[at + 1] != second or keys[at + 2] != recent
-    keys[at], keys[at + 1], keys[at + 2] = first, second, recent
+    first, second = claim_at(my.rank_at)(my, my.entities[e])
+    recent, kept = my.entities[e].use_seq, my.each[e].heap
+    changed = kept.claim != first or kept.second != second or kept.use_seq != recent
+    kept.claim, kept.second, kept.use_seq = first, second, recent
     return changed
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    """Enter the heap (a move does not)."""
-    if why == MOVE:
-        return
-    _refresh(my, entity)
-    my.ints[0] += 1
-    _rise(my, my.ints[0], entity)
+def hold(my, e):
+    """Enter the heap."""
+    _refresh(my, e)
+    my.own.heap.size += 1
+    _rise(my, my.own.heap.size, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
+def cool(my, e):
     """Only cooling lowers a claim."""
-    if why == COLD:
-        _refresh(my, entity)
-        at = my.ints[_place(my, entity)]
-        _sink(my, _rise(my, at, entity), entity)
+    _refresh(my, e)
+    _sink(my, _rise(my, my.each[e].heap.place, e), e)
 
 
 @kernel
-def release(my, entity, slot, why, now):
+def release(my, e):
     """Leave the heap."""
-    at, last = my.ints[_place(my, entity)], my.ints[my.ints[0]]
-    my.ints[0] -= 1
-    if last != entity:
+    at, last = my.each[e].heap.place, my.heaped[my.own.heap.size].e
+    my.own.heap.size -= 1
+    if last != e:
         _sink(my, _rise(my, at, last), last)
 
 
 @kernel
 def _stash(my):
     """Take the root out, behind the end of the heap."""
-    root, last = my.ints[1], my.ints[my.ints[0]]
-    size = my.ints[0]
-    my.ints[0] = size - 1
+    size = my.own.heap.size
+    root, last = my.heaped[1].e, my.heaped[size].e
+    my.own.heap.size = size - 1
     if size > 1:
         _sink(my, 1, last)
-    my.ints[size] = root
+    my.heaped[size].e = root
 
 
 @kernel
 def weakest(my):
     """Whose claim is the weakest, legal or not; NONE when nobody holds."""
-    while my.ints[0] > 0 and _refresh(my, my.ints[1]):
-        _sink(my, 1, my.ints[1])
-    return my.ints[1] if my.ints[0] > 0 else NONE
+    while my.own.heap.size > 0 and _refresh(my, my.heaped[1].e):
+        _sink(my, 1, my.heaped[1].e)
+    return my.heaped[1].e if my.own.heap.size > 0 else NONE
 
 
 @kernel
 def victim(my, decision):
     """The weakest legal holder."""
-    full, found = my.ints[0], NONE
+    full, found = my.own.heap.size, NONE
     while found == NONE:
         root = weakest(my)
         if legal_holder(my, decision, root):
             found = root
         else:
             _stash(my)
-    while my.ints[0] < full:  # the stashed come back
-        my.ints[0] += 1
-        _rise(my, my.ints[0], my.ints[my.ints[0]])
+    while my.own.heap.size < full:  # the stashed come back
+        my.own.heap.size += 1
+        _rise(my, my.own.heap.size, my.heaped[my.own.heap.size].e)
     return found

@@ -1,17 +1,22 @@
-"""Standing: queues numbered by strength; who waits keeps the queue it will join.
+"""Levels: queues numbered by strength; who waits keeps the queue it will join.
 
 For policies whose `want` sets the mark of a newcomer to the queue that its next `hold` enters. Who is preempted or
 yields goes on waiting without a `want`, and so returns to the queue that it left.
 """
 
 from sos_gym.kernel import kernel
-from sos_gym.policy.books.queue import front, length, push_back, remove
-from sos_gym.policy.lists.turns import order
-from sos_gym.resource import Kind, Why
+from sos_gym.policy.books.queue import front, length, push_back, remove, to_back
+from sos_gym.policy.books.turn import order
+from sos_gym.resource import Why
 
-EVICT = int(Kind.EVICT)
-LEFT, PAGED_OUT, BLOCKED, FAULTED = int(Why.EVICT), int(Why.PAGEOUT), int(Why.BLOCK), int(Why.FAULT)
 COOLED = 1  # the weakest queue: what MADV_COLD was said of goes before all others
+
+
+@kernel
+def cool(my, e):
+    """It joins those that go first."""
+    to_back(my, COOLED, e)
+    my.links[e].mark = 0
 
 
 @kernel
@@ -22,9 +27,9 @@ def level(my, e):
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """Level, then turns within a level."""
-    return float(level(my, entity.id)), order(my, entity, now)
+    return float(level(my, entity.id)), order(my, entity)
 
 
 @kernel
@@ -39,7 +44,7 @@ def leave(my, e):
 @kernel
 def may_return(why):
     """Whether a release with this reason leaves somebody to be remembered; who waits on is not gone yet."""
-    return why == LEFT or why == PAGED_OUT or why == BLOCKED or why == FAULTED
+    return why == Why.EVICTED or why == Why.PAGEOUT or why == Why.BLOCK or why == Why.FAULT
 
 
 @kernel

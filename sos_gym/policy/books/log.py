@@ -1,82 +1,91 @@
-"""Eviction in order of a sequence number: a log of stamped entities, the oldest first.
+"""Eviction in order of a sequence number: logs of stamped entities, the oldest first.
 
 A use appends the entity with its new sequence number and touches nothing else; an entry is stale when the entity has a
-newer number or lost its slot. The victim is the first entry that is neither stale nor illegal. When the log is full the
+newer number or lost its slot. The victim is the first entry that is neither stale nor illegal. When a log is full the
 stale entries are dropped, which eight entries per slot pay for (each is checked once or so in its life).
-Two logs: the cooled (COLD) go before all others, in the order in which they cooled.
+Two logs: the cooled go before all others, in the order in which they cooled.
 """
 
 from sos_gym.engine.legality import legal_holder
 from sos_gym.kernel import inlined, kernel, prefetch
+from sos_gym.policy.contract import Book, Records
 from sos_gym.resource import NONE
 
-# ints: where each log begins and ends now, then the entries of both logs, half of the room each
-HEAD, TAIL, COOL_HEAD, COOL_TAIL, FIRST = 0, 1, 2, 3, 8
-INTS = (FIRST + 128, 0, 16)  # at least 64 entries each, and 8 per slot
+# From which sequence number the stamps are; a policy keeps to one of them
+BY_HOLD, BY_USE = 0, 1
+MAIN, COOLED = 0, 1  # the logs; each has half of the entries
+LOG = Book(
+    "log",
+    own={"begin": [0, 0], "end": [0, 0]},  # of each log, within its half
+    tables={"entries": Records({"packed": 0}, fixed=128, per_slot=16)},  # entity << 32 | the low bits of its number
+)
 AHEAD = 8  # entries
-STAMP_BITS, STAMP = 32, (1 << 32) - 1  # an entry is entity << 32 | the low bits of its number
+STAMP_BITS, STAMP = 32, (1 << 32) - 1
 
 
 @inlined
 def _start(my, log):
-    return FIRST + log // 2 * ((my.ints.size - FIRST) // 2)
+    return log * (my.entries.size // 2)
 
 
 @inlined
-def _end(my, log):
-    return _start(my, log) + (my.ints.size - FIRST) // 2
+def _entity_of(my, at):
+    return my.entries[at].packed >> STAMP_BITS
 
 
 @inlined
-def _is_fresh(entities, entry, stamp):
-    entity = entities[entry >> STAMP_BITS]
-    number = entity.use_seq if stamp else entity.hold_seq
-    return entity.slot != NONE and number & STAMP == entry & STAMP
+def _is_fresh(my, at, by):
+    packed = my.entries[at].packed
+    entity = my.entities[packed >> STAMP_BITS]
+    number = entity.use_seq if by == BY_USE else entity.hold_seq
+    return entity.slot != NONE and number & STAMP == packed & STAMP
 
 
 @kernel
-def _compact(my, log, stamp):
+def _compact(my, log, by):
     """Drop the stale entries; the order of the others stays."""
-    ints, entities, last = my.ints, my.entities, my.ints.size - 1
-    kept = _start(my, log)
-    for at in range(kept + ints[log], kept + ints[log + 1]):
-        prefetch(entities, ints[min(at + AHEAD, last)] >> STAMP_BITS)
-        entry = ints[at]
-        if _is_fresh(entities, entry, stamp):
-            ints[kept] = entry
+    bounds, last, start = my.own.log, my.entries.size - 1, _start(my, log)
+    kept = start
+    for at in range(start + bounds.begin[log], start + bounds.end[log]):
+        prefetch(my.entities, _entity_of(my, min(at + AHEAD, last)))
+        if _is_fresh(my, at, by):
+            my.entries[kept].packed = my.entries[at].packed
             kept += 1
-    ints[log], ints[log + 1] = 0, kept - _start(my, log)
+    bounds.begin[log], bounds.end[log] = 0, kept - start
 
 
 @inlined
-def append(my, log, e, number, stamp):
-    """Enter `e` with its new `number`. `stamp`: 1 for a log of use_seq, 0 of hold_seq."""
-    if _start(my, log) + my.ints[log + 1] == _end(my, log):
-        _compact(my, log, stamp)
-    my.ints[_start(my, log) + my.ints[log + 1]] = e << STAMP_BITS | number & STAMP
-    my.ints[log + 1] += 1
+def append(my, log, e, number, by):
+    """Enter `e` with its new `number`, its use_seq (BY_USE) or its hold_seq (BY_HOLD)."""
+    if my.own.log.end[log] == my.entries.size // 2:
+        _compact(my, log, by)
+    my.entries[_start(my, log) + my.own.log.end[log]].packed = e << STAMP_BITS | number & STAMP
+    my.own.log.end[log] += 1
 
 
 @inlined
-def has_entries(my, log):
-    return my.ints[log] < my.ints[log + 1]
-
-
-@inlined
-def first_legal(my, decision, log, stamp):
+def _first_legal(my, decision, log, by):
     """The oldest fresh entry whose entity may go without, or NONE; stale entries in front of it are dropped."""
-    ints, entities, last = my.ints, my.entities, my.ints.size - 1
-    start = _start(my, log)
+    bounds, last, start = my.own.log, my.entries.size - 1, _start(my, log)
     in_front = True
-    for at in range(start + ints[log], start + ints[log + 1]):
-        prefetch(entities, ints[min(at + AHEAD, last)] >> STAMP_BITS)
-        entry = ints[at]
-        if _is_fresh(entities, entry, stamp):
+    for at in range(start + bounds.begin[log], start + bounds.end[log]):
+        prefetch(my.entities, _entity_of(my, min(at + AHEAD, last)))
+        if _is_fresh(my, at, by):
             in_front = False
-            if legal_holder(my, decision, entry >> STAMP_BITS):
-                likely = ints[min(at + 1, last)] >> STAMP_BITS  # the next victim: its frame is brought to the cache
-                prefetch(my.slots, entities[likely].slot)
-                return entry >> STAMP_BITS
+            if legal_holder(my, decision, _entity_of(my, at)):
+                likely = _entity_of(my, min(at + 1, last))  # the next victim: its frame is brought to the cache
+                prefetch(my.slots, my.entities[likely].slot)
+                return _entity_of(my, at)
         elif in_front:
-            ints[log] = at + 1 - start
+            bounds.begin[log] = at + 1 - start
     return NONE
+
+
+@inlined
+def oldest(my, decision, by):
+    """The victim: who cooled first, else who was stamped longest ago."""
+    if my.own.log.begin[COOLED] < my.own.log.end[COOLED]:
+        cold = _first_legal(my, decision, COOLED, by)
+        if cold != NONE:
+            return cold
+    return _first_legal(my, decision, MAIN, by)

@@ -2,7 +2,9 @@
 
 Queues are numbered from 1; 0 is none. A queue is a ring through its sentinel, a link behind those of the entities whose
 `mark` is the queue's length. An entity's `mark` is the policy's own: a bit, a count, a class. By convention the front
-leaves first and newcomers join at the back. A card with `links=2` gives each entity a second link, a member of its own.
+leaves first and newcomers join at the back. A queue has a hand, for those that use it: it points at a member or at
+nobody, and steps on to who stands behind when its member leaves.
+A card with `links=2` gives each entity a second link, a member of its own.
 """
 
 from sos_gym.engine.legality import legal_holder
@@ -82,9 +84,12 @@ def remove(my, e):
     link = my.links[e]
     if link.queue == 0:
         return
+    end = sentinel(my, link.queue)
+    if my.links[end].queue == 1 + e:
+        my.links[end].queue = 1 + link.next if link.next != end else 0
     my.links[link.previous].next = link.next
     my.links[link.next].previous = link.previous
-    my.links[sentinel(my, link.queue)].mark -= 1
+    my.links[end].mark -= 1
     link.queue = 0
 
 
@@ -93,6 +98,25 @@ def to_back(my, q, e):
     """Move `e`, wherever it stands, to the back of queue `q`."""
     remove(my, e)
     push_back(my, q, e)
+
+
+@inlined
+def to_front(my, q, e):
+    """Move `e`, wherever it stands, to the front of queue `q`."""
+    remove(my, e)
+    push_front(my, q, e)
+
+
+@inlined
+def hand(my, q):
+    """At whom the hand of queue `q` points, or NONE."""
+    return my.links[sentinel(my, q)].queue - 1
+
+
+@inlined
+def point(my, q, e):
+    """Let the hand of queue `q` point at its member `e`."""
+    my.links[sentinel(my, q)].queue = 1 + e
 
 
 @inlined

@@ -1,7 +1,6 @@
-"""Eviction of the weakest of some holders drawn by chance.
+"""Eviction of the weakest of some holders drawn by chance, for claims that move with time, where a heap does not serve.
 
-For claims that move with time, where a heap does not serve. The policy's first parameter is the size of the sample,
-0 for everybody.
+The policy has the parameter `sample`: how many are drawn, 0 for everybody.
 """
 
 from sos_gym.engine.chance import uniform
@@ -28,9 +27,8 @@ def _weakest(my, decision, draws):
     for i in range(draws if draws > 0 else my.slots_count):
         e = my.slots[my.first_slot + (_drawn(my, decision, i) if draws > 0 else i)].holder
         if e != NONE and legal_holder(my, decision, e):
-            entity = my.entities[e]
-            first, second = claim(my, entity, decision.now, decision.number)
-            strength = first, second, float(entity.use_seq)
+            first, second = claim(my, my.entities[e])
+            strength = first, second, float(my.entities[e].use_seq)
             if best == NONE or strength < least:
                 best, least = e, strength
     return best
@@ -39,6 +37,6 @@ def _weakest(my, decision, draws):
 @kernel
 def victim(my, decision):
     """The weakest of the sample, or of all where chance met nobody legal."""
-    draws = int(my.parameters[0])
+    draws = int(my.parameters.sample)
     found = _weakest(my, decision, draws if draws < my.slots_count else 0)
     return found if found != NONE else _weakest(my, decision, 0)

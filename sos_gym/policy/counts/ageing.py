@@ -8,86 +8,71 @@ one is out of its sight until used again.
 
 import math
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books import heap
-from sos_gym.policy.contract import Policy
-from sos_gym.resource import NONE, Why
-from sos_gym.settings.ranges import Parameter
+from sos_gym.policy.words import NONE, Parameter, Policy, Sides, Why, heap, kernel
 
-COLD, EVICT, MOVE, PREEMPT = int(Why.COLD), int(Why.EVICT), int(Why.MOVE), int(Why.PREEMPT)
-LEVEL = 1  # ints, from their end, behind the heap's: the level, then the key of each entity
-PEER = 0  # parameter
 MOST = 1 << 53  # a claim, which is a float, does not tell greater keys apart
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if why != MOVE:
-        _renew(my, entity)
-        heap.hold(my, entity, slot, why, now)
+def hold(my, e):
+    _renew(my, e)
+    heap.hold(my, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
-    if why == COLD:
-        my.ints[_key(my, entity)] = 0
-        heap.use(my, entity, amount, why, now)
-    elif _is_peer(my):
-        _add_level(my, entity, now)
+def use(my, e):
+    if _is_peer(my):
+        _add_level(my, e)
     else:
-        _renew(my, entity)
+        _renew(my, e)
 
 
 @kernel
-def release(my, entity, slot, why, now):
+def cool(my, e):
+    my.each[e].key = 0
+    heap.cool(my, e)
+
+
+@kernel
+def release(my, e):
     """Who goes without raises the level; whoever the policy did not choose may lie below it."""
-    heap.release(my, entity, slot, why, now)
-    if why == EVICT or why == PREEMPT:
-        _raise_level(my, heap.weakest(my) if _is_peer(my) else entity)
+    heap.release(my, e)
+    if my.why == Why.EVICTED or my.why == Why.PREEMPT:
+        _raise_level(my, heap.weakest(my) if _is_peer(my) else e)
 
 
 @kernel
 def _is_peer(my):
-    return my.parameters[PEER] != 0 and my.use_is_credit > 0
-
-
-@kernel
-def _key(my, e):
-    return my.ints.size - LEVEL - 1 - e
-
-
-@kernel
-def _level(my):
-    return my.ints[my.ints.size - LEVEL]
+    return my.parameters.peer != 0 and my.use_is_credit > 0
 
 
 @kernel
 def _raise_level(my, e):
     """To the key of `e`, if that is higher."""
     if e != NONE:
-        my.ints[my.ints.size - LEVEL] = max(_level(my), min(my.ints[_key(my, e)], MOST))
+        my.own.level = max(my.own.level, min(my.each[e].key, MOST))
 
 
 @kernel
 def _renew(my, e):
-    my.ints[_key(my, e)] = _level(my) + my.entities[e].uses
+    my.each[e].key = my.own.level + my.entities[e].uses
 
 
 @kernel
-def _add_level(my, e, now):
+def _add_level(my, e):
     """Who stood at the level, or below, is out of the order until the level has risen to the least of the others."""
-    key, level = my.ints[_key(my, e)], _level(my)
-    my.ints[_key(my, e)] = min(key + level, MOST)
+    key, level = my.each[e].key, my.own.level
+    my.each[e].key = min(key + level, MOST)
     if key <= level:
-        heap.release(my, e, NONE, EVICT, now)
+        heap.release(my, e)
         _raise_level(my, heap.weakest(my))
-        heap.hold(my, e, NONE, EVICT, now)
+        heap.hold(my, e)
 
 
 @kernel
-def claim(my, entity, now, number):
-    key = my.ints[_key(my, entity.id)]
-    if _is_peer(my) and 0 < key < _level(my):
+def claim(my, entity):
+    key = my.each[entity.id].key
+    if _is_peer(my) and 0 < key < my.own.level:
         return math.inf, 0.0
     return float(my.use_is_credit * key), 0.0
 
@@ -110,8 +95,10 @@ AGEING = Policy(
     claim=claim,
     hold=hold,
     use=use,
+    cool=Sides(frames=cool),
     release=release,
     victim=heap.victim,
-    ints=(heap.INTS[0] + 1, heap.INTS[1] + 1, heap.INTS[2]),
-    floats=heap.FLOATS,
+    own={"level": 0},
+    each={"key": 0},
+    books=(heap.HEAP,),
 )

@@ -2,22 +2,19 @@
 
 import math
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books import sample
-from sos_gym.policy.contract import Policy
+from sos_gym.policy.words import Policy, kernel, sample
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """The rate of its uses: a credit on frames, a debt on cores. What was cooled has none left."""
     if entity.use_seq < 0:
         return -math.inf, 0.0
-    return my.use_is_credit * entity.uses / max(1, now - entity.hold_ns), 0.0
+    return my.use_is_credit * entity.uses / max(1, my.now - entity.hold_ns), 0.0
 
 
 HYPERBOLIC = Policy(
     name="hyperbolic",
-    aliases=(),
     summary="uses per time since it got its slot; the least of a sample goes",
     on_cores="fewest reports per time since its last dispatch first: who waits long comes next, a waker preempts",
     on_frames="hyperbolic caching: the page with the fewest uses per time in its frame, of 64 drawn",

@@ -1,86 +1,68 @@
 """LeCaR: LRU or LFU by chance, trusted the less the sooner their victims return."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books import experts, heap
-from sos_gym.policy.books.queue import first_legal, push_back, push_front, remove, to_back
-from sos_gym.policy.contract import Policy
-from sos_gym.resource import NONE, Why
-from sos_gym.settings.ranges import Parameter
+from sos_gym.policy.books import experts
+from sos_gym.policy.words import Parameter, Policy, Sides, heap, kernel, queue
 
-COLD, MOVE = int(Why.COLD), int(Why.MOVE)
 RESIDENT = 3  # in order of last use
-RATE, DISCOUNT, HISTORY, KEEP, FLOOR = range(5)  # parameters
 
 
 @kernel
-def want(my, entity, home, why, now):
-    if my.links[entity].queue:
-        _blame(my, entity)
+def want(my, e):
+    """Who stands in a history blames its expert; the regret fades with time."""
+    if my.links[e].queue:
+        away = my.own.experts.clock - my.each[e].experts.left
+        experts.blame(my, e, my.parameters.rate * my.parameters.discount ** (away / my.slots_count))
+        if not my.parameters.keep:
+            my.each[e].experts.count = 0
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if why != MOVE:
-        experts.count(my, entity)
-        push_back(my, RESIDENT, entity)
-        heap.hold(my, entity, slot, why, now)
+def hold(my, e):
+    experts.count(my, e)
+    queue.push_back(my, RESIDENT, e)
+    heap.hold(my, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
-    if why == COLD:
-        my.ints[experts.count_at(my, entity)] = 0
-        remove(my, entity)
-        push_front(my, RESIDENT, entity)
-        heap.use(my, entity, amount, why, now)
-    else:
-        experts.count(my, entity)
-        to_back(my, RESIDENT, entity)
+def use(my, e):
+    experts.count(my, e)
+    queue.to_back(my, RESIDENT, e)
 
 
 @kernel
-def release(my, entity, slot, why, now):
-    heap.release(my, entity, slot, why, now)
-    remove(my, entity)
-    history = experts.history_for(my, entity, why)
-    if history:
-        experts.enter_history(my, history, entity, int(my.parameters[HISTORY] * my.slots_count))
-    elif why in experts.LEAVES:
-        my.ints[experts.count_at(my, entity)] = 0
+def cool(my, e):
+    queue.to_front(my, RESIDENT, e)
+    experts.cool(my, e)
 
 
 @kernel
-def _blame(my, e):
-    """Who stands in a history leaves it and blames its expert; the regret fades with time."""
-    history = my.links[e].queue
-    away = my.ints[experts.at(my, experts.CLOCK)] - my.ints[experts.went_at(my, e)]
-    regret = my.parameters[DISCOUNT] ** (away / my.slots_count)
-    experts.shift(my, history, my.parameters[RATE] * regret, my.parameters[FLOOR])
-    remove(my, e)
-    if not my.parameters[KEEP]:
-        my.ints[experts.count_at(my, e)] = 0
+def release(my, e):
+    experts.leave(my, e, my.why)
 
 
 @kernel
-def claim(my, entity, now, number):
-    """As the expert who is asked sees it; the heap (number NONE) orders by frequency."""
-    count = float(my.ints[experts.count_at(my, entity.id)])
-    if number == NONE:
-        return count, 0.0
-    if experts.asked(my, number) == experts.BY_RECENCY:
-        return float(my.use_is_credit * entity.use_seq), 0.0
-    return my.use_is_credit * count, float(my.use_is_credit * entity.use_seq)
+def claim(my, entity):
+    """As the expert who is asked sees it."""
+    recent = float(my.use_is_credit * entity.use_seq)
+    if experts.asked(my) == experts.BY_RECENCY:
+        return recent, 0.0
+    return my.use_is_credit * rank(my, entity)[0], recent
+
+
+@kernel
+def rank(my, entity):
+    """As the frequency expert sees it."""
+    return float(my.each[entity.id].experts.count), 0.0
 
 
 @kernel
 def victim(my, decision):
     """Of the expert who is asked."""
-    return experts.choose(my, decision, first_legal(my, decision, RESIDENT), heap.victim(my, decision))
+    return experts.choose(my, queue.first_legal(my, decision, RESIDENT), heap.victim(my, decision))
 
 
 LECAR = Policy(
     name="lecar",
-    aliases=(),
     summary="LRU or LFU by chance, trusted the less the sooner what it sent away returns",
     on_cores="a coin for each choice: whoever ran longest ago, or least, comes first; nobody is blamed, nothing learnt",
     on_frames="LeCaR; each victim is the LRU or the LFU page",
@@ -88,7 +70,7 @@ LECAR = Policy(
     ties="LFU's: the least recently used",
     not_to_be_confused="cacheus, which learns its learning rate and has other experts",
     source="Vietri et al., HotStorage 2018, and the authors' code (sylab/LeCaR): history, keep, floor, no blame where "
-    "both agree. libCacheSim 0.3.5 has one history of N: compared in the mean, tests/test_learning_policies.py",
+    "both agree. libCacheSim 0.3.5 has one history of N: compared in the mean, tests/policy/test_learning_policies.py",
     parameters={
         "rate": Parameter(0.45, "", 0.0, 10.0, "trust moves faster, and errs more by chance"),
         "discount": Parameter(
@@ -101,10 +83,11 @@ LECAR = Policy(
     want=want,
     hold=hold,
     use=use,
+    cool=Sides(frames=cool),
     release=release,
     claim=claim,
+    rank=rank,
     victim=victim,
-    ints=experts.INTS,
-    floats=(heap.FLOATS[0] + 1, heap.FLOATS[1], heap.FLOATS[2]),
+    books=(heap.HEAP, experts.EXPERTS),
     queues=3,
 )

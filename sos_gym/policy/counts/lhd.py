@@ -8,67 +8,49 @@ would come later than the policy evicts.
 
 import math
 
-from sos_gym.engine.chance import uniform
-from sos_gym.kernel import kernel
-from sos_gym.policy.books import sample
-from sos_gym.policy.contract import Policy
-from sos_gym.policy.lists.turns import turn
-from sos_gym.resource import Why
-from sos_gym.settings.ranges import Parameter
+from sos_gym.policy.words import Parameter, Policy, Records, kernel, sample, turn, uniform
 
-COLD, MOVE = int(Why.COLD), int(Why.MOVE)
 OCTAVES = 28  # ages up to 2**28
 AGES, CLASSES = 8 * (OCTAVES - 2), OCTAVES + 1
 UNUSED = CLASSES - 1  # the class before the first use
-HITS, ENDS, DENSITIES = 0, 1, 2  # floats: a table each, class by class
-CLOCK, DUE, EXPLORERS = 0, 1, 2  # ints: holds and uses so far; the clock when densities are due; explorers now
-STAMP, AGE, CLASS, EXPLORES = 3, 4, 5, 6  # ints of each entity: clock at its last use; last age; class; is it spared?
 EXPLORED = 1 / 32  # of holds and uses, while there are fewer explorers than allowed
 SPARED = 32  # references per slot after which an explorer is given up
 LEAST_PERIOD = 1024  # references, so that the table costs little in a small cache
-SAMPLE, PERIOD, DECAY, SHARE = range(4)  # parameters
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if why != MOVE:
-        my.ints[_own(entity, AGE)], my.ints[_own(entity, CLASS)] = 0, UNUSED
-        _stamp(my, entity)
+def hold(my, e):
+    my.each[e].last_age, my.each[e].age_class = 0, UNUSED
+    _stamp(my, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
-    if why != COLD:
-        age = _age(my, entity)
-        my.floats[_cell(my, entity, HITS, age)] += 1
-        my.ints[_own(entity, CLASS)] = min(_bits(my.ints[_own(entity, AGE)] + age), CLASSES - 1)
-        my.ints[_own(entity, AGE)] = age
-        _stamp(my, entity)
+def use(my, e):
+    own, age = my.each[e], _age(my, e)
+    _bin(my, e, age).hits += 1
+    own.age_class = min(_bits(own.last_age + age), CLASSES - 1)
+    own.last_age = age
+    _stamp(my, e)
 
 
 @kernel
-def release(my, entity, slot, why, now):
-    my.floats[_cell(my, entity, ENDS, _age(my, entity))] += 1
-    _explore(my, entity, False)
-
-
-@kernel
-def _own(e, field):
-    return 4 * e + field
+def release(my, e):
+    _bin(my, e, _age(my, e)).ends += 1
+    _explore(my, e, False)
 
 
 @kernel
 def _age(my, e):
-    return min(my.ints[CLOCK] - my.ints[_own(e, STAMP)], (1 << OCTAVES) - 1)
+    return min(my.own.clock - my.each[e].stamp, (1 << OCTAVES) - 1)
 
 
 @kernel
 def _stamp(my, e):
-    my.ints[CLOCK] += 1
-    my.ints[_own(e, STAMP)] = my.ints[CLOCK]
-    free = my.ints[EXPLORERS] - my.ints[_own(e, EXPLORES)] < my.parameters[SHARE] * my.slots_count
-    _explore(my, e, free and uniform(my.seed, my.ints[CLOCK], e) < EXPLORED)
-    if my.ints[CLOCK] >= my.ints[DUE]:
+    my.own.clock += 1
+    my.each[e].stamp = my.own.clock
+    free = my.own.explorers - my.each[e].explores < my.parameters.explorers * my.slots_count
+    _explore(my, e, free and uniform(my.seed, my.own.clock, e) < EXPLORED)
+    if my.own.clock >= my.own.due:
         _renew(my)
 
 
@@ -76,17 +58,17 @@ def _stamp(my, e):
 def _renew(my):
     """All densities, once a period; the first time from supposition."""
     for c in range(CLASSES):
-        if my.ints[DUE] == 0:
+        if my.own.due == 0:
             _suppose(my, c)
         else:
             _learn(my, c * AGES)
-    my.ints[DUE] = my.ints[CLOCK] + max(LEAST_PERIOD, int(my.parameters[PERIOD] * my.slots_count))
+    my.own.due = my.own.clock + max(LEAST_PERIOD, int(my.parameters.period * my.slots_count))
 
 
 @kernel
 def _explore(my, e, explores):
-    my.ints[EXPLORERS] += int(explores) - my.ints[_own(e, EXPLORES)]
-    my.ints[_own(e, EXPLORES)] = int(explores)
+    my.own.explorers += int(explores) - my.each[e].explores
+    my.each[e].explores = int(explores)
 
 
 @kernel
@@ -108,8 +90,8 @@ def width(bucket):
 
 
 @kernel
-def _cell(my, e, table, age):
-    return (table * CLASSES + my.ints[_own(e, CLASS)]) * AGES + bucket(age)
+def _bin(my, e, age):
+    return my.bins[my.each[e].age_class * AGES + bucket(age)]
 
 
 @kernel
@@ -117,38 +99,37 @@ def _suppose(my, c):
     """Before anything is known: the shorter its last ages the more hits will come, the fewer the older it gets."""
     age = 0
     for b in range(AGES):
-        my.floats[(DENSITIES * CLASSES + c) * AGES + b] = (CLASSES - c) / (1 + age)
+        my.bins[c * AGES + b].density = (CLASSES - c) / (1 + age)
         age += width(b)
 
 
 @kernel
 def _learn(my, row):
     """From the oldest age down: of those that got so old, hits to come / time to come. Then what was seen fades."""
-    table, area = my.floats, CLASSES * AGES
     hits = events = time = 0.0
-    for cell in range(row + AGES - 1, row - 1, -1):
-        hits += table[cell]
-        events += table[cell] + table[ENDS * area + cell]
-        time += events * width(cell - row)
-        table[DENSITIES * area + cell] = hits / time if time > 0 else 0.0
-        table[cell] *= my.parameters[DECAY]
-        table[ENDS * area + cell] *= my.parameters[DECAY]
+    for b in range(AGES - 1, -1, -1):
+        seen = my.bins[row + b]
+        hits += seen.hits
+        events += seen.hits + seen.ends
+        time += events * width(b)
+        seen.density = hits / time if time > 0 else 0.0
+        seen.hits *= my.parameters.decay
+        seen.ends *= my.parameters.decay
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """The density at its age; a thread that is likely to leave its core soon comes first. Cooled: none."""
     if entity.use_seq < 0:
         return -math.inf, 0.0
     age = _age(my, entity.id)
-    density = my.floats[_cell(my, entity.id, DENSITIES, age)]
-    spared = 1.0 if my.ints[_own(entity.id, EXPLORES)] and age < SPARED * my.slots_count else 0.0
-    return my.use_is_credit * density + spared, turn(entity, now)[0] if my.use_is_credit < 0 else 0.0
+    density = _bin(my, entity.id, age).density
+    spared = 1.0 if my.each[entity.id].explores and age < SPARED * my.slots_count else 0.0
+    return my.use_is_credit * density + spared, turn(my, entity)[0] if my.use_is_credit < 0 else 0.0
 
 
 LHD = Policy(
     name="lhd",
-    aliases=(),
     summary="the least expected hits per time in the slot goes, learnt by age and class, judged in a sample",
     on_cores="who is likely to leave its core soon comes first, learnt by time since its last report; then turns",
     on_frames="LHD with one size and one application; densities to begin with as in the authors' code",
@@ -167,6 +148,16 @@ LHD = Policy(
     release=release,
     claim=claim,
     victim=sample.victim,
-    ints=(3, 4, 0),
-    floats=(3 * CLASSES * AGES, 0, 0),
+    own={
+        "clock": 0,  # holds and uses so far
+        "due": 0,  # the clock when densities are due
+        "explorers": 0,  # now
+    },
+    each={
+        "stamp": 0,  # the clock at its last hold or use
+        "last_age": 0,  # at its last use; 0 before the first
+        "age_class": 0,
+        "explores": 0,  # 0, 1: is it spared?
+    },
+    tables={"bins": Records({"hits": 0.0, "ends": 0.0, "density": 0.0}, fixed=CLASSES * AGES)},  # class by class
 )

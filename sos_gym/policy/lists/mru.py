@@ -1,48 +1,26 @@
 """MRU: what was used last goes first."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books.levels import COOLED
-from sos_gym.policy.books.queue import first_legal, push_front, remove, to_back
-from sos_gym.policy.contract import Policy
-from sos_gym.resource import NONE, Why
+from sos_gym.policy.words import ListPolicy, kernel, queue
 
 USED = 2
-MOVE, COLD = int(Why.MOVE), int(Why.COLD)
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     return -abs(float(entity.use_seq)), 0.0  # far below zero once cooled: of greater size than any other
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if why != MOVE:
-        push_front(my, USED, entity)
-
-
-@kernel
-def use(my, entity, amount, why, now):
-    if why == COLD:
-        to_back(my, COOLED, entity)
-    else:
-        remove(my, entity)
-        push_front(my, USED, entity)
-
-
-@kernel
-def release(my, entity, slot, why, now):
-    remove(my, entity)
+def use(my, e):
+    queue.to_front(my, USED, e)
 
 
 @kernel
 def victim(my, decision):
-    """What cooled first, else what was used last."""
-    cooled = first_legal(my, decision, COOLED)
-    return cooled if cooled != NONE else first_legal(my, decision, USED)
+    return queue.first_legal(my, decision, USED)
 
 
-MRU = Policy(
+MRU = ListPolicy(
     name="mru",
     aliases=("coldest_first",),
     summary="what was used last goes first",
@@ -51,9 +29,9 @@ MRU = Policy(
     reads="use_seq",
     source="Chou, DeWitt, VLDB 1985",
     claim=claim,
-    hold=hold,
+    hold=use,
     use=use,
-    release=release,
+    release=queue.remove,
     victim=victim,
     queues=2,
 )

@@ -1,38 +1,27 @@
 """Recency (LRU): what was used last stays."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books.log import COOL_HEAD, HEAD, INTS, append, first_legal, has_entries
-from sos_gym.policy.contract import Policy
-from sos_gym.resource import NONE, Why
-
-COLD, MOVE = int(Why.COLD), int(Why.MOVE)
-BY_USE = 1
+from sos_gym.policy.words import Policy, Sides, kernel, log
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     return float(entity.use_seq), 0.0
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if why != MOVE:
-        append(my, HEAD, entity, my.entities[entity].use_seq, BY_USE)
+def use(my, e):
+    log.append(my, log.MAIN, e, my.entities[e].use_seq, log.BY_USE)
 
 
 @kernel
-def use(my, entity, amount, why, now):
-    append(my, COOL_HEAD if why == COLD else HEAD, entity, my.entities[entity].use_seq, BY_USE)
+def cool(my, e):
+    log.append(my, log.COOLED, e, my.entities[e].use_seq, log.BY_USE)
 
 
 @kernel
 def victim(my, decision):
     """The coldest, else the least recently used."""
-    if has_entries(my, COOL_HEAD):
-        cold = first_legal(my, decision, COOL_HEAD, BY_USE)
-        if cold != NONE:
-            return cold
-    return first_legal(my, decision, HEAD, BY_USE)
+    return log.oldest(my, decision, log.BY_USE)
 
 
 RECENCY = Policy(
@@ -44,8 +33,9 @@ RECENCY = Policy(
     reads="use_seq",
     source="Mattson et al., IBM Systems Journal 9(2), 1970",
     claim=claim,
-    hold=hold,
+    hold=use,
     use=use,
+    cool=Sides(frames=cool),
     victim=victim,
-    ints=INTS,
+    books=(log.LOG,),
 )

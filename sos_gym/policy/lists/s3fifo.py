@@ -1,93 +1,79 @@
 """S3-FIFO: three FIFO queues; a small one sifts the newcomers."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books.levels import COOLED, claim, leave, may_return, remember
-from sos_gym.policy.books.queue import first_legal, length, push_back, remove, to_back
-from sos_gym.policy.contract import Policy
-from sos_gym.resource import NONE, Why
-from sos_gym.settings.ranges import Parameter
+from sos_gym.policy.words import COOLED, NONE, ListPolicy, Parameter, Why, kernel, levels, queue
 
 SMALL, MAIN, GHOST = 2, 3, 4
-SMALL_SHARE, GHOST_SHARE, MOVE_AT, PEER = 0, 1, 2, 3  # parameters
-EVICTED = 0  # ints: whether anything was evicted yet
 MOST_LIVES = 3  # two bits
-MOVE, COLD, EVICT = int(Why.MOVE), int(Why.COLD), int(Why.EVICT)
 
 
 @kernel
-def want(my, entity, home, why, now):
+def want(my, e):
     """Whom the ghosts remember will enter main; it leaves them before its victim may join."""
-    my.links[entity].mark = MAIN if my.links[entity].queue == GHOST else SMALL
-    remove(my, entity)
+    my.links[e].mark = MAIN if my.links[e].queue == GHOST else SMALL
+    queue.remove(my, e)
 
 
 @kernel
-def hold(my, entity, slot, why, now):
+def hold(my, e):
     """From here on the mark counts uses."""
-    if why == MOVE:
-        return
-    q = my.links[entity].mark
-    if q == SMALL and my.parameters[PEER] and not my.ints[EVICTED] and _small_is_full(my):
+    q = my.links[e].mark
+    if q == SMALL and my.parameters.peer and not my.own.evicted and _small_is_full(my):
         q = MAIN
-    push_back(my, q, entity)
-    my.links[entity].mark = 0
+    _put(my, q, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
+def use(my, e):
     """A cooled page that is used starts anew."""
-    link = my.links[entity]
-    if why == COLD:
-        _put(my, COOLED, entity)
-    elif link.queue == COOLED:
-        _put(my, SMALL, entity)
+    if my.links[e].queue == COOLED:
+        _put(my, SMALL, e)
     else:
-        link.mark += 1
+        my.links[e].mark += 1
 
 
 @kernel
-def release(my, entity, slot, why, now):
+def release(my, e):
     """Only those leave a ghost whom the small queue found wanting."""
-    my.ints[EVICTED] |= why == EVICT
-    uses = my.links[entity].mark
-    if leave(my, entity) == SMALL and uses < my.parameters[MOVE_AT] and may_return(why):
-        remember(my, GHOST, entity, int(my.parameters[GHOST_SHARE] * my.slots_count))
+    my.own.evicted |= my.why == Why.EVICTED
+    uses = my.links[e].mark
+    if levels.leave(my, e) == SMALL and uses < my.parameters.move and levels.may_return(my.why):
+        levels.remember(my, GHOST, e, int(my.parameters.ghost * my.slots_count))
 
 
 @kernel
 def _put(my, q, e):
-    to_back(my, q, e)
+    queue.to_back(my, q, e)
     my.links[e].mark = 0
 
 
 @kernel
 def _small_is_full(my):
-    return length(my, SMALL) >= int(my.parameters[SMALL_SHARE] * my.slots_count)
+    return queue.length(my, SMALL) >= int(my.parameters.small * my.slots_count)
 
 
 @kernel
 def _from_small(my, decision):
     """The oldest that was used too little; the others go over to main."""
-    e = first_legal(my, decision, SMALL)
-    while e != NONE and my.links[e].mark >= my.parameters[MOVE_AT]:
+    e = queue.first_legal(my, decision, SMALL)
+    while e != NONE and my.links[e].mark >= my.parameters.move:
         _put(my, MAIN, e)
-        e = first_legal(my, decision, SMALL)
+        e = queue.first_legal(my, decision, SMALL)
     return e
 
 
 @kernel
 def _from_main(my, decision):
     """The oldest without a life left; the others lose one and go round."""
-    e = first_legal(my, decision, MAIN)
+    e = queue.first_legal(my, decision, MAIN)
     while e != NONE and my.links[e].mark > 0:
         my.links[e].mark = min(my.links[e].mark, MOST_LIVES) - 1
-        to_back(my, MAIN, e)
-        e = first_legal(my, decision, MAIN)
+        queue.to_back(my, MAIN, e)
+        e = queue.first_legal(my, decision, MAIN)
     return e
 
 
 @kernel
-def _victim(my, decision):
+def victim(my, decision):
     """Small pays when it is full, main otherwise; who has nobody to give passes to the other."""
     small, e = _small_is_full(my), NONE
     while e == NONE:
@@ -96,14 +82,7 @@ def _victim(my, decision):
     return e
 
 
-@kernel
-def victim(my, decision):
-    """What cooled first, else small's or main's."""
-    cooled = first_legal(my, decision, COOLED)
-    return cooled if cooled != NONE else _victim(my, decision)
-
-
-S3FIFO = Policy(
+S3FIFO = ListPolicy(
     name="s3fifo",
     aliases=("s3_fifo",),
     summary="a small FIFO sifts the newcomers; main is a FIFO with up to three lives; ghosts come back into main",
@@ -124,7 +103,6 @@ S3FIFO = Policy(
     use=use,
     release=release,
     victim=victim,
-    claim=claim,
-    ints=(1, 0, 0),
+    own={"evicted": 0},  # whether anything was evicted yet
     queues=4,
 )

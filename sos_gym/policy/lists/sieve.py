@@ -1,85 +1,53 @@
 """SIEVE: a queue whose hand spares what was used, where it stands."""
 
-from sos_gym.engine.legality import legal_holder
-from sos_gym.kernel import kernel
-from sos_gym.policy.books.levels import COOLED
-from sos_gym.policy.books.queue import behind, first_legal, front, push_back, remove, to_back
-from sos_gym.policy.contract import Policy
-from sos_gym.policy.lists.turns import order
-from sos_gym.resource import NONE, Why
+from sos_gym.policy.words import COOLED, NONE, ListPolicy, kernel, legal_holder, order, queue
 
 RING = 2
-HAND = 0  # ints: 1 + whom the hand asks next; 0: the front
-MOVE, COLD = int(Why.MOVE), int(Why.COLD)
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """A use is a credit on frames and a debt on cores."""
     link = my.links[entity.id]
     level = -1 if link.queue == COOLED else link.mark * my.use_is_credit
-    return float(level), order(my, entity, now)
+    return float(level), order(my, entity)
 
 
 @kernel
-def want(my, entity, home, why, now):
-    my.links[entity].mark = 0
+def want(my, e):
+    my.links[e].mark = 0
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if why != MOVE:
-        push_back(my, RING, entity)
+def hold(my, e):
+    queue.push_back(my, RING, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
+def use(my, e):
     """A cooled page that is used joins the queue like a new one."""
-    if why == COLD:
-        _leave(my, entity)
-        push_back(my, COOLED, entity)
-        my.links[entity].mark = 0
-    elif my.links[entity].queue == COOLED:
-        to_back(my, RING, entity)
+    if my.links[e].queue == COOLED:
+        queue.to_back(my, RING, e)
     else:
-        my.links[entity].mark = 1
-
-
-@kernel
-def release(my, entity, slot, why, now):
-    _leave(my, entity)
-
-
-@kernel
-def _leave(my, e):
-    if my.ints[HAND] == 1 + e:
-        my.ints[HAND] = 1 + behind(my, e)
-    remove(my, e)
-
-
-@kernel
-def _victim(my, decision):
-    """The hand goes from the oldest to the newest and round again; it clears bits, but moves nobody."""
-    e = my.ints[HAND] - 1
-    while True:
-        if e == NONE:
-            e = front(my, RING)
-        if legal_holder(my, decision, e):
-            if not my.links[e].mark:
-                my.ints[HAND] = 1 + e
-                return e
-            my.links[e].mark = 0
-        e = behind(my, e)
+        my.links[e].mark = 1
 
 
 @kernel
 def victim(my, decision):
-    """What cooled first, else where the hand stops."""
-    cooled = first_legal(my, decision, COOLED)
-    return cooled if cooled != NONE else _victim(my, decision)
+    """The hand goes from the oldest to the newest and round again; it clears bits, but moves nobody."""
+    e = queue.hand(my, RING)
+    while True:
+        if e == NONE:
+            e = queue.front(my, RING)
+        if legal_holder(my, decision, e):
+            if not my.links[e].mark:
+                queue.point(my, RING, e)
+                return e
+            my.links[e].mark = 0
+        e = queue.behind(my, e)
 
 
-SIEVE = Policy(
+SIEVE = ListPolicy(
     name="sieve",
     summary="a queue; its hand spares what was used, where it stands, and takes the next that was not",
     on_cores="two-level feedback: who has not run in this burst goes first, then round robin; the hand is idle",
@@ -91,9 +59,8 @@ SIEVE = Policy(
     want=want,
     hold=hold,
     use=use,
-    release=release,
+    release=queue.remove,
     victim=victim,
     claim=claim,
-    ints=(1, 0, 0),
     queues=2,
 )

@@ -1,97 +1,83 @@
 """Segmented LRU: a use lifts into the next segment, overflow sinks back."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books.levels import COOLED, leave, level
-from sos_gym.policy.books.queue import first_legal, front, length, push_back, to_back
-from sos_gym.policy.contract import Policy
-from sos_gym.policy.lists.turns import order
-from sos_gym.resource import NONE, Why
-from sos_gym.settings.ranges import Parameter
+from sos_gym.policy.words import NONE, ListPolicy, Parameter, kernel, levels, order, queue
 
 PROBATION, MOST_SEGMENTS = 2, 8  # the protected segments are the queues above probation
-SEGMENTS, PROTECTED, PEER = 0, 1, 2  # parameters
-MOVE, COLD = int(Why.MOVE), int(Why.COLD)
 
 
 @kernel
-def claim(my, entity, now, number):
-    """A use is a credit on frames and a debt on cores."""
-    return float(level(my, entity.id) * my.use_is_credit), order(my, entity, now)
+def want(my, e):
+    my.links[e].mark = PROBATION
 
 
 @kernel
-def want(my, entity, home, why, now):
-    my.links[entity].mark = PROBATION
-
-
-@kernel
-def hold(my, entity, slot, why, now):
-    if why == MOVE:
-        return
-    q = my.links[entity].mark
-    if q == PROBATION and my.parameters[PEER]:
+def hold(my, e):
+    q = my.links[e].mark
+    if q == PROBATION and my.parameters.peer:
         q = _lowest_with_room(my)
-    push_back(my, q, entity)
+    queue.push_back(my, q, e)
     _spill(my, q)
 
 
 @kernel
-def use(my, entity, amount, why, now):
+def use(my, e):
     """The cooled stand below probation, and are lifted into it."""
-    if why == COLD:
-        to_back(my, COOLED, entity)
-        return
-    q = min(my.links[entity].queue + 1, _top(my))
-    to_back(my, q, entity)
+    q = min(my.links[e].queue + 1, _top(my))
+    queue.to_back(my, q, e)
     _spill(my, q)
 
 
 @kernel
-def release(my, entity, slot, why, now):
-    leave(my, entity)
+def release(my, e):
+    levels.leave(my, e)
 
 
 @kernel
 def _top(my):
-    return PROBATION - 1 + int(my.parameters[SEGMENTS])
+    return PROBATION - 1 + int(my.parameters.segments)
 
 
 @kernel
 def _room(my, q):
     """How many a segment takes: the protected ones alike, probation the rest."""
-    above = int(my.parameters[SEGMENTS]) - 1
-    protected = int(my.parameters[PROTECTED] * my.slots_count / above)
+    above = int(my.parameters.segments) - 1
+    protected = int(my.parameters.protected * my.slots_count / above)
     return protected if q > PROBATION else my.slots_count - above * protected
 
 
 @kernel
 def _spill(my, q):
     """Where a segment is too full its least recently used sinks into the one below, which may spill in turn."""
-    while q > PROBATION and length(my, q) > _room(my, q):
-        to_back(my, q - 1, front(my, q))
+    while q > PROBATION and queue.length(my, q) > _room(my, q):
+        queue.to_back(my, q - 1, queue.front(my, q))
         q -= 1
 
 
 @kernel
 def _lowest_with_room(my):
     for q in range(PROBATION, _top(my) + 1):
-        if length(my, q) < _room(my, q):
+        if queue.length(my, q) < _room(my, q):
             return q
     return PROBATION
 
 
 @kernel
+def claim(my, entity):
+    """A use is a credit on frames and a debt on cores."""
+    return float(levels.level(my, entity.id) * my.use_is_credit), order(my, entity)
+
+
+@kernel
 def victim(my, decision):
     """The least recently used of the lowest segment."""
-    q = COOLED
-    victim = first_legal(my, decision, q)
-    while victim == NONE:
+    q, e = PROBATION, NONE
+    while e == NONE:
+        e = queue.first_legal(my, decision, q)
         q += 1
-        victim = first_legal(my, decision, q)
-    return victim
+    return e
 
 
-SLRU = Policy(
+SLRU = ListPolicy(
     name="slru",
     aliases=("segmented_lru",),
     summary="LRU in segments: each use lifts into the next; the overflow sinks back; the lowest pays",

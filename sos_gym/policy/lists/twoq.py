@@ -1,64 +1,45 @@
 """2Q: newcomers pass a FIFO; who comes back soon enters the LRU."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books.levels import COOLED, claim, leave, may_return, remember
-from sos_gym.policy.books.queue import first_legal, length, push_back, remove, to_back
-from sos_gym.policy.contract import Policy
-from sos_gym.resource import NONE, Why
-from sos_gym.settings.ranges import Parameter
+from sos_gym.policy.words import COOLED, NONE, ListPolicy, Parameter, kernel, levels, queue
 
 IN, MAIN, OUT = 2, 3, 4  # A1in, Am, A1out
-K_IN, K_OUT = 0, 1  # parameters
-MOVE, COLD = int(Why.MOVE), int(Why.COLD)
 
 
 @kernel
-def want(my, entity, home, why, now):
+def want(my, e):
     """Who is still remembered will enter Am; it leaves A1out before its victim may join."""
-    my.links[entity].mark = MAIN if my.links[entity].queue == OUT else IN
-    remove(my, entity)
+    my.links[e].mark = MAIN if my.links[e].queue == OUT else IN
+    queue.remove(my, e)
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if why != MOVE:
-        push_back(my, my.links[entity].mark, entity)
+def hold(my, e):
+    queue.push_back(my, my.links[e].mark, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
+def use(my, e):
     """Uses in A1in are taken as correlated and change nothing; a cooled page starts anew."""
-    q = my.links[entity].queue
-    if why == COLD:
-        to_back(my, COOLED, entity)
-    elif q == MAIN:
-        to_back(my, MAIN, entity)
-    elif q == COOLED:
-        to_back(my, IN, entity)
+    q = my.links[e].queue
+    if q != IN:
+        queue.to_back(my, IN if q == COOLED else MAIN, e)
 
 
 @kernel
-def release(my, entity, slot, why, now):
-    if leave(my, entity) == IN and may_return(why):
-        remember(my, OUT, entity, int(my.parameters[K_OUT] * my.slots_count))
-
-
-@kernel
-def _victim(my, decision):
-    in_pays = length(my, IN) > int(my.parameters[K_IN] * my.slots_count)
-    first, second = (IN, MAIN) if in_pays else (MAIN, IN)
-    victim = first_legal(my, decision, first)
-    return victim if victim != NONE else first_legal(my, decision, second)
+def release(my, e):
+    if levels.leave(my, e) == IN and levels.may_return(my.why):
+        levels.remember(my, OUT, e, int(my.parameters.kout * my.slots_count))
 
 
 @kernel
 def victim(my, decision):
-    """What cooled first, else A1in if it is too long, else Am."""
-    cooled = first_legal(my, decision, COOLED)
-    return cooled if cooled != NONE else _victim(my, decision)
+    """A1in pays if it is too long, else Am; who has nobody to give passes to the other."""
+    in_pays = queue.length(my, IN) > int(my.parameters.kin * my.slots_count)
+    e = queue.first_legal(my, decision, IN if in_pays else MAIN)
+    return e if e != NONE else queue.first_legal(my, decision, MAIN if in_pays else IN)
 
 
-TWOQ = Policy(
+TWOQ = ListPolicy(
     name="twoq",
     aliases=("2q",),
     summary="newcomers pass a FIFO; who comes back while it is remembered enters the LRU",
@@ -77,6 +58,5 @@ TWOQ = Policy(
     use=use,
     release=release,
     victim=victim,
-    claim=claim,
     queues=4,
 )

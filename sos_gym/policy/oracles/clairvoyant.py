@@ -2,17 +2,12 @@
 
 from sos_gym.engine.bitmap import greatest_below, leave
 from sos_gym.engine.futures import to_next_use, used_again, work_done
-from sos_gym.engine.legality import legal_holder
-from sos_gym.kernel import inlined, kernel
-from sos_gym.policy.contract import Policy
 from sos_gym.policy.lists import recency
-from sos_gym.resource import NONE, State
-
-ABSENT = int(State.ABSENT)
+from sos_gym.policy.words import NONE, Policy, Sides, State, inlined, kernel, legal_holder, log
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     return -float(entity.future), 0.0
 
 
@@ -20,20 +15,20 @@ def claim(my, entity, now, number):
 
 
 @inlined
-def _is_page_done_with(my, entity):
-    return my.use_is_credit > 0 and not used_again(my, entity - my.first_entity)
+def _is_done_with(my, e):
+    return not used_again(my, e - my.first_entity)
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if _is_page_done_with(my, entity):
-        recency.hold(my, entity, slot, why, now)
+def use(my, e):
+    if _is_done_with(my, e):
+        recency.use(my, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
-    if _is_page_done_with(my, entity):
-        recency.use(my, entity, amount, why, now)
+def cool(my, e):
+    if _is_done_with(my, e):
+        recency.cool(my, e)
 
 
 # -- the others
@@ -59,7 +54,7 @@ def _used_farthest_ahead(my, decision):
         while op >= thread.pc + thread.started and my.work[op] - done >= best_future:
             p = my.ops[op].arg
             e = my.first_entity + p
-            if my.entities[e].state == ABSENT:
+            if my.entities[e].state == State.ABSENT:
                 leave(my.awaited, n, op)
             elif legal_holder(my, decision, e):
                 future = to_next_use(my, p)
@@ -72,7 +67,7 @@ def _used_farthest_ahead(my, decision):
 @kernel
 def victim(my, decision):
     """Who is used farthest ahead; of equals, the least recently used."""
-    e = recency.victim(my, decision)
+    e = log.oldest(my, decision, log.BY_USE)
     return e if e != NONE else _used_farthest_ahead(my, decision)
 
 
@@ -85,9 +80,10 @@ CLAIRVOYANT = Policy(
     reads="future (privileged)",
     source="Belady, 1966; Schrage, Operations Research 16(3), 1968",
     claim=claim,
-    hold=hold,
-    use=use,
+    hold=Sides(frames=use),
+    use=Sides(frames=use),
+    cool=Sides(frames=cool),
     victim=victim,
-    ints=recency.INTS,
+    books=recency.RECENCY.books,
     needs_future=True,
 )

@@ -1,18 +1,15 @@
 """Earliest deadline first: what is due soonest comes first."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.contract import Policy
-from sos_gym.policy.lists import recency
-from sos_gym.policy.lists.turns import turn
-from sos_gym.policy.oracles import clairvoyant
+from sos_gym.policy.oracles.clairvoyant import CLAIRVOYANT
+from sos_gym.policy.words import Policy, kernel, turn
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """A page is due at its next use. Threads of one deadline, or of none, take turns."""
     if my.use_is_credit > 0:
         return -float(entity.future), 0.0
-    return -float(entity.deadline), turn(entity, now)[0]
+    return -float(entity.deadline), turn(my, entity)[0]
 
 
 EDF = Policy(
@@ -25,9 +22,10 @@ EDF = Policy(
     not_to_be_confused="SCHED_DEADLINE's bandwidth server: nothing here enforces a budget",
     source="Liu, Layland, JACM 20(1), 1973; Belady, 1966",
     claim=claim,
-    hold=clairvoyant.hold,
-    use=clairvoyant.use,
-    victim=clairvoyant.victim,
-    ints=recency.INTS,
+    hold=CLAIRVOYANT.hold,
+    use=CLAIRVOYANT.use,
+    cool=CLAIRVOYANT.cool,
+    victim=CLAIRVOYANT.victim,
+    books=CLAIRVOYANT.books,
     needs_future=True,
 )

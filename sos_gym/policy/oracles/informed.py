@@ -7,11 +7,8 @@ families only and is no competitor: it says how much there is to learn.
 """
 
 from sos_gym.engine.futures import position
-from sos_gym.kernel import kernel
 from sos_gym.policy.books import placement
-from sos_gym.policy.books.placement import NEARER, WORTH, nearness
-from sos_gym.policy.contract import Policy
-from sos_gym.resource import DEFAULT_WEIGHT
+from sos_gym.policy.words import DEFAULT_WEIGHT, Policy, kernel
 from sos_gym.workload.tables import GROWING, MEMORYLESS
 
 
@@ -34,13 +31,13 @@ def _rest(entity, value, then):
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     known = my.forecasts[entity.id]
     per_weight = DEFAULT_WEIGHT / entity.weight
     if my.use_is_credit > 0:
         return -per_weight * _references_ahead(my, entity, known.value), 0.0
     rest = per_weight * _rest(entity, known.value, known.then)
-    return nearness(my, entity) * my.parameters[WORTH] - rest, 0.0
+    return placement.worth(my, entity) - rest, 0.0
 
 
 INFORMED = Policy(
@@ -53,7 +50,7 @@ INFORMED = Policy(
     source="Aho, Denning, Ullman, JACM 18(1), 1971; Gittins, J. Royal Statistical Society B 41(2), 1979",
     claim=claim,
     pick=placement.pick,
-    ints=placement.INTS,
-    parameters={"worth": NEARER},
+    books=(placement.OFFER,),
+    parameters={"worth": placement.NEARER},
     needs_forecast=True,
 )

@@ -1,86 +1,74 @@
 """EEVDF: of those that are owed service, the one with the earliest virtual deadline."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books.virtual_time import (
-    FLOATS,
-    LAG,
-    MEAN,
-    OWN,
-    PART,
-    cool,
-    credit_use,
-    given,
-    join,
-    leave,
-    rate,
-    survey,
-)
-from sos_gym.policy.contract import Policy, pick_by_claim
-from sos_gym.resource import Why
-from sos_gym.settings.ranges import Parameter
+from sos_gym.policy.books import virtual_time
+from sos_gym.policy.words import Parameter, Policy, Sides, kernel, pick_by_claim
 
-COLD, YIELD = int(Why.COLD), int(Why.YIELD)
-SLICE, USES, KEEP_LAG = range(3)  # parameters
 ROUNDING = 1e-3  # virtual ns: equals are equal
 CLAMP = 2  # slices; kernel/sched/fair.c: entity_lag
 
 
 @kernel
-def want(my, entity, home, why, now):
-    my.floats[PART * entity + LAG] *= my.parameters[KEEP_LAG]
-    join(my, entity, now)
-    _request(my, entity, now)
+def want(my, e):
+    my.each[e].virtual_time.lag *= my.parameters.keep_lag
+    virtual_time.join(my, e)
+    _request(my, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
-    if why == COLD:
-        cool(my, entity, now)
-        my.floats[PART * entity + OWN] = given(my, entity, now)
-    else:
-        credit_use(my, entity)
-        _renew(my, entity, now)
+def use_frame(my, e):
+    virtual_time.use(my, e)
+    renew(my, e)
 
 
 @kernel
-def release(my, entity, slot, why, now):
-    if why == YIELD:
-        my.floats[PART * entity + OWN] += _slice(my, entity)
-    leave(my, entity, why, now, CLAMP * _slice(my, entity))
+def renew(my, e):
+    """A request that is served is followed by the next one."""
+    if virtual_time.given(my, e) >= my.each[e].deadline - ROUNDING:
+        _request(my, e)
+
+
+@kernel
+def cool_core(my, e):
+    my.each[e].deadline += _slice(my, e)
+
+
+@kernel
+def cool_frame(my, e):
+    virtual_time.cool(my, e)
+    my.each[e].deadline = virtual_time.given(my, e)
+
+
+@kernel
+def release(my, e):
+    virtual_time.leave(my, e, my.why, CLAMP * _slice(my, e))
 
 
 @kernel
 def _slice(my, e):
     """A request, in virtual time."""
-    return my.parameters[USES if my.use_is_credit > 0 else SLICE] * rate(my, e)
+    request = my.parameters.uses if my.use_is_credit > 0 else my.parameters.slice_ns
+    return request * virtual_time.rate(my, e)
 
 
 @kernel
-def _request(my, e, now):
-    my.floats[PART * e + OWN] = given(my, e, now) + _slice(my, e)
+def _request(my, e):
+    my.each[e].deadline = virtual_time.given(my, e) + _slice(my, e)
 
 
 @kernel
-def _renew(my, e, now):
-    """A request that is served is followed by the next one."""
-    if given(my, e, now) >= my.floats[PART * e + OWN] - ROUNDING:
-        _request(my, e, now)
-
-
-@kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """Eligible first: on cores who stands behind the mean, on frames who stands before it."""
     credit, e = my.use_is_credit, entity.id
-    eligible = 1.0 if credit * (given(my, e, now) - my.floats[MEAN]) >= -ROUNDING else 0.0
-    return eligible, credit * my.floats[PART * e + OWN]
+    ahead = credit * (virtual_time.given(my, e) - my.own.virtual_time.mean)
+    return 1.0 if ahead >= -ROUNDING else 0.0, credit * my.each[e].deadline
 
 
 @kernel
 def pick(my, decision):
     for i in range(decision.count):
         if my.contenders[i] >= 0:
-            _renew(my, my.contenders[i], decision.now)
-    survey(my, decision.now)
+            renew(my, my.contenders[i])
+    virtual_time.survey(my)
     return pick_by_claim(my, decision)
 
 
@@ -103,10 +91,12 @@ EEVDF = Policy(
         "keep_lag": Parameter(1, "", 0, 1, "1: lag survives sleep (PLACE_LAG); 0: all start at the mean"),
     },
     want=want,
-    use=use,
+    use=Sides(cores=renew, frames=use_frame),
+    cool=Sides(cores=cool_core, frames=cool_frame),
     release=release,
     claim=claim,
     pick=pick,
-    floats=FLOATS,
+    each={"deadline": 0.0},  # of its request, in virtual time
+    books=(virtual_time.VIRTUAL_TIME,),
     queues=1,
 )

@@ -1,41 +1,43 @@
 """Fair share: who had least service for its weight comes first (CFS; fair-share eviction)."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.contract import Policy
+from sos_gym.policy.words import Book, Policy, Records, kernel
+
+# By owner, of which there are no more than entities: the ns per weight that it was charged when it came back.
+DEBTS = Book("debts", tables={"debts": Records({"service": 0.0}, per_entity=1)})
 
 
 @kernel
-def want(my, entity, home, why, now):
+def want(my, e):
     """An owner that had nothing to run is placed level with the least served; else a late one hoards."""
-    place(my, my.entities[entity].owner, now, 0.0)
+    place(my, my.entities[e].owner, 0.0)
 
 
 @kernel
-def place(my, owner, now, credit):
+def place(my, owner, credit):
     """An owner that comes back is put at most `credit` before the least served of the others."""
     if my.owners[owner].active > 1:
         return
     least, others = 0.0, False
     for other in range(my.owners.size):
         if other != owner and my.owners[other].active > 0:
-            service = _virtual_service(my, other, now)
+            service = _virtual_service(my, other)
             least = service if not others else min(least, service)
             others = True
     if others:
-        my.floats[owner] += max(0.0, least - credit - _virtual_service(my, owner, now))
+        my.debts[owner].service += max(0.0, least - credit - _virtual_service(my, owner))
 
 
 @kernel
-def _virtual_service(my, owner, now):
+def _virtual_service(my, owner):
     """Slot-ns held per weight, plus the debt it was given when it came back."""
     account = my.owners[owner]
-    return my.floats[owner] + (account.service + account.holding * (now - account.since)) / account.weight
+    return my.debts[owner].service + (account.service + account.holding * (my.now - account.since)) / account.weight
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """Owner first; then the thread by its own service, the page by recency."""
-    first = -_virtual_service(my, entity.owner, now)
+    first = -_virtual_service(my, entity.owner)
     if my.use_is_credit > 0:
         return first, float(entity.use_seq)
     return first, -entity.service / entity.weight
@@ -51,5 +53,5 @@ FAIR_SHARE = Policy(
     source="kernel/sched/fair.c before 6.6; Waldspurger, OSDI 2002 (shares on frames)",
     want=want,
     claim=claim,
-    floats=(0, 1, 0),  # an owner has at least one entity, so owners fit
+    books=(DEBTS,),
 )

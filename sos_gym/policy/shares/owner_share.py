@@ -1,17 +1,12 @@
 """Owner share: fair share in which sleep earns a bounded credit (CFS's sleepers, BVT)."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.contract import Policy
-from sos_gym.policy.shares.fair_share import claim, place
-from sos_gym.resource import DEFAULT_WEIGHT
-from sos_gym.settings.ranges import Parameter
-
-CREDIT = 0
+from sos_gym.policy.shares.fair_share import DEBTS, claim, place
+from sos_gym.policy.words import DEFAULT_WEIGHT, Parameter, Policy, kernel
 
 
 @kernel
-def want(my, entity, home, why, now):
-    place(my, my.entities[entity].owner, now, my.parameters[CREDIT] / DEFAULT_WEIGHT)
+def want(my, e):
+    place(my, my.entities[e].owner, my.parameters.credit_ns / DEFAULT_WEIGHT)
 
 
 OWNER_SHARE = Policy(
@@ -32,5 +27,5 @@ OWNER_SHARE = Policy(
     },
     want=want,
     claim=claim,
-    floats=(0, 1, 0),
+    books=(DEBTS,),
 )

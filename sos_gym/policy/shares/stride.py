@@ -2,39 +2,21 @@
 
 import math
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books.virtual_time import FLOATS, cool, credit_use, given, join, leave, rate
-from sos_gym.policy.contract import Policy
-from sos_gym.resource import Why
-from sos_gym.settings.ranges import Parameter
-
-COLD = int(Why.COLD)
-QUANTUM = 0
+from sos_gym.policy.books import virtual_time
+from sos_gym.policy.words import Parameter, Policy, Sides, kernel
 
 
 @kernel
-def want(my, entity, home, why, now):
-    join(my, entity, now)
+def release(my, e):
+    virtual_time.leave(my, e, my.why, math.inf)
 
 
 @kernel
-def use(my, entity, amount, why, now):
-    if why == COLD:
-        cool(my, entity, now)
-    else:
-        credit_use(my, entity)
-
-
-@kernel
-def release(my, entity, slot, why, now):
-    leave(my, entity, why, now, math.inf)
-
-
-@kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """The least pass first: a debt on cores, a credit on frames."""
-    quantum = 1.0 if my.use_is_credit > 0 else my.parameters[QUANTUM]
-    return my.use_is_credit * (given(my, entity.id, now) + quantum * rate(my, entity.id)), 0.0
+    quantum = 1.0 if my.use_is_credit > 0 else my.parameters.quantum_ns
+    passed = virtual_time.given(my, entity.id) + quantum * virtual_time.rate(my, entity.id)
+    return my.use_is_credit * passed, 0.0
 
 
 STRIDE = Policy(
@@ -48,10 +30,11 @@ STRIDE = Policy(
     not_to_be_confused="`lottery`, its random counterpart; `fair_share`, which is by owner",
     source="Waldspurger, Weihl, MIT/LCS/TM-528, 1995; the global pass is the mean pass by weight",
     parameters={"quantum_ns": Parameter(1_000_000, "ns", 0, 10**12, "light threads start later; best tick_ns")},
-    want=want,
-    use=use,
+    want=virtual_time.join,
+    use=Sides(frames=virtual_time.use),
+    cool=Sides(frames=virtual_time.cool),
     release=release,
     claim=claim,
-    floats=FLOATS,
+    books=(virtual_time.VIRTUAL_TIME,),
     queues=1,
 )

@@ -1,15 +1,13 @@
 """Attained service: who has had least so far comes first (foreground-background)."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.books.log import INTS
-from sos_gym.policy.contract import Policy
-from sos_gym.policy.lists.turns import hold, turn, victim
+from sos_gym.policy.lists.turns import hold, victim
+from sos_gym.policy.words import Policy, kernel, log, turn
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """A thread's service is the ns of its burst, a page's the ns in its frame: then the two turns agree."""
-    strength, order = turn(entity, now)
+    strength, order = turn(my, entity)
     if my.use_is_credit > 0:
         return strength, order
     return -float(entity.attained), strength
@@ -27,5 +25,5 @@ ATTAINED = Policy(
     claim=claim,
     hold=hold,
     victim=victim,
-    ints=INTS,
+    books=(log.LOG,),
 )

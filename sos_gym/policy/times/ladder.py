@@ -1,60 +1,52 @@
 """Ladder (MLFQ, multi-generation LRU): use climbs it, time climbs down again."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.contract import Policy
-from sos_gym.policy.lists.turns import order
-from sos_gym.resource import Why
-from sos_gym.settings.ranges import Parameter
-
-COLD = int(Why.COLD)
-LEVELS, SLICE, USES, PERIOD, FORGET = range(5)  # parameters
-RUNG, USED, EPOCH = range(3)  # ints of an entity
+from sos_gym.policy.words import Parameter, Policy, Sides, kernel, order
 
 
 @kernel
-def use(my, entity, amount, why, now):
+def use_core(my, e):
+    """A thread climbs by the ns that it ran since it was last charged."""
+    mine, service = my.each[e], my.entities[e].service
+    _climb(my, e, service - mine.service, int(my.parameters.slice_ns))
+    mine.service = service
+
+
+@kernel
+def use_frame(my, e):
+    _climb(my, e, 1, int(my.parameters.uses))
+
+
+@kernel
+def step_off(my, e):
+    my.each[e].rung = my.each[e].used = 0
+
+
+@kernel
+def _climb(my, e, amount, allotment):
     """Every rung takes twice the use of the one below."""
-    if why == COLD:
-        _step_off(my, entity)
-        return
-    at, top = 3 * entity, int(my.parameters[LEVELS]) - 1
-    rung = _rung(my, entity, now)
-    used = my.ints[at + USED] + (1 if my.use_is_credit > 0 else amount)
-    allotment = int(my.parameters[USES if my.use_is_credit > 0 else SLICE])
+    rung, top = _rung(my, e), int(my.parameters.levels) - 1
+    used = my.each[e].used + amount
     while rung < top and used >= allotment << rung:
         used -= allotment << rung
         rung += 1
-    my.ints[at + RUNG], my.ints[at + USED] = rung, used
+    my.each[e].rung, my.each[e].used = rung, used
 
 
 @kernel
-def release(my, entity, slot, why, now):
-    """Credit ends with the slot, debt does not."""
-    if my.use_is_credit > 0:
-        _step_off(my, entity)
-
-
-@kernel
-def _step_off(my, e):
-    my.ints[3 * e + RUNG] = my.ints[3 * e + USED] = 0
-
-
-@kernel
-def _rung(my, e, now):
+def _rung(my, e):
     """Its rung, once the periods that have passed since it was last asked are forgotten."""
-    at, epoch = 3 * e, now // int(my.parameters[PERIOD])
-    passed = epoch - my.ints[at + EPOCH]
+    mine, epoch = my.each[e], my.now // int(my.parameters.period_ns)
+    passed = epoch - mine.epoch
     if passed > 0:
-        my.ints[at + RUNG] = max(0, my.ints[at + RUNG] - passed * int(my.parameters[FORGET]))
-        my.ints[at + USED], my.ints[at + EPOCH] = 0, epoch
-    return my.ints[at + RUNG]
+        mine.rung = max(0, mine.rung - passed * int(my.parameters.forget))
+        mine.used, mine.epoch = 0, epoch
+    return mine.rung
 
 
 @kernel
-def claim(my, entity, now, number):
+def claim(my, entity):
     """A rung is a debt on cores and a credit on frames."""
-    level = float(my.use_is_credit * _rung(my, entity.id, now))
-    return level, order(my, entity, now)
+    return float(my.use_is_credit * _rung(my, entity.id)), order(my, entity)
 
 
 LADDER = Policy(
@@ -76,8 +68,9 @@ LADDER = Policy(
             1, "levels", 0, 16, "more is forgotten each period; `levels` boosts all to the top (OSTEP)"
         ),
     },
-    use=use,
-    release=release,
+    use=Sides(cores=use_core, frames=use_frame),
+    cool=Sides(frames=step_off),
+    release=Sides(frames=step_off),  # credit ends with the slot, debt does not
     claim=claim,
-    ints=(0, 3, 0),
+    each={"rung": 0, "used": 0, "epoch": 0, "service": 0},  # used: on this rung; service: ns, when last charged
 )

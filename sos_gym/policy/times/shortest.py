@@ -1,58 +1,45 @@
 """Shortest estimated rest first: the past predicts how long a burst, or a gap, goes on."""
 
-from sos_gym.kernel import kernel
-from sos_gym.policy.contract import Policy
-from sos_gym.policy.lists.turns import order
-from sos_gym.policy.times.claims import age
-from sos_gym.resource import COLD_OFFSET, Why
-from sos_gym.settings.ranges import Parameter
+from sos_gym.policy.words import COLD_OFFSET, Parameter, Policy, Sides, Why, age, kernel, order
 
-WAKE, FAULT, COLD, DONTNEED, EXIT = int(Why.WAKE), int(Why.FAULT), int(Why.COLD), int(Why.DONTNEED), int(Why.EXIT)
-ALPHA = 0
 UNKNOWN, ENDED = 0.0, -1.0  # no gap seen yet; its contents are gone, and the gap across does not count
 
 
 @kernel
-def want(my, entity, home, why, now):
-    if why == WAKE:
-        _learn(my, entity)
+def want(my, e):
+    if my.why == Why.WAKE:
+        learn(my, e)
 
 
 @kernel
-def hold(my, entity, slot, why, now):
-    if why == FAULT:
-        _learn(my, entity)
+def hold(my, e):
+    if my.why == Why.FAULT:
+        learn(my, e)
 
 
 @kernel
-def use(my, entity, amount, why, now):
-    if my.use_is_credit > 0 and why != COLD:
-        _learn(my, entity)
-
-
-@kernel
-def release(my, entity, slot, why, now):
-    if why == DONTNEED or why == EXIT:
-        my.floats[entity] = ENDED
-
-
-@kernel
-def _learn(my, e):
+def learn(my, e):
     """Its last gap is complete: average it in."""
-    gap, old, alpha = float(my.entities[e].last_gap), my.floats[e], my.parameters[ALPHA]
-    if old == ENDED:
-        my.floats[e] = UNKNOWN
+    mine, gap, alpha = my.each[e], float(my.entities[e].last_gap), my.parameters.alpha
+    if mine.estimate == ENDED:
+        mine.estimate = UNKNOWN
     else:
-        my.floats[e] = gap if old == UNKNOWN else alpha * gap + (1 - alpha) * old
+        mine.estimate = gap if mine.estimate == UNKNOWN else alpha * gap + (1 - alpha) * mine.estimate
 
 
 @kernel
-def claim(my, entity, now, number):
+def release(my, e):
+    if my.why == Why.DONTNEED or my.why == Why.EXIT:
+        my.each[e].estimate = ENDED
+
+
+@kernel
+def claim(my, entity):
     """What outlives its estimate is expected to last half as long again: hyper-exponential bursts grow old."""
     cold = my.use_is_credit > 0 and entity.use_seq < 0
-    so_far = float(age(my, entity, now))
-    rest = float(COLD_OFFSET) if cold else max(my.floats[entity.id] - so_far, so_far / 2)
-    return -rest, order(my, entity, now)
+    so_far = float(age(my, entity))
+    rest = float(COLD_OFFSET) if cold else max(my.each[entity.id].estimate - so_far, so_far / 2)
+    return -rest, order(my, entity)
 
 
 SHORTEST = Policy(
@@ -64,12 +51,13 @@ SHORTEST = Policy(
     reads="last_gap; age: ns since last use (pages), ns of service in this burst (threads)",
     ties="cores: turns; frames: least recently used goes",
     not_to_be_confused="`clairvoyant`, which knows the rest; `gap`, which judges by the last gap alone",
-    source="Silberschatz, Galvin, Gagne, Operating System Concepts, 10th ed., 5.3.2 (mean); DESIGN 3, payoff (overrun)",
+    source="Silberschatz, Galvin, Gagne, Operating System Concepts, 10th ed., 5.3.2 (mean); "
+    "docs/environments.md, payoff (overrun)",
     parameters={"alpha": Parameter(0.5, "", 0.01, 1.0, "the last burst or gap counts more than those before it")},
     want=want,
     hold=hold,
-    use=use,
+    use=Sides(frames=learn),
     release=release,
     claim=claim,
-    floats=(0, 1, 0),
+    each={"estimate": UNKNOWN},  # ns, of its gaps
 )

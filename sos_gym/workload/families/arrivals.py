@@ -3,9 +3,9 @@
 import numpy as np
 
 from sos_gym.resource import DEFAULT_WEIGHT, Op
+from sos_gym.workload.families.known import Known
 from sos_gym.workload.families.registry import Parameter, exponential_ns, family
 from sos_gym.workload.families.threads import DAY_NS, MS, repeated, sleeping_bursts
-from sos_gym.workload.forecast import Known
 from sos_gym.workload.tape import Tape
 
 US = 1000  # ns

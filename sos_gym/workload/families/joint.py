@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from sos_gym.resource import Op
-from sos_gym.workload.families.pages import ALPHA, WRITES, Told, drifting, touches
+from sos_gym.workload.families.known import Known
+from sos_gym.workload.families.pages import ALPHA, WRITES, TellGaps, drifting, touches
 from sos_gym.workload.families.registry import Parameter, exponential_ns, family
-from sos_gym.workload.forecast import Known
 from sos_gym.workload.tables import OPS, as_bytes
 from sos_gym.workload.tape import Tape
 
@@ -59,8 +59,8 @@ def _programs(
     share = 0.5 + (rng.permutation(threads) + 0.5) / threads
     for thread in range(threads):
         lengths = rng.poisson(burst_references * share[thread], bursts).clip(1)
-        told = None if known is None else _teller(known, thread, thread * pages, lengths)
-        touched = drifting(rng, pages, alpha, int(lengths.sum()), told=told, **drift) + thread * pages
+        tell_gaps = None if known is None else _telling(known, thread, thread * pages, lengths)
+        touched = drifting(rng, pages, alpha, int(lengths.sum()), tell_gaps=tell_gaps, **drift) + thread * pages
         sleeps = exponential_ns(rng, sleep_mean_ns, bursts)
         programs.append(_interleaved(touches(rng, touched, write_ratio), lengths, sleeps))
         if known:
@@ -70,15 +70,15 @@ def _programs(
     return Tape.build(programs, think_ns=compute_ns)
 
 
-def _teller(known: Known, thread: int, first: int, lengths: np.ndarray) -> Told:
+def _telling(known: Known, thread: int, first: int, lengths: np.ndarray) -> TellGaps:
     """Tells of a thread's pages `first`, `first` + 1, ...; a sleep stands before each burst of `lengths` references."""
     starts = np.cumsum(lengths) - lengths
 
-    def told(at: int, gaps: np.ndarray) -> None:
+    def tell(at: int, gaps: np.ndarray) -> None:
         op = at + int(np.searchsorted(starts, at, side="right"))
         known.gaps(thread, op, first + np.arange(len(gaps)), gaps)
 
-    return told
+    return tell
 
 
 def _interleaved(work: np.ndarray, lengths: np.ndarray, sleep_ns: np.ndarray) -> np.ndarray:  # OPS (ops,)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from sos_gym.resource import Op
+from sos_gym.workload.families.known import Known
 from sos_gym.workload.families.registry import Parameter, family, zipf_gaps, zipf_ranks
-from sos_gym.workload.forecast import Known
 from sos_gym.workload.tables import DEFAULT_LINES, OPS
 from sos_gym.workload.tape import Tape
 
@@ -156,8 +156,8 @@ def phases(
     programs = []
     for thread in range(threads):
         first = shared_pages + thread * pages
-        told = None if known is None else _teller(known, thread, first)
-        touched = drifting(rng, pages, alpha, told=told, **drift) + first
+        tell_gaps = None if known is None else _telling(known, thread, first)
+        touched = drifting(rng, pages, alpha, tell_gaps=tell_gaps, **drift) + first
         if shared_pages:
             shared = rng.random(len(touched)) < shared_ratio
             touched[shared] = zipf_ranks(rng, shared_pages, alpha, int(shared.sum()))
@@ -171,10 +171,10 @@ def phases(
     return Tape.build(programs, think_ns=ns_per_reference)
 
 
-Told = Callable[[int, np.ndarray], None]  # (reference, mean references to the next use of each page from there on)
+TellGaps = Callable[[int, np.ndarray], None]  # (reference, mean references to the next use of each page from there on)
 
 
-def _teller(known: Known, thread: int, first: int) -> Told:
+def _telling(known: Known, thread: int, first: int) -> TellGaps:
     """Tells of pages `first`, `first` + 1, ... of a thread whose references are its ops."""
     return lambda at, gaps: known.gaps(thread, at, first + np.arange(len(gaps)), gaps)
 
@@ -187,7 +187,7 @@ def drifting(
     working_set: int,
     phase_references: int,
     turnover: float,
-    told: Told | None = None,
+    tell_gaps: TellGaps | None = None,
 ) -> np.ndarray:  # int64 (references,), of 0..pages-1
     """References whose working set keeps a part of itself from phase to phase."""
     size = min(working_set, pages)
@@ -196,10 +196,10 @@ def drifting(
     parts, left = [], references
     while left > 0:
         length = min(left, int(rng.geometric(1 / phase_references)))
-        if told:
+        if tell_gaps:
             gaps = np.full(pages, phase_references / coming)
             gaps[popular[:size]] = zipf_gaps(size, alpha)
-            told(references - left, gaps)
+            tell_gaps(references - left, gaps)
         parts.append(popular[zipf_ranks(rng, size, alpha, length)])
         popular = _turned(rng, popular, size, turnover)
         left -= length
@@ -301,8 +301,8 @@ def tiered(
     """Promotion pays for pages that stay hot longer than a move costs."""
     programs = []
     for t in range(threads):
-        told = None if known is None else _teller(known, t, t * pages)
-        touched = _reranked(rng, pages, alpha, references, drift_references, turnover, told)
+        tell_gaps = None if known is None else _telling(known, t, t * pages)
+        touched = _reranked(rng, pages, alpha, references, drift_references, turnover, tell_gaps)
         programs.append(touches(rng, touched + t * pages, write_ratio))
     if known:
         known.programs(programs)
@@ -316,17 +316,17 @@ def _reranked(
     references: int,
     drift_references: int,
     turnover: float,
-    told: Told | None = None,
+    tell_gaps: TellGaps | None = None,
 ) -> np.ndarray:  # int64 (references,), of 0..pages-1
     """Zipf references in which, now and then, some pages exchange their ranks."""
     rank_of = rng.permutation(pages)
     parts, left = [], references
     while left > 0:
         length = min(left, int(rng.geometric(1 / drift_references)))
-        if told:
+        if tell_gaps:
             gaps = np.empty(pages)
             gaps[rank_of] = zipf_gaps(pages, alpha)
-            told(references - left, gaps)
+            tell_gaps(references - left, gaps)
         parts.append(rank_of[zipf_ranks(rng, pages, alpha, length)])
         moving = rng.choice(pages, round(pages * turnover), replace=False)
         rank_of[moving] = rank_of[rng.permutation(moving)]

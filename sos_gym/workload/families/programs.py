@@ -6,7 +6,7 @@ import numpy as np
 
 from sos_gym.workload import recordings
 from sos_gym.workload.families.registry import Parameter, family
-from sos_gym.workload.tables import PAGE_OPS, TapeError, are
+from sos_gym.workload.tables import PAGE_OPS, PAGES, THREADS, TapeError, field_names, op_in
 from sos_gym.workload.tape import Tape
 
 SOURCE = "this package's recordings (docs/recordings.md)"
@@ -41,10 +41,11 @@ def stretch(tape: Tape, share: float, place: float) -> Tape:
     first = tape.threads["first"] + np.floor(place * (1 - share) * (tape.threads["last"] - tape.threads["first"]))
     last = first + np.ceil(share * (tape.threads["last"] - tape.threads["first"]))
     programs = [tape.ops[int(a) : int(b)] for a, b in zip(first, last, strict=True)]
-    used = np.unique(np.concatenate([part["arg"][are(part, PAGE_OPS)] for part in programs]))
-    names = ("file", "pinned", "affinity")
-    pages = {int(p): {name: int(tape.pages[name][p]) for name in names} for p in used}
-    settings: dict[str, Any] = {name: tape.threads[name] for name in ("think_ns", "owner", "weight", "affinity")}
+    used = np.unique(np.concatenate([part["arg"][op_in(part, PAGE_OPS)] for part in programs]))
+    kept = [name for name in field_names(PAGES) if name not in ("owner", "private")]  # build finds these two
+    pages = {int(p): {name: int(tape.pages[name][p]) for name in kept} for p in used}
+    gone = ("first", "last", "arrival_ns")  # of the whole tape; all threads of a stretch begin at once
+    settings: dict[str, Any] = {name: tape.threads[name] for name in field_names(THREADS) if name not in gone}
     return Tape.build(programs, pages=pages, card=tape.card, **settings)
 
 

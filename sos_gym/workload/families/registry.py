@@ -1,7 +1,6 @@
 """The registry of workloads: cards, parameters with their ranges, seeded draws."""
 
 import dataclasses
-import difflib
 import functools
 import math
 from collections.abc import Callable, Iterable
@@ -11,9 +10,9 @@ from zlib import crc32
 
 import numpy as np
 
-from sos_gym.settings.ranges import Parameter, SettingError
+from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean
 from sos_gym.workload import recordings
-from sos_gym.workload.forecast import Known
+from sos_gym.workload.families.known import Known
 from sos_gym.workload.tape import Tape, TapeError
 
 SIDES = ("memory", "cpu", "joint", "tier")
@@ -51,9 +50,17 @@ OF_ALL = {  # parameters that every family has; by default they change nothing
 def family(
     name: str, side: str, summary: str, source: str, by_split: bool = False, **parameters: Parameter
 ) -> Callable:
-    """Register a function (rng, **parameters) -> Tape as a named family."""
+    """Register a function (rng, **parameters) -> Tape as a named family.
+
+    Raises:
+        ValueError: another module has a family of that name.
+    """
 
     def register(draw: Callable[..., Tape]) -> Callable[..., Tape]:
+        if name in FAMILIES and FAMILIES[name].draw.__module__ != draw.__module__:
+            raise ValueError(
+                f"the family {name!r} is taken: it is in {FAMILIES[name].draw.__module__}; rename this one"
+            )
         FAMILIES[name] = Family(Card(name, side, summary, source, parameters | OF_ALL), draw, by_split)
         return draw
 
@@ -75,7 +82,7 @@ def workload(name: str, seed: int = 0, split: str | None = None, known: Known | 
     The stream is SeedSequence([seed, crc32(name)]); a split ("train", "val", "test", "ood") adds crc32(split), so that
     splits never share a draw. "ood" also draws the parameters that are not given, where their card has a range for it.
     A recording is one tape: it takes no parameters and no split, and ignores the seed. `known` is told what the family
-    knew before it drew (`forecast.py`).
+    knew before it drew.
     """
     if name not in FAMILIES:
         return _recording(name, split, parameters)
@@ -84,12 +91,13 @@ def workload(name: str, seed: int = 0, split: str | None = None, known: Known | 
     if split == "ood":
         parameters = _away_from_defaults(entry.card, _rng(seed, name, split, "parameters")) | parameters
     settings = _settings(entry.card, parameters)
-    own = {key: value for key, value in settings.items() if key not in OF_ALL}
+    own: dict[str, Any] = {key: value for key, value in settings.items() if key not in OF_ALL}
     rng = _rng(seed, name) if split is None else _rng(seed, name, split)
-    told: dict[str, Any] = {"split": split} if entry.by_split else {}
+    if entry.by_split:
+        own["split"] = split
     if known is not None:
-        told["known"] = known
-    tape = entry.draw(rng, **own, **told)
+        own["known"] = known
+    tape = entry.draw(rng, **own)
     if settings["weight_spread"] > 1:
         tape = _weighed(tape, settings["weight_spread"], _rng(seed, name, "weight_spread"))
     if settings["bound_share"] > 0:
@@ -138,7 +146,7 @@ def _bound(tape: Tape, share: float, rng: np.random.Generator) -> Tape:
 
 def _recording(name: str, split: str | None, parameters: dict[str, Any]) -> Tape:
     if name not in (known := workloads()):
-        raise TapeError(f"workload {name!r} is unknown; {_meant(name, known)}")
+        raise TapeError(f"workload {name!r} is unknown; {_remedy(name, known)}")
     if parameters or split is not None:
         given = ", ".join([*parameters, *(["split"] if split is not None else [])])
         raise TapeError(f"workload {name!r} is a recording and takes no {given}; allowed: the name alone")
@@ -149,7 +157,7 @@ def _settings(card: Card, given: dict[str, Any]) -> dict[str, int | float]:
     """Every parameter of the family, as given or by default."""
     for name in given:
         if name not in card.parameters:
-            raise TapeError(f"workload {card.name!r} has no parameter {name!r}; {_meant(name, card.parameters)}")
+            raise TapeError(f"workload {card.name!r} has no parameter {name!r}; {_remedy(name, card.parameters)}")
     try:
         return {
             name: parameter.accept(f"{name} of workload {card.name!r}", given.get(name, parameter.default))
@@ -161,7 +169,7 @@ def _settings(card: Card, given: dict[str, Any]) -> dict[str, int | float]:
 
 def _refuse_split(split: str | None) -> None:
     if split is not None and split not in SPLITS:
-        raise TapeError(f"split is {split!r}; allowed: {', '.join(SPLITS)} or None; {_meant(split, SPLITS)}")
+        raise TapeError(f"split is {split!r}; allowed: {', '.join(SPLITS)} or None; {_remedy(split, SPLITS)}")
 
 
 def _rng(seed: int, *words: str) -> np.random.Generator:
@@ -172,9 +180,8 @@ def _rng(seed: int, *words: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
 
-def _meant(name: object, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(name), list(known), n=1)
-    return (f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(known)}"
+def _remedy(name: object, known: Iterable[str]) -> str:
+    return f"{did_you_mean(name, known)} known: {', '.join(known)}".strip()
 
 
 # -- what several families draw from

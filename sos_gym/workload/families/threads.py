@@ -3,9 +3,9 @@
 import numpy as np
 
 from sos_gym.resource import DEFAULT_WEIGHT, Op
+from sos_gym.workload.families.known import Known
 from sos_gym.workload.families.registry import Parameter, exponential_ns, family, strata, systematic, whole_ns
-from sos_gym.workload.forecast import GROWING, Known
-from sos_gym.workload.tables import OPS
+from sos_gym.workload.tables import GROWING, OPS
 from sos_gym.workload.tape import Tape, op_array
 
 MS = 1_000_000  # ns

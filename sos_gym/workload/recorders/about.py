@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sos_gym.workload.tables import TapeError
 
-Progress = Callable[[int], None]  # references or events so far
+CountProgress = Callable[[int], None]  # references or events so far
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class About:
         }
 
 
-def found(tool: str, remedy: str) -> str:
+def path_of(tool: str, remedy: str) -> str:
     """The path of a program.
 
     Raises:

@@ -27,8 +27,8 @@ def node_mask(cpus: Iterable[int], node_of: Mapping[int, int]) -> int:
     return sum(1 << node for node in nodes) if nodes and nodes < set(node_of.values()) else ALL_NODES
 
 
-def ask(tasks: Iterable[int], node_of: Mapping[int, int], told: dict[int, int]) -> None:
+def ask(tasks: Iterable[int], node_of: Mapping[int, int], masks: dict[int, int]) -> None:
     """Write the mask of every task (thread id) that lives into `told`."""
     for task in tasks:
         with contextlib.suppress(OSError):
-            told[task] = node_mask(os.sched_getaffinity(task), node_of)
+            masks[task] = node_mask(os.sched_getaffinity(task), node_of)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sos_gym.workload.recorders import affinity
-from sos_gym.workload.recorders.about import About, Progress
+from sos_gym.workload.recorders.about import About, CountProgress
 from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
 from sos_gym.workload.traces import ftrace
@@ -30,7 +30,7 @@ def record_cpu(
     about: About,
     events: int = 200_000,
     tracefs: Path = TRACEFS,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> Tape:
     """The schedule of a program and its descendants: bursts, sleeps, and who wakes whom.
 
@@ -67,7 +67,7 @@ DROPPED = (
 
 
 def trace_cpu(
-    command: Sequence[str], events: int, tracefs: Path, progress: Progress | None
+    command: Sequence[str], events: int, tracefs: Path, progress: CountProgress | None
 ) -> tuple[ftrace.Schedule, bool]:
     """Run the program; its schedule, and whether it was cut."""
     if events < 1:
@@ -109,7 +109,7 @@ def _instance(tracefs: Path) -> Iterator[Path]:
 
 
 def _run_traced(
-    command: Sequence[str], folder: Path, events: int, progress: Progress | None, nodes: dict[int, int]
+    command: Sequence[str], folder: Path, events: int, progress: CountProgress | None, nodes: dict[int, int]
 ) -> tuple[int, bool]:
     """Run to the end, or until there are enough events; the trace holds it and its descendants, `nodes` their masks."""
     node_of = affinity.node_of_cpu()
@@ -126,7 +126,7 @@ def _run_traced(
         program.send_signal(signal.SIGCONT)
         while not cut and _still_runs(program):
             affinity.ask(map(int, (folder / "set_event_pid").read_text().split()), node_of, nodes)
-            seen = _told(folder, "entries")
+            seen = _counted(folder, "entries")
             cut = seen >= events
             if progress:
                 progress(seen)
@@ -143,7 +143,7 @@ def _run_traced(
         program.wait()
         if program.stderr:
             program.stderr.close()
-    lost = _told(folder, "overrun") + _told(folder, "dropped events")
+    lost = _counted(folder, "overrun") + _counted(folder, "dropped events")
     if lost:
         raise TapeError(f"{folder.name} lost {lost} events; allowed: 0; give a lower limit of events than {events}")
     return program.pid, cut
@@ -155,10 +155,10 @@ def _still_runs(program: subprocess.Popen) -> bool:
     return program.returncode is None
 
 
-def _told(folder: Path, what: str) -> int:
+def _counted(folder: Path, what: str) -> int:
     """A number of the buffers' statistics, summed over the cores."""
     total = 0
     for stats in folder.glob("per_cpu/cpu*/stats"):
-        told = dict(line.split(": ") for line in stats.read_text().splitlines() if ": " in line)
-        total += int(told[what])
+        counts = dict(line.split(": ") for line in stats.read_text().splitlines() if ": " in line)
+        total += int(counts[what])
     return total

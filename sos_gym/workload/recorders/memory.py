@@ -4,7 +4,7 @@ import contextlib
 import shlex
 from collections.abc import Sequence
 
-from sos_gym.workload.recorders.about import About, Progress, found
+from sos_gym.workload.recorders.about import About, CountProgress, path_of
 from sos_gym.workload.recorders.valgrind import OPTIONS, Running
 from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
@@ -22,7 +22,7 @@ def record_memory(
     instruction_ns: int = 1,
     skip: int = 0,
     tool: str = "valgrind",
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> Tape:
     """The page references of one program, up to `references` kept ones; each of its threads is a thread of the tape.
 
@@ -55,7 +55,7 @@ def record_memory(
 
 
 def trace_memory(
-    command: Sequence[str], references: int, window_pages: int, tool: str, progress: Progress | None, skip: int = 0
+    command: Sequence[str], references: int, window_pages: int, tool: str, progress: CountProgress | None, skip: int = 0
 ) -> lackey.Trace:
     """Run the program and reduce what lackey says of it."""
     if references < 1:
@@ -64,7 +64,7 @@ def trace_memory(
         raise TapeError(f"window_pages is {window_pages}; allowed: 1 or more; 1 joins runs on one page only")
     if skip < 0:
         raise TapeError(f"skip is {skip}; allowed: 0 or more; it counts instructions and accesses of the start")
-    with contextlib.closing(Running(found(tool, REMEDY), command)) as program:
+    with contextlib.closing(Running(path_of(tool, REMEDY), command)) as program:
         trace = lackey.reduce(program.lines(), window_pages, references, skip, progress)
     trace.children = len(program.children)
     if not trace.kept:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sos_gym.resource import Op
 from sos_gym.workload.recorders import cpu, memory
-from sos_gym.workload.recorders.about import About, Progress
+from sos_gym.workload.recorders.about import About, CountProgress
 from sos_gym.workload.tables import OPS, TapeError
 from sos_gym.workload.tape import Tape, op_array
 from sos_gym.workload.traces import ftrace, lackey
@@ -30,7 +30,7 @@ def record_system(
     events: int = 200_000,
     tool: str = "valgrind",
     tracefs: Path = cpu.TRACEFS,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> Tape:
     """The schedule of a program and its descendants, with the page references of its own threads.
 

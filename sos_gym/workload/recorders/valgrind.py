@@ -71,8 +71,8 @@ class Running:
                 return  # children may go on for ever
 
     def _read(self, log: _Log) -> Iterator[bytes]:
-        told = log.connection.recv(MOST_BYTES)
-        log.rest += told
+        received = log.connection.recv(MOST_BYTES)
+        log.rest += received
         if log.process is None and (names := PROCESS.match(log.rest)):
             log.process = int(names[1])
             if log.process == self._program.pid:
@@ -84,7 +84,7 @@ class Running:
             yield from whole
         elif log.process is not None:
             log.rest = b""
-        if not told:
+        if not received:
             if log is self._now and log.rest:
                 yield log.rest
             self._selector.unregister(log.connection)

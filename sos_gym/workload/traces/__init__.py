@@ -1,37 +1,27 @@
-"""Traces of other tools as tapes."""
+"""Traces of other tools as tapes: `formats/` has one reader per kind of file, the rest is what several of them need."""
 
+import inspect
 import os
+from typing import Any
 
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload.tape import Tape
-from sos_gym.workload.traces import addresses, blocks, jobs, requests, schedules  # noqa: F401  (they register)
-from sos_gym.workload.traces.formats import FORMATS, Format, guess
-from sos_gym.workload.traces.source import Progress, Source
+from sos_gym.workload.traces.formats.registry import FORMATS, OPTIONS, Format, explanation, guess
+from sos_gym.workload.traces.source import ByteProgress, Source
 
-__all__ = ["FORMATS", "Format", "import_tape"]
+__all__ = ["FORMATS", "OPTIONS", "Format", "import_tape"]
 
 
 def import_tape(
-    path: str | os.PathLike,
-    format: str | None = None,
-    *,
-    limit: int | None = None,
-    page_bytes: int | None = None,
-    timed: bool | None = None,
-    speed: float | None = None,
-    most_threads: int | None = None,
-    columns: str | None = None,
-    root: int | None = None,
-    progress: Progress | None = None,
+    path: str | os.PathLike, format: str | None = None, *, progress: ByteProgress | None = None, **options: Any
 ) -> Tape:
     """A trace file of another tool as a tape; plain, gzip or zstd, whatever its name.
 
-    `format`: one of FORMATS; None: as its name and first lines say, if only one is possible. None elsewhere: the
-    format's default. `limit`: stop after so many references, jobs, or lines of a schedule. `page_bytes`: of address
-    and block traces, a power of two. `timed`: keep arrival times, as SLEEP_UNTIL; without it references are back to
-    back. `speed`: recorded times are divided by it. `most_threads`: of one job. `columns`: of a CSV file, in
-    libCacheSim's words. `root`: of a schedule, only this pid and its descendants. `progress`: is told how many bytes
-    of the file are read, of how many.
+    Args:
+        path: The file.
+        format: One of FORMATS; None: as its name and first lines say, if only one is possible.
+        progress: Is told how many bytes of the file are read, of how many.
+        options: As the format takes them; None stands for its default.
 
     Raises:
         TapeError: the file is not of that format; it names the line.
@@ -42,16 +32,7 @@ def import_tape(
     if format is not None and format not in FORMATS:
         raise SettingError("format", format, f"one of {', '.join(FORMATS)}", "sos-gym import --formats explains them")
     chosen = guess(source) if format is None else FORMATS[format]
-    options = {
-        "limit": limit,
-        "page_bytes": page_bytes,
-        "timed": timed,
-        "speed": speed,
-        "most_threads": most_threads,
-        "columns": columns,
-        "root": root,
-    }
-    given = chosen.accept({name: value for name, value in options.items() if value is not None})
+    given = chosen.accept(options)
     source.facts = {
         "name": source.path.name.partition(".")[0] or source.path.name,
         "family": "imported",
@@ -63,3 +44,19 @@ def import_tape(
     }
     source.sample = chosen.sample
     return chosen.read(source, **given)
+
+
+def _show_options() -> None:
+    """Put the declared options into the signature and the docstring of `import_tape`, for help()."""
+    signature, keyword = inspect.signature(import_tape), inspect.Parameter.KEYWORD_ONLY
+    *fixed, _ = signature.parameters.values()
+    declared = [
+        inspect.Parameter(name, keyword, default=None, annotation=one.kind | None) for name, one in OPTIONS.items()
+    ]
+    import_tape.__signature__ = signature.replace(parameters=[*fixed, *declared])  # type: ignore[attr-defined]
+    lines = "".join(f"    {name}: {explanation(name)}\n" for name in OPTIONS)
+    if import_tape.__doc__:  # python -OO has none
+        import_tape.__doc__ = inspect.cleandoc(import_tape.__doc__).replace("\nRaises:", f"{lines}\nRaises:")
+
+
+_show_options()

@@ -114,22 +114,22 @@ class Schedule:
             return
         if "LOST" in line and "EVENTS" in line:
             raise TapeError(f"line {number}: the trace lost events; record with a larger buffer")
-        told = _match((LINE,), number, line)
-        now_ns = int(told["seconds"]) * 10**9 + int(told["fraction"].ljust(9, "0"))
+        fields = _match((LINE,), number, line)
+        now_ns = int(fields["seconds"]) * 10**9 + int(fields["fraction"].ljust(9, "0"))
         if now_ns < self._now_ns:
             raise TapeError(f"line {number} is {line[:80]!r}: time runs backwards; sort the lines by time")
         self._now_ns = now_ns
         self._began_ns = now_ns if self._began_ns is None else self._began_ns
-        cpu, rest = int(told["cpu"]), told["rest"]
-        self._seen_on_core(now_ns, cpu, int(told["pid"]), told["comm"])
-        if told["event"] == "sched_switch":
+        cpu, rest = int(fields["cpu"]), fields["rest"]
+        self._seen_on_core(now_ns, cpu, int(fields["pid"]), fields["comm"])
+        if fields["event"] == "sched_switch":
             self._switch(number, now_ns, cpu, _match(SWITCH, number, rest))
-        elif told["event"] in ("sched_waking", "sched_wakeup", "sched_wakeup_new"):
-            self._waking(number, now_ns, told, _match(WAKING, number, rest))
-        elif told["event"] == "task_newtask":
+        elif fields["event"] in ("sched_waking", "sched_wakeup", "sched_wakeup_new"):
+            self._waking(number, now_ns, fields, _match(WAKING, number, rest))
+        elif fields["event"] == "task_newtask":
             child = _match(NEWTASK, number, rest)
-            self._fork(number, now_ns, int(told["pid"]), child, bool(int(child["clone"], 16) & CLONE_THREAD))
-        elif told["event"] == "sched_process_fork":
+            self._fork(number, now_ns, int(fields["pid"]), child, bool(int(child["clone"], 16) & CLONE_THREAD))
+        elif fields["event"] == "sched_process_fork":
             child = _match(FORK, number, rest)
             if int(child["pid"]) not in self.alive:  # task_newtask has not told it already, and better
                 self._fork(number, now_ns, int(child["parent"]), child, thread=False)
@@ -161,12 +161,12 @@ class Schedule:
             left_ns = self._heard_ns[task.cpu]
             task.work_ns, task.since_ns, self.last_ns = task.worked_ns(left_ns), None, max(left_ns, self.last_ns)
 
-    def _switch(self, number: int, now_ns: int, cpu: int, told: re.Match) -> None:
-        leaver = self.alive.get(int(told["prev"]))
-        comer, _ = self._known(int(told["next"]), told["next_comm"])
+    def _switch(self, number: int, now_ns: int, cpu: int, fields: re.Match) -> None:
+        leaver = self.alive.get(int(fields["prev"]))
+        comer, _ = self._known(int(fields["next"]), fields["next_comm"])
         if leaver and leaver.since_ns is not None:
-            leaver.name, leaver.priority = told["comm"], int(told["prio"])
-            self._leave(number, now_ns, leaver, told["state"])
+            leaver.name, leaver.priority = fields["comm"], int(fields["prio"])
+            self._leave(number, now_ns, leaver, fields["state"])
         if comer:
             self._come(now_ns, cpu, comer)
 
@@ -191,19 +191,19 @@ class Schedule:
         if self.first_ns is None:
             self.first_ns = now_ns
 
-    def _waking(self, number: int, now_ns: int, told: re.Match, woken: re.Match) -> None:
-        waker = self.alive.get(int(told["pid"]))
+    def _waking(self, number: int, now_ns: int, fields: re.Match, woken: re.Match) -> None:
+        waker = self.alive.get(int(fields["pid"]))
         task, new = self._known(int(woken["pid"]), woken["comm"])
         if task and new:
             task.blocked, task.blocked_ns = Action(0, 0, Op.SLEEP), self._began_ns or 0
-        if waker and _interrupted(told["flags"] or ""):
+        if waker and _interrupted(fields["flags"] or ""):
             waker = None
         if not task or task is waker:
             return
         wake = (number, now_ns, waker, waker.worked_ns(now_ns) if waker else 0)
         if task.blocked:
             self._end_sleep(task, *wake)
-        elif told["event"] == "sched_waking" or not task.early:
+        elif fields["event"] == "sched_waking" or not task.early:
             task.early = wake
 
     def _end_sleep(self, task: Task, number: int, now_ns: int, waker: Task | None, work_ns: int) -> None:
@@ -218,13 +218,13 @@ class Schedule:
             self.sleeps += 1
         task.actions.append(sleep)
 
-    def _fork(self, number: int, now_ns: int, parent_pid: int, told: re.Match, thread: bool) -> None:
+    def _fork(self, number: int, now_ns: int, parent_pid: int, fields: re.Match, thread: bool) -> None:
         parent = self.alive.get(parent_pid)
         if not parent:
             return
-        pid = int(told["pid"])
+        pid = int(fields["pid"])
         process, nodes = parent.process if thread else pid, self._nodes.get(pid, parent.nodes)
-        child = Task(len(self.order), pid, process, told["comm"], parent.priority, nodes)
+        child = Task(len(self.order), pid, process, fields["comm"], parent.priority, nodes)
         self.alive[pid] = child
         self.order.append(child)
         parent.actions.append(Action(number, parent.worked_ns(now_ns), Op.SIGNAL, child.index))
@@ -306,8 +306,8 @@ def _interrupted(flags: str) -> bool:
 def _match(patterns: tuple[re.Pattern, ...], number: int, text: str) -> re.Match:
     """By the first pattern that fits."""
     for pattern in patterns:
-        if told := pattern.match(text):
-            return told
+        if fields := pattern.match(text):
+            return fields
     raise TapeError(
         f"line {number} is {text[:80]!r}; allowed: text of {', '.join(EVENTS)} from tracefs, trace-cmd report or "
         "perf sched script; record with sos-gym record cpu, or leave out call graphs (perf script -G)"

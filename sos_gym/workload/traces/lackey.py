@@ -25,8 +25,8 @@ KINDS = b"ILSM"
 SCHEDULED = re.compile(rb"--\d+--\s+SCHED\[(\d+)\]:\s+acquired lock")
 IMAGE = re.compile(rb"==\d+== Lackey,")  # the first line of a program; exec begins another one in the same process
 IMAGE_BITS = 64 - PAGE_BITS  # pages of other programs are other pages
-OTHERS = (b"==", b"--", b"SCHEDSETJMP")  # what valgrind itself says
-TOLD_LINES = (1 << 16) - 1  # progress is told once per so many
+REMARKS = (b"==", b"--", b"SCHEDSETJMP")  # what valgrind itself says
+PROGRESS_LINES = (1 << 16) - 1  # progress is told once per so many
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ def reduce(
     trace = Trace(window_pages)
     thread, others, began = trace.becomes(), 0, False
     for number, line in enumerate(lines, 1):
-        if line.startswith(OTHERS) or not line.strip():
+        if line.startswith(REMARKS) or not line.strip():
             if began and IMAGE.match(line):
                 thread, began = trace.becomes(), False
                 others = trace.kept - len(thread.kept)
@@ -168,7 +168,7 @@ def reduce(
             thread.access(space | at >> (PAGE_BITS - LINE_BITS), at & 63, kind)
             if others + len(thread.kept) >= references:
                 return trace
-        if progress and not number & TOLD_LINES:
+        if progress and not number & PROGRESS_LINES:
             progress(others + len(thread.kept))
     return trace
 

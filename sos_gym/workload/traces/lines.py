@@ -28,7 +28,7 @@ class Grammar:
 
 
 @dataclass
-class Block:
+class LineChunk:
     """Some lines that follow each other."""
 
     source: Source
@@ -101,12 +101,12 @@ class Block:
             return np.loadtxt(data, self.grammar.fields, None, delimiter, usecols=columns, ndmin=1)
 
 
-def blocks(source: Source, grammar: Grammar, comment: str = "#") -> Iterator[Block]:
+def line_chunks(source: Source, grammar: Grammar, comment: str = "#") -> Iterator[LineChunk]:
     """The lines of a file, without line ends of either kind and without a byte order mark."""
     number = 1
     for text in _whole_lines(source):
         lines = text.decode("latin-1").replace("\r\n", "\n").removesuffix("\n").split("\n")
-        yield Block(source, grammar, number, lines, comment)
+        yield LineChunk(source, grammar, number, lines, comment)
         number += len(lines)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sos_gym.resource import Op
-from sos_gym.workload.tables import DEFAULT_LINES, LONGEST_NS, OPS, TOUCH_OPS, TapeError, are
+from sos_gym.workload.tables import DEFAULT_LINES, LONGEST_NS, OPS, TOUCH_OPS, TapeError, op_in
 from sos_gym.workload.tape import Tape
 from sos_gym.workload.traces import lackey
 from sos_gym.workload.traces.source import Source
@@ -82,7 +82,7 @@ class References:
 
     def pages(self) -> np.ndarray:  # int64 (count,)
         """The page of each."""
-        return np.concatenate([np.zeros(0, np.int64), *(part["arg"][are(part, TOUCH_OPS)] for part in self._parts)])
+        return np.concatenate([np.zeros(0, np.int64), *(part["arg"][op_in(part, TOUCH_OPS)] for part in self._parts)])
 
     def tape(self, think_ns: int = NS_PER_REFERENCE, pages: dict | None = None, **said: object) -> Tape:
         """All of them as a tape; what was gathered is given up. `said` goes into the card.

@@ -13,13 +13,13 @@ CHUNK = 1 << 20  # bytes of content that are parsed at once, about
 SLICE = 1 << 10  # compressed bytes taken at once: some 15 can stand for 128 KiB in zstd, so more could fill memory
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"  # RFC 1952, RFC 8878: the first bytes
 
-Progress = Callable[[int, int], None]  # bytes of the file read so far, its size
+ByteProgress = Callable[[int, int], None]  # bytes of the file read so far, its size
 
 
 class Source:
     """One file, read from front to back, plain, gzip or zstd as its first bytes say."""
 
-    def __init__(self, path: str | os.PathLike, progress: Progress | None = None) -> None:
+    def __init__(self, path: str | os.PathLike, progress: ByteProgress | None = None) -> None:
         self.path = Path(path)
         self.size = os.path.getsize(path)
         self.facts: dict[str, object] = {}  # name, format, parameters: what the card begins with
@@ -53,38 +53,38 @@ class Source:
         """Of the whole file as it lies there, also of what was not parsed."""
         with open(self.path, "rb") as file:
             file.seek(self._read)
-            for _ in self._blocks(file):
+            for _ in self._raw(file):
                 pass
         return self._digest.hexdigest()
 
-    def _blocks(self, file) -> Iterator[bytes]:
-        while block := file.read(CHUNK):
-            self._digest.update(block)
-            self._read += len(block)
+    def _raw(self, file) -> Iterator[bytes]:
+        while raw := file.read(CHUNK):
+            self._digest.update(raw)
+            self._read += len(raw)
             self._progress(self._read, self.size)
-            yield block
+            yield raw
 
     def _content(self) -> Iterator[bytes]:
         with open(self.path, "rb") as file:
             start = file.read(4)
             file.seek(0)
-            blocks = self._blocks(file)
+            pieces = self._raw(file)
             if start.startswith(GZIP):
-                yield from self._decompressed(blocks, lambda: zlib.decompressobj(wbits=31), zlib.error)
+                yield from self._decompressed(pieces, lambda: zlib.decompressobj(wbits=31), zlib.error)
             elif start == ZSTD:
                 zstandard = self._zstandard()
                 new = zstandard.ZstdDecompressor().decompressobj
-                yield from self._decompressed(blocks, new, zstandard.ZstdError)
+                yield from self._decompressed(pieces, new, zstandard.ZstdError)
             else:
-                yield from blocks
+                yield from pieces
 
-    def _decompressed(self, blocks: Iterable[bytes], new: Callable[[], Any], broken: type[Exception]):
+    def _decompressed(self, pieces: Iterable[bytes], new: Callable[[], Any], broken: type[Exception]):
         """Members or frames that follow each other are one content, as gzip -d and zstd -d have it."""
         decoder = new()
         try:
-            for block in blocks:
-                for at in range(0, len(block), SLICE):
-                    left = block[at : at + SLICE]
+            for raw in pieces:
+                for at in range(0, len(raw), SLICE):
+                    left = raw[at : at + SLICE]
                     while left:
                         decoder = new() if decoder.eof else decoder
                         yield decoder.decompress(left)

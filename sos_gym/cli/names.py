@@ -1,0 +1,63 @@
+"""What the caller names on the command line: environments, tapes, settings, policies."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sos_gym.settings.environment import build_settings
+from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.ranges import SettingError, did_you_mean
+from sos_gym.workload import Tape
+
+
+def env_named(name: str) -> str:
+    """Memory, memory and sos/Memory-v0 are sos/Memory-v0.
+
+    Raises:
+        SettingError: unknown; with did-you-mean.
+    """
+    known = {env.removeprefix("sos/").removesuffix("-v0").lower(): env for env in PRESETS}
+    short = name.lower().removeprefix("sos/").removesuffix("-v0")
+    if short not in known:
+        remedy = did_you_mean(short, known, shown=known) or "use one of these"
+        raise SettingError("env", name, "one of " + ", ".join(PRESETS), remedy)
+    return known[short]
+
+
+def tape_of(workload: str | None) -> str | Tape | None:
+    """The path of a .npz as its tape; a name as it is."""
+    return Tape.load(workload) if workload is not None and workload.endswith(".npz") else workload
+
+
+def settings_of(given: Sequence[str] | None, preset: Mapping[str, Any]) -> dict[str, Any]:
+    """{"frames": (32, 1000)} of ["frames=32,1000"], if they go with the preset's.
+
+    Raises:
+        SettingError: not of that form, or an unknown name.
+    """
+    settings = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingError("--set", text, "name=value", "write for example --set frames=32")
+        settings[name.strip()] = _literal(value.strip())
+    build_settings({**preset, **settings})
+    return settings
+
+
+def _literal(text: str) -> Any:
+    """A Python literal, or the text itself: global is a word."""
+    try:
+        return ast.literal_eval(text.capitalize() if text.lower() in ("none", "true", "false") else text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def notes(policies: Sequence[str]) -> Iterator[str]:
+    """What an alias may be mistaken for: fifo is turns."""
+    from sos_gym.policy import policy_named
+
+    for name in policies:
+        policy = policy_named(name)
+        if policy.not_to_be_confused and name.lower() != policy.name:
+            yield f"{name} is the rule `{policy.name}` — not to be confused with {policy.not_to_be_confused}"

@@ -1,0 +1,316 @@
+"""The leaderboard: its formulas, its grid, rows that replay, files that are whole."""
+
+import json
+import math
+import os
+import sys
+
+import pytest
+
+import sos_gym
+from sos_gym.leaderboard import ReplayError, leaderboard, markdown, replay, standings, write
+from sos_gym.leaderboard.grid import entries_of, groups
+from sos_gym.leaderboard.standing import best_known_stalls, best_online, geometric_mean, score, spread, stall_ratio
+
+MS = 1_000_000
+
+
+def row(policy, seed, stall_ms, kind="heuristic", workload="phases", env="sos/Memory-v0", settings=None):
+    return {
+        "env": env,
+        "workload": workload,
+        "split": "test",
+        "policy": policy,
+        "kind": kind,
+        "seed": seed,
+        "settings": settings or {},
+        "tape": f"tape {seed}",
+        "version": "0",
+        "metrics": {"weighted_stall_ns": stall_ms * MS},
+    }
+
+
+def rows_of(stalls_ms, kinds=None, **where):
+    return [
+        row(policy, seed, stall, (kinds or {}).get(policy, "heuristic"), **where)
+        for policy, stalls in stalls_ms.items()
+        for seed, stall in enumerate(stalls)
+    ]
+
+
+# -- formulas, each with the worked number of its docstring
+
+
+def test_score_is_the_share_of_possible_savings():
+    assert score([10, 20], [8, 14], [6, 10]) == pytest.approx(8 / 14)
+
+
+def test_score_is_not_clipped():
+    assert score([10], [4], [5]) == pytest.approx(1.2)
+    assert score([10], [15], [5]) == -1
+
+
+def test_score_leaves_out_tapes_that_tell_nothing():
+    assert score([10, 100], [8, 300], [6, 96]) == pytest.approx(0.5)  # the second tape's spread is 4 %
+    assert score([100], [97], [95]) == pytest.approx(0.6)  # 5 % is enough
+    assert math.isnan(score([100], [98], [96]))
+
+
+def test_spread():
+    assert spread(10, 6) == pytest.approx(0.4)
+    assert spread(0, 0) == 0
+
+
+def test_best_known_is_the_least_stall_tape_by_tape():
+    assert best_known_stalls({"a": [3, 9], "b": [5, 4]}) == [3, 4]
+
+
+def test_best_online_is_one_policy():
+    assert best_online({"a": [3, 9], "b": [5, 4]}) == 9
+    assert math.isnan(best_online({}))
+
+
+def test_stall_ratio():
+    assert stall_ratio([6, 12], 9) == 2
+    assert stall_ratio([0], 0) == 1
+    assert stall_ratio([1], 0) == math.inf
+
+
+def test_geometric_mean():
+    assert geometric_mean([2, 8]) == pytest.approx(4)
+
+
+# -- standings
+
+
+def standing_of(rows, policy):
+    return next(one for one in standings(rows) if one.policy == policy)
+
+
+def test_the_clairvoyant_is_never_the_best_online():
+    rows = rows_of({"lottery": [8], "recency": [4], "clairvoyant": [2]}, {"clairvoyant": "clairvoyant"})
+    assert standing_of(rows, "recency").ratio == 1
+    assert standing_of(rows, "clairvoyant").ratio == 0.5
+    assert standing_of(rows, "recency").places["Memory phases"].score == pytest.approx(4 / 6)
+
+
+def test_an_agent_is_neither_best_online_nor_reference():
+    rows = rows_of({"lottery": [8], "recency": [4], "net": [2]}, {"net": "agent"})
+    assert standing_of(rows, "recency").ratio == 1
+    assert standing_of(rows, "net").places["Memory phases"].score == pytest.approx(1.5)
+
+
+def test_headline_is_a_geometric_mean_over_families_with_the_worst_by_name():
+    rows = rows_of({"recency": [1, 3], "turns": [2, 6]}) + rows_of(
+        {"recency": [8, 8], "turns": [1, 1]}, workload="hyperexponential", env="sos/CPU-v0"
+    )
+    recency, turns = standing_of(rows, "recency"), standing_of(rows, "turns")
+    assert (recency.ratio, recency.worst, recency.worst_ratio) == (math.sqrt(8), "CPU hyperexponential", 8)
+    assert (turns.ratio, turns.worst, turns.worst_ratio) == (math.sqrt(2), "Memory phases", 2)
+    assert [one.policy for one in standings(rows)] == ["turns", "recency"]
+
+
+def test_families_of_different_size_count_the_same():
+    small, large = {"recency": [1], "turns": [2]}, {"recency": [2000], "turns": [1000]}
+    rows = rows_of(small) + rows_of(large, workload="loop")
+    assert standing_of(rows, "turns").ratio == pytest.approx(math.sqrt(2))
+
+
+def test_policies_must_meet_the_same_tapes():
+    rows = [row("recency", 0, 1), row("turns", 1, 1)]
+    with pytest.raises(ValueError, match="Memory phases did not meet the same tapes"):
+        standings(rows)
+
+
+def test_without_lottery_there_is_no_score_but_a_ratio():
+    place = standing_of(rows_of({"recency": [4]}), "recency").places["Memory phases"]
+    assert math.isnan(place.score) and place.ratio == 1
+
+
+# -- the grid
+
+
+def test_every_environment_has_its_family_and_the_recordings_that_fit():
+    found = {(group.env, group.workload): dict(group.settings) for group in groups(None, None, "test")}
+    assert found[("sos/Memory-v0", "phases")] == {}
+    assert found[("sos/System-v0", "working_sets")] == {}
+    assert ("sos/CPU-v0", "sort") not in found and ("sos/Memory-v0", "make") not in found
+    pages = len(sos_gym.workload("sort").pages)
+    assert found[("sos/Memory-v0", "sort")] == {"frames": round(0.25 * pages)}
+    assert found[("sos/Tier-v0", "sort")] == {"frames": (round(0.25 * pages), pages)}
+    assert found[("sos/CPU-v0", "make")] == {"cores": 2}
+
+
+def test_families_draw_from_the_split_and_recordings_have_none():
+    splits = {group.workload: group.split for group in groups(["sos/Memory-v0"], None, "test")}
+    assert splits["phases"] == "test" and splits["sort"] is None
+
+
+def test_named_workloads_run_where_they_fit():
+    found = groups(None, ["zipf", "hyperexponential"], None)
+    assert [(g.env, g.workload) for g in found] == [
+        ("sos/Memory-v0", "zipf"),
+        ("sos/CPU-v0", "hyperexponential"),
+        ("sos/Tier-v0", "zipf"),
+    ]
+
+
+def test_a_workload_that_fits_nowhere_is_refused():
+    with pytest.raises(sos_gym.SettingError, match=r"'zipf'.*sos/CPU-v0.*run it on sos/Memory-v0"):
+        groups(["sos/CPU-v0"], ["zipf"], None)
+
+
+def test_an_alias_and_its_rule_are_one_entry():
+    assert [(entry.name, entry.kind) for entry in entries_of(["lru", "recency", "belady"])] == [
+        ("recency", "heuristic"),
+        ("clairvoyant", "clairvoyant"),
+    ]
+
+
+# -- rows
+
+
+@pytest.fixture(scope="module")
+def tape_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tapes") / "circle.npz"
+    sos_gym.Tape.from_references([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] * 20).save(path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def rows(tape_path):
+    return leaderboard(["sos/Memory-v0"], ["lru", "random", "belady"], [tape_path, "phases"], seed=3, episodes=2)
+
+
+def test_rows_are_the_whole_grid(rows, tape_path):
+    assert len(rows) == 2 * 3 * 2
+    assert {(r["workload"], r["policy"], r["seed"]) for r in rows} == {
+        (w, p, s) for w in (tape_path, "phases") for p in ("recency", "lottery", "clairvoyant") for s in (3, 4)
+    }
+    assert {r["settings"].get("frames") for r in rows} == {3, None}
+
+
+def test_rows_say_what_evaluate_says(rows):
+    there = next(r for r in rows if (r["workload"], r["policy"], r["seed"]) == ("phases", "recency", 4))
+    run = sos_gym.evaluate("sos/Memory-v0", "lru", "phases", seed=4, split="test")[0]
+    assert there["tape"] == run["tape"]
+    assert there["metrics"]["stall_ns"] == run["stall_ns"] > 0
+
+
+def test_rows_replay_after_json(rows):
+    for one in json.loads(json.dumps(rows)):
+        assert replay(one) == one["metrics"]
+
+
+def test_replay_names_the_metric_that_differs(rows):
+    changed = rows[0] | {"metrics": rows[0]["metrics"] | {"faults": -1}}
+    with pytest.raises(ReplayError, match=r"faults -1 is now \d+"):
+        replay(changed)
+
+
+def test_replay_names_another_tape(rows, tape_path, tmp_path):
+    path = tmp_path / "other.npz"
+    sos_gym.Tape.from_references([0, 1, 2, 3]).save(path)
+    with pytest.raises(ReplayError, match=r"tape .* is now"):
+        replay(rows[0] | {"workload": str(path)})
+
+
+def test_progress_hears_of_every_row():
+    heard = []
+    leaderboard(["sos/CPU-v0"], ["fcfs"], ["hyperexponential"], episodes=2, progress=lambda *said: heard.append(said))
+    assert [(done, total) for _, done, total in heard] == [(1, 2), (2, 2)]
+    assert heard[0][0]["policy"] == "seniority"
+
+
+def follow(observation, info):
+    return next(iter(info["advice"].values()), 0)
+
+
+def test_an_agent_with_advisors_is_an_ensemble_and_replays_with_its_callable(tape_path):
+    follow.advisors = ("lru",)
+    try:
+        rows = json.loads(json.dumps(leaderboard(["sos/Memory-v0"], [follow, "lru"], [tape_path], episodes=1)))
+    finally:
+        del follow.advisors
+    agent, lru = rows
+    assert (agent["kind"], agent["settings"]["advisors"]) == ("ensemble", ["lru"])
+    assert agent["metrics"] == lru["metrics"]
+    assert replay(agent, follow) == agent["metrics"]
+    with pytest.raises(sos_gym.SettingError, match="follow"):
+        replay(agent)
+
+
+def test_two_callables_of_one_name_are_refused():
+    with pytest.raises(sos_gym.SettingError, match="distinct names"):
+        entries_of([lambda observation, info: 0, lambda observation, info: 1])
+
+
+# -- reports
+
+GOLDEN = """# Leaderboard
+
+sos_gym VERSION, `sos-gym leaderboard`
+
+| policy | stall ratio | worst family |
+| --- | ---: | --- |
+| clairvoyant † | 0.50 | Memory phases 0.50 |
+| recency | 1.00 | Memory phases 1.00 |
+| lottery | 2.50 | Memory phases 2.50 |
+
+EXPLANATION
+
+## Memory phases
+
+frames = 8, seeds 0 to 1, split test
+
+| policy | stall, ms | stall ratio | score |
+| --- | ---: | ---: | ---: |
+| clairvoyant † | 10.0 | 0.50 | 1.00 |
+| recency | 20.0 | 1.00 | 0.75 |
+| lottery | 50.0 | 2.50 | 0.00 |
+"""
+
+
+def test_markdown_is_the_golden_text():
+    stalls = {"lottery": [40, 60], "recency": [22, 18], "clairvoyant": [9, 11]}
+    text = markdown(rows_of(stalls, {"clairvoyant": "clairvoyant"}, settings={"frames": 8}), "sos-gym leaderboard")
+    lines = text.replace(sos_gym.__version__, "VERSION").split("\n")
+    lines[10] = "EXPLANATION" if lines[10].startswith("Stall ratio: ") else lines[10]
+    assert "\n".join(lines) == GOLDEN
+
+
+def test_a_small_spread_shows_stall_alone():
+    text = markdown(rows_of({"lottery": [100], "recency": [98]}))
+    assert "| recency | 98.0 | 1.00 | – |" in text
+
+
+def test_write_keeps_rows_machine_versions_and_command(tmp_path):
+    rows = rows_of({"lottery": [4], "recency": [2]})
+    paths = write(rows, tmp_path / "results", "the command")
+    assert [path.name for path in paths] == ["leaderboard.json", "leaderboard.md", "leaderboard.png"]
+    document = json.loads(paths[0].read_text())
+    assert document["rows"] == rows and document["command"] == "the command"
+    assert document["versions"]["sos_gym"] == sos_gym.__version__ and document["machine"]["cpus"] == os.cpu_count()
+    assert paths[2].read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_there_is_no_picture_and_no_stale_one(tmp_path, monkeypatch):
+    rows = rows_of({"lottery": [4], "recency": [2]})
+    write(rows, tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert [path.suffix for path in write(rows, tmp_path)] == [".json", ".md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["leaderboard.json", "leaderboard.md"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
+    write(rows_of({"lottery": [4]}), tmp_path)
+    before = (tmp_path / "leaderboard.json").read_bytes()
+
+    def fail(source, target):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write(rows_of({"recency": [9]}), tmp_path)
+    assert (tmp_path / "leaderboard.json").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 3
