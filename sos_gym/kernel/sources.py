@@ -32,7 +32,7 @@ def hash_of(module: str, *words: object) -> str:
     """16 hex digits for the contents of `sources_of(module)`, and for some words."""
     digest = hashlib.sha256(repr(words).encode())
     for name, path in sorted(sources_of(module).items()):
-        digest.update(name.encode() + _content(path))
+        digest.update(name.encode() + _digest(path))
     return digest.hexdigest()[:16]
 
 
@@ -41,8 +41,22 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
+@cache
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(_content(path)).digest()
+
+
+_files: dict[str, Path] = {}  # of modules, once they are found
+
+
 def file_of(module: str) -> Path | None:
     """Its Python file, if it has one; a module that is being imported is known already."""
+    if module not in _files and (path := _found(module)) is not None:
+        _files[module] = path
+    return _files.get(module)
+
+
+def _found(module: str) -> Path | None:
     loaded = sys.modules.get(module)
     if loaded is not None:
         origin = getattr(loaded, "__file__", None)
@@ -69,7 +83,18 @@ def _is_followed(module: str, path: Path, own: str) -> bool:
 @cache
 def imports_of(path: Path, package: str) -> tuple[str, ...]:
     """The modules that a file names in import statements, wherever they stand in it."""
-    return tuple(name for node in ast.walk(ast.parse(_content(path))) for name in _imported(node, package))
+    return tuple(name for node in _statements(ast.parse(_content(path))) for name in _imported(node, package))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """All of them, within each other too; their expressions, which are most of a tree, are left out."""
+    ahead: list[ast.AST] = [tree]
+    while ahead:
+        node = ahead.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            ahead += getattr(node, block, ())
 
 
 def _imported(node: ast.AST, package: str) -> Iterator[str]:
