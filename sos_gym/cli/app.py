@@ -9,13 +9,17 @@ import typer
 from typer.core import TyperGroup
 
 import sos_gym
-from sos_gym.cli import cards, importing, leaderboard, recording, run
+from sos_gym.cli import alphabet, cards, importing, leaderboard, recording, run
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import TapeError
 
 
 class OneLineErrors(TyperGroup):
-    """Says what the caller got wrong in one line on stderr, exit code 2."""
+    """Says what the caller got wrong in one line on stderr, exit code 2; writes to streams of any encoding."""
+
+    def main(self, *args, **keywords):  # type: ignore[no-untyped-def]
+        alphabet.make_streams_readable()
+        return super().main(*args, **keywords)
 
     def invoke(self, ctx):  # type: ignore[no-untyped-def]
         try:
