@@ -118,7 +118,7 @@ def show(console: Console, table: Table) -> None:
         if not table.show_header:
             console.print(f"{first}: {others[0]}")
             continue
-        console.print(first)
+        console.print(f"{heads[0]}: {first}")
         for head, cell in zip(heads[1:], others, strict=True):
             if cell:
                 console.print(f"  {head}: {cell}")

@@ -8,8 +8,7 @@ import sys
 import pytest
 
 import sos_gym
-from sos_gym.leaderboard import ReplayError, leaderboard, markdown, replay, standings, write
-from sos_gym.leaderboard import grid
+from sos_gym.leaderboard import ReplayError, grid, leaderboard, markdown, replay, standings, write
 from sos_gym.leaderboard import rows as kept_rows
 from sos_gym.leaderboard.grid import entries_of, groups
 from sos_gym.leaderboard.rows import RowFile
