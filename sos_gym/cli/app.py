@@ -26,6 +26,8 @@ class OneLineErrors(TyperGroup):
             return super().invoke(ctx)
         except (SettingError, TapeError, sos_gym.StuckError) as error:
             said = str(error)
+        except BrokenPipeError:  # of `| head`; there is nobody to tell
+            raise
         except OSError as error:
             said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         except ModuleNotFoundError as error:

@@ -78,11 +78,21 @@ def _run(
         named = chosen["policies"] or None, chosen["workloads"] or None
         plan = planned(ids, *named, seed, episodes, "test", recordings)
         kept = check_folder(out) / ROWS
+        if not resume and (aside := _set_aside(kept)):
+            progress.console.print(f"rows of a run that was stopped are now in {aside}", soft_wrap=True)
         try:
             return run(plan, _as_they_come(progress, plan), kept, resume)
         except (KeyboardInterrupt, OSError):
             typer.echo(f"sos-gym: the rows so far are in {kept}; --resume goes on", err=True)
             raise
+
+
+def _set_aside(kept: Path) -> Path | None:
+    """Where the rows of a run that was stopped are kept while another one starts anew."""
+    finished = kept.with_suffix(".json")
+    if not kept.exists() or (finished.exists() and finished.stat().st_mtime_ns >= kept.stat().st_mtime_ns):
+        return None
+    return kept.replace(kept.with_suffix(".jsonl.old"))
 
 
 def _split(values: Sequence[str] | None) -> list[str]:

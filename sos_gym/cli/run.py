@@ -88,7 +88,9 @@ def _number(value: float) -> str:
 
 
 def _watched(env: "SosEnv", policy: str, seed: int, console: Console | None) -> dict[str, Any]:
-    """The metrics of the same episode, decision by decision; the console is shown some and the end."""
+    """What `evaluate` says of the episode, decision by decision; the console is shown some and the end."""
+    from sos_gym.policy import policy_named
+
     _, info = env.reset(seed=seed)
     for number in itertools.count():
         if console and number in DECISIONS_SHOWN:
@@ -98,8 +100,8 @@ def _watched(env: "SosEnv", policy: str, seed: int, console: Console | None) -> 
             break
     if console:
         _show(console, env)
-    about = {"env": env.preset.id, "policy": policy, "seed": seed, "tape": env.simulation.tape.hash()}
-    return about | info["metrics"]
+    about = {"env": env.preset.id, "policy": policy_named(policy).spec, "seed": seed}
+    return about | {"tape": env.simulation.tape.hash()} | info["metrics"]
 
 
 def _show(console: Console, env: "SosEnv") -> None:

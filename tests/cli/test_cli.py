@@ -234,8 +234,17 @@ def test_a_stopped_leaderboard_says_where_its_rows_are_and_goes_on(tmp_path, tap
     assert [path.name for path in stopped.iterdir()] == ["leaderboard.jsonl"]
     assert cli(*words, "--out", stopped, "--resume").exit_code == 0
     assert len(calls) == 3 + 2
+    assert "stopped" not in cli(*words, "--out", whole).stdout.replace(str(tmp_path), "")  # it was finished
     for name in ("leaderboard.json", "leaderboard.jsonl", "leaderboard.md", "leaderboard.png"):
         assert (stopped / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_new_run_sets_the_rows_of_a_stopped_one_aside(tmp_path, tape_path):
+    (tmp_path / "leaderboard.jsonl").write_text("{}\n")
+    words = ("leaderboard", "--envs", "Memory", "--policies", "lru", "--workloads", tape_path, "--episodes", 1)
+    result = cli(*words, "--out", tmp_path)
+    assert f"rows of a run that was stopped are now in {tmp_path}/leaderboard.jsonl.old" in result.stdout
+    assert (tmp_path / "leaderboard.jsonl.old").read_text() == "{}\n"
 
 
 # -- for programs
@@ -368,6 +377,14 @@ def test_brackets_and_colons_in_names_are_shown(tmp_path, tape_path):
     picture = tmp_path / "[i]x.png"
     result = cli("run", "Memory", "--policy", "lru", "--workload", odd, "--picture", picture)
     assert f"written: {picture}" in result.stdout and picture.exists()
+
+
+@pytest.mark.parametrize("words", [("policies",), ("policies", "--json")])
+def test_a_reader_that_has_enough_is_no_error(words):
+    command = [sys.executable, "-m", "sos_gym", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
+    process.stdout.close()
+    assert process.stderr.read() == b"" and process.wait(60) in (0, 1)
 
 
 def test_the_package_is_the_command():
