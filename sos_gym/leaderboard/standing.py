@@ -87,7 +87,7 @@ def geometric_mean(ratios: Sequence[float]) -> float:
 def standings(rows: Sequence[Row]) -> list[Standing]:
     """All policies, the least stall ratio first."""
     kinds = {row["policy"]: row["kind"] for row in rows}
-    called: dict[str, str] = {row["policy"]: row.get("called", row["policy"]) for row in rows}
+    called: dict[str, str] = {row["policy"]: row.get("called") or row["policy"] for row in rows}
     by_group = {group: _places(stalls, kinds) for group, stalls in stalls_of(rows).items()}
     found = [_standing(policy, called[policy], kinds[policy], by_group) for policy in kinds]
     return sorted(found, key=lambda standing: (math.isnan(standing.ratio), standing.ratio, standing.policy))
