@@ -16,6 +16,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sos_gym.workload.recorders.ending import go_on
+
 OPTIONS = (
     "--tool=lackey",
     "--trace-mem=yes",
@@ -57,8 +59,9 @@ class Running:
         )
 
     def lines(self) -> Iterator[bytes]:
-        """Lackey's lines of the process, as they come, until it has ended and all are read."""
+        """Lackey's lines of the process, as they come, until it has ended and all are read, or a signal came."""
         while True:
+            go_on()
             ended = self._program.poll() is not None  # asked before reading: nothing comes after
             ready = self._selector.select(0 if ended else POLL_S)
             for key, _ in ready:
@@ -99,11 +102,14 @@ class Running:
         self._now = log
 
     def close(self) -> None:
-        """End it."""
+        """End it, and its children that left its session and still have their log open."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._program.pid, signal.SIGKILL)
         self._program.wait()
         for key in list(self._selector.get_map().values()):
+            if key.data and key.data.process in self.children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(key.data.process, signal.SIGKILL)
             assert isinstance(key.fileobj, socket.socket)
             key.fileobj.close()
         self._selector.close()
