@@ -15,7 +15,7 @@ from sos_gym.cli.printing import card_table, grid, on_stderr, show, terminal
 from sos_gym.outputs import check_writable
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload.traces import FORMATS, OPTIONS, import_tape
-from sos_gym.workload.traces.formats.registry import explanation
+from sos_gym.workload.traces.formats.registry import explanation, plain_name
 from sos_gym.workload.traces.source import ByteProgress
 
 
@@ -45,7 +45,7 @@ def flag(name: str) -> str:
 
 @with_declared_options
 def import_trace(
-    file: Annotated[Path | None, typer.Argument(help="The trace; plain, gzip or zstd.", show_default=False)] = None,
+    file: Annotated[Path | None, typer.Argument(help="The trace; plain or compressed.", show_default=False)] = None,
     format: Annotated[str | None, typer.Option(help="One of --formats; default: guessed where that is safe.")] = None,
     out: Annotated[Path | None, typer.Option(help="The tape to write; default: FILE's name with .npz, here.")] = None,
     formats: Annotated[bool, typer.Option("--formats", help="List the formats.")] = False,
@@ -73,7 +73,7 @@ def import_trace(
 
 def _target(file: Path, out: Path | None) -> Path:
     """The file to write, which is not there yet unless it is named."""
-    target = out or Path(file.name.partition(".")[0] + ".npz")
+    target = out or Path(plain_name(file) + ".npz")
     if out is None and target.exists():
         raise SettingError(
             "--out", str(target), "given, since that file exists", "name it to write it anew, or another"
@@ -113,7 +113,7 @@ def list_formats(console: Console) -> None:
         said = f"{one.what}\n{one.sample}\n{one.source}"
         table.add_row(one.name, one.side, " ".join(one.extensions), said, ", ".join(map(flag, one.options)))
     show(console, table)
-    console.print("Files may be compressed: .gz, .zst (the latter needs pip install 'sos-gym[import]').")
+    console.print("Files may be compressed: gzip, xz, bzip2, zip, zstd (which needs pip install 'sos-gym[import]').")
     for name, option in OPTIONS.items():
         said = f"{option.what}: {option.allowed}" if option.allowed else option.what
         console.print(f"  {flag(name)}: {said}", soft_wrap=True)
