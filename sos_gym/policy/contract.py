@@ -163,6 +163,10 @@ class Policy:
         """Whether it knows the future, or what it was drawn from."""
         return self.needs_future or self.needs_forecast
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the host: addresses are worth nothing in another process."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     # -- as the engine takes it
 
     def host(self) -> Host:
@@ -184,6 +188,7 @@ class Policy:
             needs_list=self.needs_list,
             needs_future=self.needs_future,
             needs_forecast=self.needs_forecast,
+            policy=self,
         )
 
     def _verbs(self, resource: Resource) -> tuple[int, ...]:
