@@ -30,6 +30,7 @@ from sos_gym.workload.recorders import About, affinity, record_cpu, record_memor
 from sos_gym.workload.recorders.cpu import INSTANCE, _remove_left_behind
 from sos_gym.workload.recorders.ending import SIGNALS, Ended, go_on, signals_noted, while_going_on
 from sos_gym.workload.recorders.system import join, with_references
+from sos_gym.workload.recorders.valgrind import Running
 from sos_gym.workload.traces import ftrace, lackey
 
 MS = 1_000_000
@@ -421,13 +422,17 @@ def end_by(number: int, folder: Path, processes: int, command: list[str], **envi
         status = recorder.wait(30)
     finally:
         recorder.kill()
+    none_is_left(folder)
+    return status
+
+
+def none_is_left(folder: Path) -> None:
     started = [int(path.suffix[1:]) for path in folder.glob("pid.*")]
     try:
         wait_for(lambda: not any(map(runs, started)), "end of what was started")
     finally:
         for pid in filter(runs, started):
             os.kill(pid, signal.SIGKILL)
-    return status
 
 
 STATUS = {signal.SIGINT: (130, -signal.SIGINT), **{number: (-number,) for number in SIGNALS[1:]}}  # as others do
@@ -444,6 +449,18 @@ def test_a_signal_ends_valgrind_and_its_children(tmp_path, number):
     status = end_by(number, tmp_path, 2, [sys.executable, "-m", "sos_gym", *words], PATH=path)
     assert status in STATUS[number]
     assert sorted({path.name.partition(".")[0] for path in tmp_path.iterdir()}) == ["pid", "valgrind"]
+
+
+def test_a_child_whose_log_was_never_read_ends_too(tmp_path):
+    tool = tmp_path / "valgrind"
+    tool.write_text(ENDLESS.format(python=sys.executable, folder=str(tmp_path)))
+    tool.chmod(0o755)
+    program = Running(str(tool), ["prog"])
+    try:
+        wait_for(lambda: len([*tmp_path.glob("pid.*")]) == 2, "process")
+    finally:
+        program.close()
+    none_is_left(tmp_path)
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)

@@ -66,12 +66,15 @@ class Running:
             ready = self._selector.select(0 if ended else POLL_S)
             for key, _ in ready:
                 if key.fileobj is self._server:
-                    log = _Log(self._server.accept()[0])
-                    self._selector.register(log.connection, selectors.EVENT_READ, log)
+                    self._accept()
                 elif not key.data.over:
                     yield from self._read(key.data)
             if ended and all(key.data and key.data.process not in (None, self._program.pid) for key, _ in ready):
                 return  # children may go on for ever
+
+    def _accept(self) -> None:
+        log = _Log(self._server.accept()[0])
+        self._selector.register(log.connection, selectors.EVENT_READ, log)
 
     def _read(self, log: _Log) -> Iterator[bytes]:
         received = log.connection.recv(MOST_BYTES)
@@ -106,6 +109,7 @@ class Running:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._program.pid, signal.SIGKILL)
         self._program.wait()
+        self._meet()
         for key in list(self._selector.get_map().values()):
             if key.data and key.data.process in self.children:
                 with contextlib.suppress(ProcessLookupError):
@@ -114,9 +118,18 @@ class Running:
             key.fileobj.close()
         self._selector.close()
 
+    def _meet(self) -> None:
+        """Learn who opened a log since the last look."""
+        while _has_more(self._server):
+            self._accept()
+        for key in list(self._selector.get_map().values()):
+            if key.data and key.data.process is None and _has_more(key.data.connection):
+                for _ in self._read(key.data):
+                    pass
+
 
 def _has_more(connection: socket.socket) -> bool:
-    """Whether reading gives something, the end included, at once."""
+    """Whether reading or accepting gives something, the end included, at once."""
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
