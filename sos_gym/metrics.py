@@ -38,6 +38,11 @@ def jain(shares: np.ndarray) -> float:
     return float(shares.sum()) ** 2 / (len(shares) * squares) if squares > 0 else 1.0
 
 
+def exact_sum(times: np.ndarray) -> int:
+    """The sum of int64 numbers, which need not fit one: 64 jobs of 200 days on one core wait for more than 2^63 ns."""
+    return (int((times >> 32).sum()) << 32) + int((times & 0xFFFFFFFF).sum())
+
+
 def metrics(simulation: Simulation) -> dict[str, int | float]:
     """The metrics of an episode so far; exact integers where they count.
 
@@ -51,10 +56,10 @@ def metrics(simulation: Simulation) -> dict[str, int | float]:
     values["swaps"] = values["switches"] + values["evictions"]
     values["elapsed_ns"] = int(record["now"])
     for name in ("service", "sleep", *STALLS):
-        values[f"{name}_ns"] = int(threads[name].sum())
+        values[f"{name}_ns"] = exact_sum(threads[name])
     stalls = np.sum([threads[name] for name in STALLS], axis=0)
     weights = simulation.arrays["entities"]["weight"][: len(threads)]
-    values["stall_ns"] = int(stalls.sum())
+    values["stall_ns"] = exact_sum(stalls)
     values["weighted_stall_ns"] = float((stalls.astype(float) * weights).sum() / weights.mean())
     values["miss_ratio"] = values["faults"] / max(1, values["references"])
     values |= _bursts(simulation)

@@ -9,19 +9,25 @@ import typer
 from typer.core import TyperGroup
 
 import sos_gym
-from sos_gym.cli import cards, importing, leaderboard, recording, run
+from sos_gym.cli import alphabet, cards, importing, leaderboard, recording, run
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import TapeError
 
 
 class OneLineErrors(TyperGroup):
-    """Says what the caller got wrong in one line on stderr, exit code 2."""
+    """Says what the caller got wrong in one line on stderr, exit code 2; writes to streams of any encoding."""
+
+    def main(self, *args, **keywords):  # type: ignore[no-untyped-def]
+        alphabet.make_streams_readable()
+        return super().main(*args, **keywords)
 
     def invoke(self, ctx):  # type: ignore[no-untyped-def]
         try:
             return super().invoke(ctx)
         except (SettingError, TapeError, sos_gym.StuckError) as error:
             said = str(error)
+        except BrokenPipeError:  # of `| head`; there is nobody to tell
+            raise
         except OSError as error:
             said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         except ModuleNotFoundError as error:

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.text import Text
 
-from sos_gym.cli.printing import grid
+from sos_gym.cli.printing import card_table, grid, on_stderr, show, terminal
+from sos_gym.outputs import check_writable
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload.traces import FORMATS, OPTIONS, import_tape
-from sos_gym.workload.traces.formats.registry import explanation
+from sos_gym.workload.traces.formats.registry import explanation, plain_name
 from sos_gym.workload.traces.source import ByteProgress
 
 
@@ -45,7 +45,7 @@ def flag(name: str) -> str:
 
 @with_declared_options
 def import_trace(
-    file: Annotated[Path | None, typer.Argument(help="The trace; plain, gzip or zstd.", show_default=False)] = None,
+    file: Annotated[Path | None, typer.Argument(help="The trace; plain or compressed.", show_default=False)] = None,
     format: Annotated[str | None, typer.Option(help="One of --formats; default: guessed where that is safe.")] = None,
     out: Annotated[Path | None, typer.Option(help="The tape to write; default: FILE's name with .npz, here.")] = None,
     formats: Annotated[bool, typer.Option("--formats", help="List the formats.")] = False,
@@ -55,24 +55,25 @@ def import_trace(
     **options: Any,
 ) -> None:
     """Import a trace of another tool as a tape."""
-    console = Console()
+    console = terminal()
     if formats:
         list_formats(console)
         return
     if file is None:
         raise SettingError("FILE", "", "the path of a trace", "sos-gym import --formats lists what can be read")
     target = _target(file, out)
+    check_writable(target)
     with _progress(file) as progress:
         tape = import_tape(file, format, progress=progress, **options)
-    with Console(stderr=True).status(f"writing {escape(str(target))}"):
+    with on_stderr().status(Text(f"writing {target}")):
         tape.save(target, compressed=not uncompressed)
-    _print_card(console, tape.card)
-    console.print(f"written: {target}, {tape!r}", soft_wrap=True, markup=False, highlight=False)
+    show(console, card_table("", {name: _said(value) for name, value in tape.card.items()}))
+    console.print(f"written: {target}, {tape!r}", soft_wrap=True)
 
 
 def _target(file: Path, out: Path | None) -> Path:
     """The file to write, which is not there yet unless it is named."""
-    target = out or Path(file.name.partition(".")[0] + ".npz")
+    target = out or Path(plain_name(file) + ".npz")
     if out is None and target.exists():
         raise SettingError(
             "--out", str(target), "given, since that file exists", "name it to write it anew, or another"
@@ -86,36 +87,33 @@ def _target(file: Path, out: Path | None) -> Path:
 def _progress(file: Path) -> Iterator[ByteProgress]:
     """A bar over the bytes of the file, on stderr."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
+    console = on_stderr()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(escape(file.name), total=None)
+        task = progress.add_task(file.name, total=None)
         yield lambda read, size: progress.update(task, completed=read, total=size)
 
 
-def _print_card(console: Console, card: dict) -> None:
-    table = Table(box=None, show_header=False)
-    for name, value in card.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {number}" for key, number in value.items() if number)
-        if value != "":
-            table.add_row(f"[dim]{name}[/]", escape(str(value)))
-    console.print(table)
+def _said(value: Any) -> str:
+    """A value of a card; of counts those that are not 0."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {number}" for key, number in value.items() if number)
+    return str(value)
 
 
 def list_formats(console: Console) -> None:
     """What can be read, with a line of each."""
     table = grid("format", "side", "files", "what, a line of it, where it is defined", "options")
     for one in sorted(FORMATS.values(), key=lambda one: one.side, reverse=True):
-        said = f"{escape(one.what)}\n[dim]{escape(one.sample)}\n{escape(one.source)}[/]"
+        said = f"{one.what}\n{one.sample}\n{one.source}"
         table.add_row(one.name, one.side, " ".join(one.extensions), said, ", ".join(map(flag, one.options)))
-    console.print(table)
-    console.print("Files may be compressed: .gz, .zst (the latter needs pip install 'sos-gym\\[import]').")
+    show(console, table)
+    console.print("Files may be compressed: gzip, xz, bzip2, zip, zstd (which needs pip install 'sos-gym[import]').")
     for name, option in OPTIONS.items():
         said = f"{option.what}: {option.allowed}" if option.allowed else option.what
-        console.print(f"  {flag(name)}: {said}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"  {flag(name)}: {said}", soft_wrap=True)

@@ -5,18 +5,19 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sos_gym.cli.names import env_named, notes
-from sos_gym.cli.printing import COMPILING, grid
+from sos_gym.cli.printing import COMPILING, AsCsv, AsJson, Form, form_of, grid, print_records, show, terminal
 from sos_gym.settings.presets import PRESETS
 
 if TYPE_CHECKING:
-    from sos_gym.leaderboard.grid import Row
+    from sos_gym.leaderboard.grid import Plan
+    from sos_gym.leaderboard.rows import Row
     from sos_gym.leaderboard.standing import Standing
 
 
@@ -29,34 +30,69 @@ def leaderboard(
     ] = None,
     episodes: Annotated[int, typer.Option(help="Seeds per policy and workload.")] = 5,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for leaderboard.json, .md, .png.")] = Path("results"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for leaderboard.json, .md, .png, and .jsonl: the rows as they come.")
+    ] = Path("results"),
     quick: Annotated[bool, typer.Option("--quick", help="One seed, no recordings: a first look.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run into the same folder was stopped; same result.")
+    ] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Run policies × environments × workloads and rank them by stall."""
-    console = Console()
-    with _progress(console) as progress:
-        from sos_gym.leaderboard import leaderboard as run_grid
-        from sos_gym.leaderboard import standings, write
+    form = form_of(as_json, as_csv)
+    console = terminal(form)
+    chosen = {"envs": _split(envs), "policies": _split(policies), "workloads": _split(workloads)}
+    episodes = 1 if quick else episodes
+    rows = _run(console, chosen, seed, episodes, not quick, out, resume)
+    from sos_gym.leaderboard import standings, write
 
-        chosen = {"envs": _split(envs), "policies": _split(policies), "workloads": _split(workloads)}
+    paths, found = write(rows, out, _command(chosen, episodes, seed, quick)), standings(rows)
+    if form is Form.TABLES:
+        print_standings(console, found)
+    else:
+        print_records(form, records(found))
+    console.print("written: " + ", ".join(map(str, paths)), soft_wrap=True)
+    if not any(path.suffix == ".png" for path in paths):
+        console.print("no picture: it needs matplotlib, pip install 'sos-gym[plot]'")
+
+
+def _run(
+    console: Console,
+    chosen: dict[str, list[str]],
+    seed: int,
+    episodes: int,
+    recordings: bool,
+    out: Path,
+    resume: bool,
+) -> "list[Row]":
+    """The rows, of which those that are there at an interruption are kept."""
+    with _progress(console) as progress:
+        from sos_gym.leaderboard.grid import planned, run
+        from sos_gym.leaderboard.report import ROWS, check_folder
+
         ids = [env_named(name) for name in chosen["envs"] or PRESETS]
         for note in notes(chosen["policies"]):
             progress.console.print(note)
-        episodes = 1 if quick else episodes
-        rows = run_grid(
-            ids,
-            chosen["policies"] or None,
-            chosen["workloads"] or None,
-            seed,
-            episodes,
-            recordings=not quick,
-            progress=_as_they_come(progress, episodes),
-        )
-    paths = write(rows, out, _command(chosen, episodes, seed, quick))
-    print_standings(console, standings(rows))
-    console.print("written: " + ", ".join(map(str, paths)), soft_wrap=True)
-    if not any(path.suffix == ".png" for path in paths):
-        console.print("no picture: it needs matplotlib, pip install 'sos-gym\\[plot]'")
+        named = chosen["policies"] or None, chosen["workloads"] or None
+        plan = planned(ids, *named, seed, episodes, "test", recordings)
+        kept = check_folder(out) / ROWS
+        if not resume and (aside := _set_aside(kept)):
+            progress.console.print(f"rows of a run that was stopped are now in {aside}", soft_wrap=True)
+        try:
+            return run(plan, _as_they_come(progress, plan), kept, resume)
+        except (KeyboardInterrupt, OSError):
+            typer.echo(f"sos-gym: the rows so far are in {kept}; --resume goes on", err=True)
+            raise
+
+
+def _set_aside(kept: Path) -> Path | None:
+    """Where the rows of a run that was stopped are kept while another one starts anew."""
+    finished = kept.with_suffix(".json")
+    if not kept.exists() or (finished.exists() and finished.stat().st_mtime_ns >= kept.stat().st_mtime_ns):
+        return None
+    return kept.replace(kept.with_suffix(".jsonl.old"))
 
 
 def _split(values: Sequence[str] | None) -> list[str]:
@@ -74,47 +110,70 @@ def _command(chosen: dict[str, list[str]], episodes: int, seed: int, quick: bool
 
 def _progress(console: Console) -> Progress:
     """Running from the first moment: it starts with the compiler's spinner."""
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    said = TextColumn("{task.description}", markup=False)
+    columns = SpinnerColumn(), said, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     progress = Progress(*columns, console=console, transient=True)
     progress.add_task(COMPILING, total=None)
     return progress
 
 
-def _as_they_come(progress: Progress, episodes: int) -> "Callable[[Row, int, int], None]":
+def _as_they_come(progress: Progress, plan: "Plan") -> "Callable[[Row, int, int], None]":
     """A callback that prints a line whenever a policy is through with a group."""
-    from sos_gym.leaderboard.standing import STALL, group_name
+    from sos_gym.leaderboard.standing import STALL, group_names, group_of_row
 
+    names = group_names([{"workload": group.workload} for group in plan.groups])
     stalls: list[float] = []
 
-    def show(row: "Row", done: int, total: int) -> None:
-        progress.update(progress.task_ids[0], completed=done, total=total, description=group_name(row))
+    def tell(row: "Row", done: int, total: int) -> None:
+        group = group_of_row(row, names)
+        progress.update(progress.task_ids[0], completed=done, total=total, description=group)
         stalls.append(row["metrics"][STALL])
-        if len(stalls) == episodes:
-            mean_ms = sum(stalls) / episodes / 1e6
-            progress.console.print(f"{group_name(row):<26} {row['policy']:<16} stall {mean_ms:>10,.1f} ms")
+        if len(stalls) == len(plan.seeds):
+            mean_ms = sum(stalls) / len(stalls) / 1e6
+            line = f"{group:<26} {row['called']:<16} weighted stall {mean_ms:>10,.1f} ms"
+            progress.console.print(line, soft_wrap=True)
             stalls.clear()
 
-    return show
+    return tell
 
 
 def print_standings(console: Console, found: "Sequence[Standing]") -> None:
     """Stall ratio and score per family, then the headline."""
-    from sos_gym.leaderboard.report import EXPLANATION, LEGEND, marked, worst_family
+    from sos_gym.leaderboard.report import EXPLANATION, LEGEND, WHICH_STALL, marked, worst_family
     from sos_gym.markdown import rounded
 
     groups = dict.fromkeys(group for one in found for group in one.places)
     for env, of_env in itertools.groupby(groups, key=lambda group: group.split(" ", 1)[0]):
         names = list(of_env)
-        table = grid("policy", title=f"{env}: stall ratio (score)")
-        for name in names:
-            table.add_column(name.split(" ", 1)[1], justify="right")
+        families = (name.split(" ", 1)[1] for name in names)
+        table = grid("policy", *families, title=f"{env}: weighted stall ratio (score)")
+        for column in table.columns[1:]:
+            column.justify = "right"
         for one in found:
             cells = (f"{rounded(one.places[name].ratio)} ({rounded(one.places[name].score)})" for name in names)
             table.add_row(marked(one), *cells)
-        console.print(table)
-    headline = grid("policy", "stall ratio", "worst family", title="All")
+        show(console, table)
+    headline = grid("policy", "weighted stall ratio", "worst family", title="All")
     headline.columns[1].justify = "right"
     for one in found:
         headline.add_row(marked(one), rounded(one.ratio), worst_family(one))
-    console.print(headline)
-    console.print(f"{EXPLANATION} {LEGEND}", style="dim")
+    show(console, headline)
+    console.print(f"{EXPLANATION} {WHICH_STALL} {LEGEND}", style="dim")
+
+
+def records(found: "Sequence[Standing]") -> list[dict[str, Any]]:
+    """One per policy and family, for programs."""
+    return [
+        {
+            "policy": one.policy,
+            "called": one.called,
+            "kind": one.kind,
+            "family": group,
+            "weighted_stall_ms": place.stall_ms,
+            "stall_ratio": place.ratio,
+            "score": place.score,
+            "overall_stall_ratio": one.ratio,
+        }
+        for one in found
+        for group, place in one.places.items()
+    ]

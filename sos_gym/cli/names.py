@@ -7,7 +7,7 @@ from typing import Any
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.presets import PRESETS
 from sos_gym.settings.ranges import SettingError, did_you_mean
-from sos_gym.workload import Tape
+from sos_gym.workload import SPLITS, Tape
 
 
 def env_named(name: str) -> str:
@@ -27,6 +27,37 @@ def env_named(name: str) -> str:
 def tape_of(workload: str | None) -> str | Tape | None:
     """The path of a .npz as its tape; a name as it is."""
     return Tape.load(workload) if workload is not None and workload.endswith(".npz") else workload
+
+
+def split_named(split: str | None, workload: str | None) -> str | None:
+    """A split, where the workload has some.
+
+    Raises:
+        SettingError: unknown, with did-you-mean; or the workload is a tape.
+    """
+    if split is not None and split not in SPLITS:
+        remedy = did_you_mean(split, SPLITS) or "use one of these"
+        raise SettingError("--split", split, "one of " + ", ".join(SPLITS), remedy)
+    if split is not None and workload is not None and workload.endswith(".npz"):
+        raise SettingError("--split", split, "left out with a tape", "a tape is not drawn")
+    return split
+
+
+def refuse_unused(env: str, workload: str | None, episodes: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a workload of another side on which the environment had nothing to decide: pages, on cores.
+
+    Raises:
+        SettingError: it is one; names the environments that it fits.
+    """
+    from sos_gym.leaderboard.grid import SIDES, side_of
+
+    if workload is None or workload in SPLITS or any(one["decisions"] for one in episodes):
+        return
+    side = side_of(workload)
+    if side not in SIDES[env]:
+        fitting = ", ".join(known for known in PRESETS if side in SIDES[known])
+        allowed = f"one that {env} has something to decide on; this one is of the side {side!r}"
+        raise SettingError("workload", workload, allowed, f"run it on {fitting}")
 
 
 def settings_of(given: Sequence[str] | None, preset: Mapping[str, Any]) -> dict[str, Any]:

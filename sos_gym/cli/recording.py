@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from sos_gym.cli.printing import on_stderr, terminal
+from sos_gym.outputs import check_writable
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload.recorders import About, record_cpu, record_memory, record_system
 from sos_gym.workload.recorders.about import CountProgress
+from sos_gym.workload.recorders.ending import signals_noted
 from sos_gym.workload.tape import Tape
 
 
@@ -42,11 +44,13 @@ def record(
     """Record a program as a tape: sos-gym record memory -o sort.npz -- sort words.txt"""
     if out.suffix != ".npz":
         raise SettingError("--out", str(out), "a file with .npz at its end", "name one")
+    check_writable(out)
     about = About(name or out.stem, summary, version)
-    with _progress(side, program) as progress:
-        tape = _record(side, program, about, references, events, window_pages, skip, progress)
-    tape.save(out)
-    console = Console()
+    with signals_noted():
+        with _progress(side, program) as progress:
+            tape = _record(side, program, about, references, events, window_pages, skip, progress)
+        tape.save(out)
+    console = terminal()
     for key in (
         "end",
         "references",
@@ -59,8 +63,8 @@ def record(
         "recorded_ns",
     ):
         if key in tape.card:
-            console.print(f"  {key}: {tape.card[key]}", markup=False, highlight=False)
-    console.print(f"written: {out}, {tape!r}", soft_wrap=True, markup=False, highlight=False)
+            console.print(f"  {key}: {tape.card[key]}")
+    console.print(f"written: {out}, {tape!r}", soft_wrap=True)
 
 
 def _record(
@@ -87,7 +91,7 @@ def _progress(side: Side, program: list[str]) -> Iterator[CountProgress]:
     """What is there so far, on stderr."""
     what = {Side.memory: "references", Side.cpu: "events", Side.system: "events, then references"}[side]
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-    console = Console(stderr=True)
+    console = on_stderr()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(shlex.join(program), total=None)
         yield lambda count: progress.update(

@@ -1,17 +1,22 @@
-"""sos-gym run: one episode, its metrics and, if wanted, its pictures."""
+"""sos-gym run: episodes, their metrics and, if wanted, the pictures of one."""
 
+import io
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 import sos_gym
-from sos_gym.cli.names import env_named, notes, settings_of, tape_of
-from sos_gym.cli.printing import COMPILING, grid
+from sos_gym.cli.names import env_named, notes, refuse_unused, settings_of, split_named, tape_of
+from sos_gym.cli.printing import COMPILING, AsCsv, AsJson, Form, form_of, grid, print_records, show, terminal
+from sos_gym.outputs import check_writable, write_whole
 from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.ranges import SettingError
 
 if TYPE_CHECKING:
     from sos_gym.envs.env import SosEnv
@@ -24,37 +29,68 @@ def run(
     policy: Annotated[str, typer.Option(help="A name or alias, see `sos-gym policies`.")],
     workload: Annotated[str | None, typer.Option(help="A name, or a .npz tape; default: the environment's.")] = None,
     seed: Annotated[int, typer.Option(help="Of the tape, the costs and the policy.")] = 0,
+    episodes: Annotated[int, typer.Option(help="How many, of seeds SEED, SEED + 1, …")] = 1,
+    split: Annotated[str | None, typer.Option(help="Draw the workload from train, val, test or ood.")] = None,
     given: Annotated[list[str] | None, typer.Option("--set", help="A setting, as frames=32; repeat for more.")] = None,
     render: Annotated[bool, typer.Option("--render", help="Show some decisions and the end as text.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Write the timeline of slots as a PNG.")] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
-    """Run one episode and print its metrics."""
-    console = Console()
+    """Run one episode, or some, and print metrics."""
+    form = form_of(as_json, as_csv)
+    console = terminal(form)
     with console.status(COMPILING):
-        env_id = env_named(env)
-        settings = settings_of(given, PRESETS[env_id].settings)
+        env_id, split = env_named(env), split_named(split, workload)
+        settings = settings_of(given, PRESETS[env_id].settings) | {"split": split}
+        if picture:
+            _check_picture(picture)
         for note in notes([policy]):
             console.print(note)
         if render or picture:
+            if episodes != 1:
+                raise SettingError("--episodes", episodes, "1 with --render or --picture", "show one at a time")
             mode = "rgb_array" if picture else "ansi"
             world = sos_gym.SosEnv(env_id, tape_of(workload), advisors=(policy,), render_mode=mode, **settings)
-            found = _watched(world, policy, seed, console if render else None)
-            if picture:
-                _save_picture(world, picture)
+            found = [_watched(world, policy, seed, console if render else None)]
         else:
-            found = sos_gym.evaluate(env_id, policy, tape_of(workload), seed, **settings)[0]
-    table = grid("metric", "value", title=f"{policy} on {env_id}, seed {seed}")
-    table.columns[1].justify = "right"
-    for name, value in found.items():
-        if not isinstance(value, str) and name != "seed":
-            table.add_row(name, f"{value:,}" if isinstance(value, int) else f"{value:,.4g}")
-    console.print(table)
+            found = sos_gym.evaluate(env_id, policy, tape_of(workload), seed, episodes, **settings)
+        refuse_unused(env_id, workload, found)
+        if picture:
+            _save_picture(world, picture)
+    if form is Form.TABLES:
+        show(console, _table(found, f"{policy} on {env_id}"))
+    else:
+        print_records(form, found)
     if picture:
         console.print(f"written: {picture}", soft_wrap=True)
 
 
+def _table(found: Sequence[dict[str, Any]], title: str) -> Table:
+    """Each metric; of several episodes the mean and the range."""
+    first = found[0]
+    names = [name for name, value in first.items() if not isinstance(value, str) and name != "seed"]
+    if len(found) == 1:
+        table = grid("metric", "value", title=f"{title}, seed {first['seed']}")
+    else:
+        table = grid("metric", "mean", "least", "most", title=f"{title}, seeds {first['seed']} to {found[-1]['seed']}")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name in names:
+        values = [one[name] for one in found]
+        shown = values if len(found) == 1 else (sum(values) / len(values), min(values), max(values))
+        table.add_row(name, *map(_number, shown))
+    return table
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
 def _watched(env: "SosEnv", policy: str, seed: int, console: Console | None) -> dict[str, Any]:
-    """The metrics of the same episode, decision by decision; the console is shown some and the end."""
+    """What `evaluate` says of the episode, decision by decision; the console is shown some and the end."""
+    from sos_gym.policy import policy_named
+
     _, info = env.reset(seed=seed)
     for number in itertools.count():
         if console and number in DECISIONS_SHOWN:
@@ -64,7 +100,8 @@ def _watched(env: "SosEnv", policy: str, seed: int, console: Console | None) -> 
             break
     if console:
         _show(console, env)
-    return info["metrics"]
+    about = {"env": env.preset.id, "policy": policy_named(policy).spec, "seed": seed}
+    return about | {"tape": env.simulation.tape.hash()} | info["metrics"]
 
 
 def _show(console: Console, env: "SosEnv") -> None:
@@ -74,9 +111,18 @@ def _show(console: Console, env: "SosEnv") -> None:
     console.print()
 
 
+def _check_picture(path: Path) -> None:
+    """Refuse now what would be refused after the run."""
+    import matplotlib.image  # noqa: F401  # whether it is installed
+
+    check_writable(path)
+
+
 def _save_picture(env: "SosEnv", path: Path) -> None:
     from matplotlib.image import imsave
 
     from sos_gym.envs.render import timeline
 
-    imsave(path, timeline(env), format="png")
+    file = io.BytesIO()
+    imsave(file, timeline(env), format="png")
+    write_whole(path, file.getvalue())

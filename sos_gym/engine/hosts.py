@@ -1,6 +1,8 @@
 """A compiled policy as the engine hosts it: addresses of its verbs, and the rooms for what it keeps."""
 
 import dataclasses
+import pickle
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +49,27 @@ class Host:
     needs_list: bool = False
     needs_future: bool = False
     needs_forecast: bool = False
+    policy: Any = None  # what made it, and makes it again in another process, with addresses of that one
+
+    @property
+    def spec(self) -> str:
+        """Its name and all that its policy was given, exactly: tells two hosts apart."""
+        return f"{self.name}{getattr(self.policy, 'values', {}) or ''}"
+
+    def __copy__(self) -> "Host":
+        return self  # nothing of it changes
+
+    def __deepcopy__(self, memo: dict) -> "Host":
+        return self
+
+    def __reduce__(self) -> tuple:
+        if self.policy is None:
+            raise pickle.PicklingError(f"host {self.name!r} has no policy to make it of again; use Policy.host()")
+        return _host_of, (self.policy,)
 
     def verbs_of(self, resource: Resource) -> tuple[int, ...]:
         return self.verbs[resource]
+
+
+def _host_of(policy: Any) -> Host:
+    return policy.host()

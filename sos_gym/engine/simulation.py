@@ -1,7 +1,7 @@
 """One episode: a tape, settings and policies laid out as the records of `records.py`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,12 @@ from sos_gym.settings import cpu, memory
 from sos_gym.settings.environment import MOST_NODES, REWARDS, SettingError, Settings
 from sos_gym.streams import stream
 from sos_gym.workload.forecast import forecast
-from sos_gym.workload.tables import FORECAST
+from sos_gym.workload.tables import FORECAST, LONGEST_NS, MOST_LINES, TOUCH_OPS
 from sos_gym.workload.tape import Tape
 
 FIRST_TAU_NS = 1_000_000  # mean hold time before anything was held: one tick
 ALL_NODES = (1 << MOST_NODES) - 1
+OF_THE_TAPE = ("ops", "page_table", "thread_table")  # read from it, never copied
 
 
 class StuckError(RuntimeError):
@@ -119,7 +120,10 @@ class Simulation:
         record: np.ndarray | None = None,
     ):
         refuse_pinned(tape, settings)
+        costs = drawn_costs(settings, seed)
+        refuse_endless(tape, costs)
         self.tape, self.settings, self.hosts = tape, settings, tuple(hosts)
+        self._ways = {"seed": seed, "driver": driver, "listing": listing, "observed": observed, "foresight": foresight}
         self.record = aligned_zeros(1, SIM) if record is None else record
         self.record.view(np.uint8)[:] = 0
         self.arrays: dict[str, np.ndarray] = {}
@@ -128,6 +132,7 @@ class Simulation:
         self._lay_entities()
         self._lay_queues(threads, pages, observed)
         self._lay_policies(seed)
+        self._set_costs(costs)
         self._set_scalars(driver, listing, observed, foresight, seed)
         known = bool(self.record["prophets"][0])
         self._add(**room_for_futures(tape, known))
@@ -178,17 +183,74 @@ class Simulation:
         """The contenders of the open decision, in list order."""
         return self.arrays["contenders"][: self.decision["count"]]
 
-    def state(self) -> dict[str, np.ndarray]:
-        """A copy of everything that changes while the episode runs."""
-        changing = {name: array.copy() for name, array in self.arrays.items() if _changes(name)}
-        return {"": self.record.copy(), **changing}
+    # -- copies
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Put a `state()` of this simulation back."""
-        for name, array in state.items():
+    def state(self) -> dict[str, Any]:
+        """A copy of everything that changes while the episode runs, and of which episode it is; no addresses."""
+        return {"episode": self._episode(), "arrays": self._copied(filter(_changes, self.arrays))}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put a `state()` of this episode back, whichever simulation or process it is of.
+
+        Raises:
+            SettingError: it is of another episode, or no state; nothing has changed then.
+        """
+        self.refuse_foreign(state)
+        for name, array in state["arrays"].items():
             target = self.arrays[name] if name else self.record
             target[...] = array
-        self._attach()  # the state may come from another process
+        self._attach()
+
+    def refuse_foreign(self, state: Any) -> None:
+        """Refuse what is no state of this episode: same tape, settings, policies, seed and way of running.
+
+        Raises:
+            SettingError: names what differs.
+        """
+        remedy = "restore what state() gave, after a reset with the same seed and options"
+        if not (isinstance(state, Mapping) and set(state) == {"episode", "arrays"}):
+            raise SettingError("state", type(state).__name__, "what Simulation.state() gave", remedy)
+        theirs, own = state["episode"], self._episode()
+        for name in own | theirs:
+            if theirs.get(name) != own.get(name):
+                allowed = f"that of this episode, {own.get(name)!r}"
+                raise SettingError(f"{name} of the state", theirs.get(name), allowed, remedy)
+        given = {name: _layout(array) for name, array in state["arrays"].items()}
+        laid = {"": self.record} | {name: array for name, array in self.arrays.items() if _changes(name)}
+        for name in given | laid:
+            layout = _layout(laid.get(name))
+            if given.get(name) != layout:
+                raise SettingError(f"state['arrays'][{name!r}]", given.get(name), str(layout), remedy)
+
+    def _episode(self) -> dict[str, Any]:
+        """What tells this episode from others."""
+        policies = tuple(host.spec for host in self.hosts)
+        return {"tape": self.tape.hash(), "policies": policies, **vars(self.settings), **self._ways}
+
+    def _copied(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Copies of the record, under "", and of some arrays; without addresses, which are this process's own."""
+        copied = {"": self.record.copy(), **{name: self.arrays[name].copy() for name in names}}
+        copied["verbs"][:] = 0
+        for records in (copied[""], copied["policies"]):
+            for field in records.dtype.names or ():
+                if field.endswith("_at"):
+                    records[field] = 0
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = {"tape": self.tape, "settings": self.settings, "hosts": self.hosts, "_ways": self._ways}
+        return {**made, "arrays": self._copied(name for name in self.arrays if name not in OF_THE_TAPE)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        copies = {name: _aligned_copy(array) for name, array in state["arrays"].items()}
+        self.record, self.arrays = copies.pop(""), copies | _tables_of(self.tape)
+        self._attach()
+
+    def move_to(self, record: np.ndarray) -> None:
+        """Lay the record itself out elsewhere: SIM (1,), one of many in an array."""
+        record[...] = self.record
+        self.record = record
 
     def _who_is_stuck(self) -> str:
         names = []
@@ -275,25 +337,20 @@ class Simulation:
             waits=np.zeros(2 * WAIT_BUCKETS, np.int64),
             recent=np.full(threads * RECENT if observed else 0, NONE, np.int32),
             users=np.zeros(threads + pages if observed else 0, np.uint64),  # bit t mod 64: thread t used the page
-            ops=tape.ops,
-            page_table=tape.pages,
-            thread_table=tape.threads,
+            **_tables_of(tape),
         )
 
     def _lay_policies(self, seed: int) -> None:
         policies = np.zeros(2 * len(self.hosts), POLICY)
-        verbs = np.zeros((len(self.hosts), len(Resource), STEPS), np.int64)
         entities, slots = len(self.arrays["entities"]), len(self.arrays["slots"])
         for k, host in enumerate(self.hosts):
-            verbs[k] = host.verbs
             self._add(**{f"{room.name} of {k}": room.laid(entities, slots) for room in host.rooms if room.shared})
             for resource in Resource:
                 self._lay_policy(policies[2 * k + resource], 2 * k + resource, host, resource, seed)
-        self._add(policies=policies, verbs=verbs.reshape(-1))
+        self._add(policies=policies, verbs=np.zeros(len(self.hosts) * len(Resource) * STEPS, np.int64))
 
     def _lay_policy(self, policy: np.void, i: int, host: Host, resource: Resource, seed: int) -> None:
         instance = self.arrays["instances"][resource]
-        policy["claim_at"], policy["rank_at"], policy["victim_at"] = host.claim, host.rank, host.victim
         policy["seed"] = stream(seed, f"policy {host.name}").integers(1 << 62)
         policy["first_slot"], policy["slots_count"] = instance["first_slot"], instance["size"]
         policy["first_entity"], policy["entities_count"] = instance["first_entity"], instance["population"]
@@ -303,13 +360,17 @@ class Simulation:
         self._add(**{f"links {i}": _empty_queues(entities * host.links, host.queues)})
 
     def _attach(self) -> None:
-        """Write the arrays' addresses into the records."""
+        """Write the addresses of arrays and kernels into the records."""
+        verbs = self.arrays["verbs"].reshape(len(self.hosts), len(Resource), STEPS)
         attach(self.record, {name: self.arrays[name] for name in ARRAYS})
         seen = {name: self.arrays[name] for name, array in ARRAYS.items() if array.policies_see}
         owners = np.split(self.arrays["owners"], len(Resource))
         for k, host in enumerate(self.hosts):
+            verbs[k] = host.verbs
             for resource in Resource:
                 i = 2 * k + resource
+                policy = self.arrays["policies"][i]
+                policy["claim_at"], policy["rank_at"], policy["victim_at"] = host.claim, host.rank, host.victim
                 arrays = {**seen, "owners": owners[resource], "links": self.arrays[f"links {i}"]}
                 for number, room in enumerate(host.rooms):
                     arrays[f"room{number}"] = self.kept(room.name, k, None if room.shared else resource)
@@ -319,21 +380,22 @@ class Simulation:
         """What a hosted policy keeps under a name of its card: on one resource, or (None) on both together."""
         return self.arrays[f"{name} of {host}" if resource is None else f"{name} {2 * host + resource}"]
 
-    def _set_scalars(self, driver: int, listing: bool, observed: bool, foresight: bool, seed: int) -> None:
-        settings, record = self.settings, self.record
-        costs = drawn_costs(settings, seed)
+    def _set_costs(self, costs: Mapping[str, Any]) -> None:
+        record, settings = self.record, self.settings
         record["move_near_ns"], record["move_far_ns"] = costs["move_ns"]
         for name in ("switch_ns", "page_move_ns", "minor_fault_ns", "first_touch_ns"):
             record[name] = costs[name]
         for name in ("swap_in_ns", "write_back_ns", "local_line_ns"):
             record[name] = costs[name]
+        cores = sum(settings.cores_by_node) or len(self.tape.threads)
+        record["shootdown_ns"] = costs["shootdown_ns"] + costs["shootdown_core_ns"] * cores
+        record["remote_excess_ns"] = max(0, costs["remote_line_ns"] - costs["local_line_ns"])
+
+    def _set_scalars(self, driver: int, listing: bool, observed: bool, foresight: bool, seed: int) -> None:
+        settings, record, threads = self.settings, self.record, len(self.tape.threads)
         for name in ("tick_ns", "scan_ns", "horizon_ns"):
             record[name] = getattr(settings, name) or 0
         record["hint_ns"] = settings.hint_ns or 0 if settings.tiers else 0
-        threads = len(self.tape.threads)
-        cores = sum(settings.cores_by_node) or threads
-        record["shootdown_ns"] = costs["shootdown_ns"] + costs["shootdown_core_ns"] * cores
-        record["remote_excess_ns"] = max(0, costs["remote_line_ns"] - costs["local_line_ns"])
         record["plenty_cores"], record["plenty_frames"] = settings.cores is None, settings.frames is None
         record["tiers"], record["reclaim_local"] = settings.tiers, settings.reclaim == "local"
         record["nodes_count"], record["threads_count"], record["live"] = settings.nodes, threads, threads
@@ -355,6 +417,22 @@ def _changes(name: str) -> bool:
     return name not in ARRAYS or ARRAYS[name].changes
 
 
+def _tables_of(tape: Tape) -> dict[str, np.ndarray]:
+    return dict(zip(OF_THE_TAPE, (tape.ops, tape.pages, tape.threads), strict=True))
+
+
+def _layout(array: Any) -> tuple[tuple[int, ...], np.dtype] | None:
+    """What two arrays must share for one to be copied into the other."""
+    return (array.shape, array.dtype) if isinstance(array, np.ndarray) else None
+
+
+def _aligned_copy(array: np.ndarray) -> np.ndarray:
+    """Its first record begins a cache line."""
+    copied = aligned_zeros(array.size, array.dtype)
+    copied[...] = array
+    return copied
+
+
 def _empty_queues(members: int, queues: int) -> np.ndarray:  # LINK (members + queues,), or none
     """The links of all entities, then the sentinel of each queue, which is its own neighbour: a ring."""
     links = aligned_zeros(members + queues if queues else 0, LINK)
@@ -374,6 +452,26 @@ def drawn_costs(settings: Settings, seed: int) -> dict[str, Any]:
         cost = getattr(settings, name)
         costs[name] = tuple(round(ns * factor) for ns in cost) if name == "move_ns" else round(cost * factor)
     return costs
+
+
+def refuse_endless(tape: Tape, costs: Mapping[str, Any]) -> None:
+    """Costs must be those that a setting may be, and all accesses of a tape end within `LONGEST_NS`: clocks are int64.
+
+    Raises:
+        SettingError: else times would wrap, and run backwards.
+    """
+    for name, cost in costs.items():
+        if (max(cost) if isinstance(cost, tuple) else cost) > memory.LONGEST_NS:
+            raise SettingError(
+                "cost_scale", cost, f"one that leaves {name} at {memory.LONGEST_NS} ns or less", "lower it"
+            )
+    line_ns, touches = max(costs["local_line_ns"], costs["remote_line_ns"]), tape.op_counts[list(TOUCH_OPS)].sum()
+    if (
+        int(touches) * MOST_LINES * line_ns > LONGEST_NS
+        and int(tape.ops["lines"].sum(dtype=np.int64)) * line_ns > LONGEST_NS
+    ):
+        allowed = f"so short that all accesses of the tape take {LONGEST_NS} ns or less"
+        raise SettingError("local_line_ns or remote_line_ns", line_ns, allowed, "lower it, or cut the tape")
 
 
 def first_homes(tape: Tape, settings: Settings) -> np.ndarray:  # int32 (threads,)

@@ -239,6 +239,7 @@ class Batch:
 
     def __init__(self, discounts_ns: np.ndarray, rows: int, advisors: int, threads: int):
         n = len(discounts_ns)
+        self._made = discounts_ns, rows, advisors, threads
         self.sims = aligned_zeros(n, SIM)
         self.shown, self.masks = np.full((n, rows), PADDING, np.int32), np.zeros((n, rows), np.int8)
         self._which, self._actions = np.zeros(n, np.int64), np.zeros(n, np.int64)
@@ -249,6 +250,13 @@ class Batch:
         attach(self._record, {"which": self._which, "actions": self._actions})
         attach(self._record, {"discounts_ns": discounts_ns})
         self.crew = Crew(self._record, threads)
+
+    def __reduce__(self) -> tuple:
+        """Made anew: threads and addresses cannot be copied; the owner lays the simulations out in it."""
+        return Batch, self._made, {"shown": self.shown, "masks": self.masks}
+
+    def __setstate__(self, state: dict[str, np.ndarray]) -> None:
+        self.shown[:], self.masks[:] = state["shown"], state["masks"]
 
     def step(self, which: np.ndarray, actions: np.ndarray, written: dict[str, np.ndarray]) -> None:
         """Apply `actions` (N,), rows or BEGIN, in the environments `which`; what comes is written to the arrays.

@@ -1,5 +1,6 @@
 """The Gymnasium skin: one environment class, four registered ids."""
 
+import copy
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -189,11 +190,32 @@ class SosEnv(gym.Env):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Put a `state()` of the same episode back, exactly."""
-        self.simulation.restore(state["simulation"])
-        self._shown, self._mask = state["shown"].copy(), state["mask"].copy()
-        self._closing = state["closing"]
+        """Put a `state()` of the same episode back, exactly; see `Simulation.restore`.
+
+        Raises:
+            SettingError: it is of another episode, or no state; nothing has changed then.
+        """
+        self._refuse_foreign(state)
         self.np_random.bit_generator.state = state["np_random"]
+        self.simulation.restore(state["simulation"])
+        self._shown[:], self._mask[:], self._closing = state["shown"], state["mask"], state["closing"]
+
+    def _refuse_foreign(self, state: Any) -> None:
+        simulation, remedy = self.simulation, "restore what state() of an environment gave"
+        if not (isinstance(state, Mapping) and {"simulation", "shown", "mask", "closing", "np_random"} == set(state)):
+            raise SettingError("state", type(state).__name__, "what SosEnv.state() gave", remedy)
+        simulation.refuse_foreign(state["simulation"])
+        for name, own in (("shown", self._shown), ("mask", self._mask)):
+            given = np.asarray(state[name])
+            if (given.shape, given.dtype) != (own.shape, own.dtype):
+                raise SettingError(f"state[{name!r}]", given, f"{own.shape} {own.dtype}", remedy)
+        try:
+            type(self.np_random.bit_generator)().state = state["np_random"]
+        except (TypeError, ValueError, KeyError) as error:
+            raise SettingError("state['np_random']", state["np_random"], "that of a PCG64", remedy) from error
+
+    def __copy__(self) -> "SosEnv":
+        return copy.deepcopy(self)  # two environments that share an episode would both write to it
 
     # -- parts
 

@@ -1,5 +1,6 @@
 """The native vector environment as Stable-Baselines3 wants it. Needs the extra `learn`; import it by name."""
 
+import copy
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -90,6 +91,9 @@ class SosVecEnv(VecEnv):
 
     def close(self) -> None:
         self.vector.close()
+
+    def __copy__(self) -> "SosVecEnv":
+        return copy.deepcopy(self)  # two that share episodes would both write to them
 
     # -- what VecEnv asks of single environments
 

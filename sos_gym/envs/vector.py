@@ -1,5 +1,6 @@
 """Many environments in one compiled call: the native VectorEnv of every id."""
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,6 +41,11 @@ class Episodes:
             self._random, _ = seeding.np_random(seed)
         own = int(self._random.integers(1 << 31)) if seed is None else seed
         self._simulation = self.scenario.episode(own, options, record=record)
+
+    def move_to(self, record: np.ndarray) -> None:
+        """Lay the present one, if any, out in `record`: SIM (1,)."""
+        if self._simulation is not None:
+            self._simulation.move_to(record)
 
     @property
     def simulation(self) -> Simulation:
@@ -165,6 +171,19 @@ class SosVectorEnv(gym.vector.VectorEnv):
     def close_extras(self, **kwargs: Any) -> None:
         """Let the threads go."""
         self.batch.crew.dismiss()
+
+    # -- copies
+
+    def __copy__(self) -> "SosVectorEnv":
+        return copy.deepcopy(self)  # two that share episodes would both write to them
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Copies of episodes have records of their own; here they lie side by side in the batch."""
+        self.__dict__.update(state)
+        for i, episodes in enumerate(self.episodes):
+            episodes.move_to(self.batch.sims[i : i + 1])
+        if self.closed:
+            self.batch.crew.dismiss()
 
     # -- parts
 

@@ -3,13 +3,16 @@
 A group is an environment and a workload: what policies are compared on. All policies of a group meet the same tapes.
 """
 
+import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sos_gym import __version__
 from sos_gym.evaluation import Decide, evaluate
+from sos_gym.leaderboard.rows import Row, RowFile, code_hash
 from sos_gym.policy import policies as registered
 from sos_gym.policy import policy_named
 from sos_gym.settings.presets import PRESETS
@@ -29,7 +32,6 @@ CORES = 2  # for a schedule that does not say what it was recorded on
 EPISODES = 5  # seeds per group
 KINDS = ("heuristic", "clairvoyant", "agent", "ensemble")
 
-Row = dict[str, Any]
 Progress = Callable[[Row, int, int], None]  # (row, rows done, rows in all)
 
 
@@ -51,10 +53,23 @@ class Group:
 class Entry:
     """A policy as the grid runs it."""
 
-    name: str
+    name: str  # with the parameters that differ from their default: lruk(history=0)
     kind: str  # of KINDS
     decide: str | Decide
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    called: str = dataclasses.field(default="", compare=False)  # what tables say; "": its name
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be run: every entry on every group, once per seed."""
+
+    groups: Sequence[Group]
+    entries: Sequence[Entry]
+    seeds: range
+
+    def __len__(self) -> int:
+        return len(self.groups) * len(self.entries) * len(self.seeds)
 
 
 # -- running
@@ -69,6 +84,8 @@ def leaderboard(
     split: str | None = "test",
     recordings: bool = True,
     progress: Progress | None = None,
+    keep: str | os.PathLike | None = None,
+    resume: bool = False,
 ) -> list[Row]:
     """Run every policy on every group; one replayable row per seed.
 
@@ -82,47 +99,84 @@ def leaderboard(
         split: from which seeds families draw.
         recordings: whether workloads=None includes them.
         progress: called after each row.
+        keep: a file to which every row is appended as it comes, as a line of JSON.
+        resume: rows that `keep` has, of the same code and tape, are not run again; the result is the same. Those of
+            callables are: another one may have the name.
 
     Raises:
-        SettingError: a name or value that makes no sense.
+        SettingError: a name or value that makes no sense, or `keep` is no file of rows.
         TapeError: a file that is no tape.
+        OSError: `keep` cannot be written; it has all rows before.
     """
-    if episodes < 1:
-        raise SettingError("episodes", episodes, "an integer >= 1", "run at least one")
-    grid = groups(envs, workloads, split, recordings)
-    entries = entries_of(registered() if policies is None else policies)
-    total = len(grid) * len(entries) * episodes
+    plan = planned(envs, policies, workloads, seed, episodes, split, recordings)
+    return run(plan, progress, keep, resume)
+
+
+def run(
+    plan: Plan, progress: Progress | None = None, keep: str | os.PathLike | None = None, resume: bool = False
+) -> list[Row]:
+    """The rows of a plan; arguments and errors as of `leaderboard`."""
     rows: list[Row] = []
-    for row in _runs(grid, entries, range(seed, seed + episodes)):
-        rows.append(row)
-        if progress:
-            progress(row, len(rows), total)
+    with contextlib.ExitStack() as files:
+        kept = None if keep is None else files.enter_context(RowFile(keep, resume))
+        for row in _rows(plan, kept):
+            rows.append(row)
+            if progress:
+                progress(row, len(rows), len(plan))
     return rows
 
 
-def _runs(grid: Sequence[Group], entries: Sequence[Entry], seeds: range) -> Iterator[Row]:
-    for group in grid:
+def planned(
+    envs: Iterable[str] | None,
+    policies: Iterable[str | Decide] | None,
+    workloads: Iterable[str] | None,
+    seed: int,
+    episodes: int,
+    split: str | None,
+    recordings: bool,
+) -> Plan:
+    """The plan of `leaderboard`, whose arguments these are; nothing runs yet."""
+    if episodes < 1:
+        raise SettingError("episodes", episodes, "an integer >= 1", "run at least one")
+    entries = entries_of(registered() if policies is None else policies)
+    return Plan(groups(envs, workloads, split, recordings), entries, range(seed, seed + episodes))
+
+
+def _rows(plan: Plan, kept: RowFile | None) -> Iterator[Row]:
+    """The rows of a plan in its order, each run unless it is kept."""
+    for group in plan.groups:
         tape = named_or_tape(group.workload)
-        for entry in entries:
-            for seed in seeds:
-                yield _row(group, entry, seed, tape)
+        for entry in plan.entries:
+            for seed in plan.seeds:
+                asked = _asked(group, entry, seed)
+                found = kept.found(asked, tape) if kept and isinstance(entry.decide, str) else None
+                row = found or asked | _outcome(asked, entry.decide, tape)
+                if kept and not found:
+                    kept.append(row)
+                yield row
 
 
-def _row(group: Group, entry: Entry, seed: int, tape: str | Tape) -> Row:
-    settings = {**group.settings, **entry.settings}
-    run = evaluate(group.env, entry.decide, tape, seed, split=group.split, **settings)[0]
+def _asked(group: Group, entry: Entry, seed: int) -> Row:
+    """A row without what comes out."""
     return {
         "env": group.env,
         "workload": group.workload,
         "split": group.split,
         "policy": entry.name,
+        "called": entry.called or entry.name,
         "kind": entry.kind,
         "seed": seed,
-        "settings": settings,
-        "tape": run["tape"],
+        "settings": {**group.settings, **entry.settings},
         "version": __version__,
-        "metrics": {name: run[name] for name in run if name not in ("env", "policy", "seed", "tape")},
+        "code": code_hash(),
     }
+
+
+def _outcome(asked: Row, decide: str | Decide, tape: str | Tape) -> Row:
+    """The tape that was met, and the metrics."""
+    run = evaluate(asked["env"], decide, tape, asked["seed"], split=asked["split"], **asked["settings"])[0]
+    metrics = {name: run[name] for name in run if name not in ("env", "policy", "seed", "tape")}
+    return {"tape": run["tape"], "metrics": metrics}
 
 
 def replay(row: Row, policy: Decide | None = None) -> dict[str, Any]:
@@ -134,9 +188,7 @@ def replay(row: Row, policy: Decide | None = None) -> dict[str, Any]:
     """
     if policy is None and row["kind"] in ("agent", "ensemble"):
         raise SettingError("policy", policy, f"the callable {row['policy']!r}", "pass it to replay")
-    group = Group(row["env"], row["workload"], row["split"], row["settings"])
-    entry = Entry(row["policy"], row["kind"], policy or row["policy"])
-    again = _row(group, entry, row["seed"], named_or_tape(group.workload))
+    again = _outcome(row, policy or row["policy"], named_or_tape(row["workload"]))
     differing = [f"tape {row['tape']} is now {again['tape']}"] if row["tape"] != again["tape"] else []
     differing += [
         f"{name} {value} is now {again['metrics'].get(name)}"
@@ -227,7 +279,7 @@ def fitted(env: str, tape: Tape) -> dict[str, Any]:
 
 
 def entries_of(policies: Iterable[str | Decide]) -> list[Entry]:
-    """Entries with distinct names; an alias and its rule are one entry.
+    """Entries with distinct names; an alias and its rule are one entry, called as it is named first.
 
     Raises:
         SettingError: an unknown policy, or two callables of one name.
@@ -237,13 +289,15 @@ def entries_of(policies: Iterable[str | Decide]) -> list[Entry]:
         entry = _named_entry(policy) if isinstance(policy, str) else _agent(policy)
         if entry.name in found and found[entry.name] != entry:
             raise SettingError("policies", entry.name, "distinct names", "set __name__ of the callable")
-        found[entry.name] = entry
+        found.setdefault(entry.name, entry)
     return list(found.values())
 
 
 def _named_entry(name: str) -> Entry:
     policy = policy_named(name)
-    return Entry(policy.name, "clairvoyant" if policy.privileged else "heuristic", policy.name)
+    word = name.partition("(")[0].strip()
+    called = policy.spec if word.lower() == policy.name else word + policy.spec.removeprefix(policy.name)
+    return Entry(policy.spec, "clairvoyant" if policy.privileged else "heuristic", policy.spec, called=called)
 
 
 def _agent(policy: Decide) -> Entry:

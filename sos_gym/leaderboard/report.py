@@ -4,7 +4,6 @@ import json
 import math
 import os
 import platform
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from io import BytesIO
@@ -12,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from sos_gym import __version__
-from sos_gym.leaderboard.grid import Row
-from sos_gym.leaderboard.standing import LEAST_SPREAD, Place, Standing, group_name, standings
+from sos_gym.leaderboard.rows import Row
+from sos_gym.leaderboard.standing import LEAST_SPREAD, STALL, Place, Standing, group_names, group_of_row, standings
 from sos_gym.markdown import rounded, table
+from sos_gym.outputs import check_writable, write_whole
 
 NAME = "leaderboard"
+ROWS = f"{NAME}.jsonl"  # as they come
+WHICH_STALL = f"Stall is weighted stall, `{STALL}`: what the reward charges."
 MARKS = {"heuristic": "", "clairvoyant": " †", "agent": "", "ensemble": " ‡"}
 LEGEND = (
     "† knows the future and is never the best online heuristic. ‡ an ensemble: an agent that sees other policies' "
@@ -36,8 +38,8 @@ LOWEST_RATIO, HIGHEST_RATIO = 0.3, 10.0  # of the picture; what lies beyond is d
 
 
 def marked(standing: Standing) -> str:
-    """Its name, with † or ‡."""
-    return standing.policy + MARKS[standing.kind]
+    """What it is called, with † or ‡."""
+    return standing.called + MARKS[standing.kind]
 
 
 def worst_family(standing: Standing) -> str:
@@ -53,9 +55,12 @@ def in_group(found: Sequence[Standing], group: str) -> list[tuple[Standing, Plac
 
 def conditions(rows: Sequence[Row]) -> dict[str, str]:
     """What each group was run under: its own settings, seeds and split, in words."""
+    names = group_names(rows)
+    by_group: dict[str, list[Row]] = {}
+    for row in rows:
+        by_group.setdefault(group_of_row(row, names), []).append(row)
     said = {}
-    for group in dict.fromkeys(map(group_name, rows)):
-        of_group = [row for row in rows if group_name(row) == group]
+    for group, of_group in by_group.items():
         settings: dict[str, Any] = next(
             (row["settings"] for row in of_group if row["kind"] in ("heuristic", "clairvoyant")), {}
         )
@@ -73,7 +78,7 @@ def conditions(rows: Sequence[Row]) -> dict[str, str]:
 def markdown(rows: Sequence[Row], command: str = "") -> str:
     """The headline, then one table per family."""
     found = standings(rows)
-    parts = [f"# Leaderboard\n\nsos_gym {__version__}" + (f", `{command}`" if command else "")]
+    parts = [f"# Leaderboard\n\nsos_gym {__version__}" + (f", `{command}`" if command else ""), WHICH_STALL]
     headline = [(marked(one), rounded(one.ratio), worst_family(one)) for one in found]
     parts.append(table(("policy", "stall ratio", "worst family"), headline, "lrl"))
     parts.append(f"{EXPLANATION} {LEGEND}")
@@ -82,7 +87,7 @@ def markdown(rows: Sequence[Row], command: str = "") -> str:
             (marked(one), rounded(place.stall_ms), rounded(place.ratio), rounded(place.score))
             for one, place in in_group(found, group)
         ]
-        of_group = table(("policy", "stall, ms", "stall ratio", "score"), places, "lrrr")
+        of_group = table(("policy", "weighted stall, ms", "stall ratio", "score"), places, "lrrr")
         parts.append(f"## {group}\n\n{said}\n\n{of_group}")
     return "\n\n".join(parts) + "\n"
 
@@ -103,7 +108,9 @@ def picture(rows: Sequence[Row]) -> bytes:
     figure = Figure(figsize=(2.6 * len(envs) + 2, 0.26 * len(found) + 2), layout="constrained")
     for panel, env in zip(figure.subplots(1, len(envs), sharey=True, squeeze=False)[0], envs, strict=True):
         _draw_panel(panel, env, found)
-    label = "stall / stall of the family's best online heuristic (log scale, left is better; † knows the future)"
+    label = (
+        "weighted stall / that of the family's best online heuristic (log scale, left is better; † knows the future)"
+    )
     figure.supxlabel(label, fontsize=9)
     file = BytesIO()
     figure.savefig(file, format="png", dpi=130)
@@ -150,26 +157,30 @@ def document(rows: Sequence[Row], command: str = "") -> dict[str, Any]:
     }
 
 
-def write(rows: Sequence[Row], folder: str | os.PathLike = "results", command: str = "") -> list[Path]:
-    """leaderboard.json, .md and, where matplotlib is installed, .png; each appears whole or not at all."""
+def check_folder(folder: str | os.PathLike) -> Path:
+    """Make the folder, and refuse now what `write` would refuse after the work.
+
+    Raises:
+        OSError: it, or one of its files, cannot be written; names it.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (f"{NAME}.json", f"{NAME}.md", f"{NAME}.png", ROWS):
+        check_writable(folder / name)
+    return folder
+
+
+def write(rows: Sequence[Row], folder: str | os.PathLike = "results", command: str = "") -> list[Path]:
+    """leaderboard.json, .md and, where matplotlib is installed, .png; each appears whole or not at all.
+
+    Raises:
+        OSError: one cannot be written; names it.
+    """
+    folder = check_folder(folder)
     texts = {".json": json.dumps(document(rows, command), indent=1) + "\n", ".md": markdown(rows, command)}
     files = {suffix: text.encode() for suffix, text in texts.items()}
     try:
         files[".png"] = picture(rows)
     except ModuleNotFoundError:
         (folder / f"{NAME}.png").unlink(missing_ok=True)  # it would show other rows
-    return [_write_whole(folder / f"{NAME}{suffix}", content) for suffix, content in files.items()]
-
-
-def _write_whole(path: Path, content: bytes) -> Path:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(content)
-    try:
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
-    except BaseException:
-        os.unlink(file.name)
-        raise
-    return path
+    return [write_whole(folder / f"{NAME}{suffix}", content) for suffix, content in files.items()]

@@ -6,10 +6,10 @@ paired tapes of a group, never over groups. NaN stands for what the rows cannot 
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sos_gym.leaderboard.grid import Row
+from sos_gym.leaderboard.rows import Row
 
 STALL = "weighted_stall_ns"
 RANDOM = "lottery"
@@ -32,6 +32,7 @@ class Standing:
     """A policy over all groups."""
 
     policy: str
+    called: str  # what tables say: the alias by which it was asked for
     kind: str
     ratio: float  # geometric mean over groups
     worst: str  # group with the greatest ratio
@@ -86,8 +87,9 @@ def geometric_mean(ratios: Sequence[float]) -> float:
 def standings(rows: Sequence[Row]) -> list[Standing]:
     """All policies, the least stall ratio first."""
     kinds = {row["policy"]: row["kind"] for row in rows}
+    called: dict[str, str] = {row["policy"]: row.get("called") or row["policy"] for row in rows}
     by_group = {group: _places(stalls, kinds) for group, stalls in stalls_of(rows).items()}
-    found = [_standing(policy, kinds[policy], by_group) for policy in kinds]
+    found = [_standing(policy, called[policy], kinds[policy], by_group) for policy in kinds]
     return sorted(found, key=lambda standing: (math.isnan(standing.ratio), standing.ratio, standing.policy))
 
 
@@ -98,8 +100,9 @@ def stalls_of(rows: Sequence[Row]) -> dict[str, Stalls]:
         ValueError: policies of a group that did not meet the same tapes.
     """
     found: dict[str, dict[str, dict[tuple, float]]] = {}
+    names = group_names(rows)
     for row in rows:
-        policy = found.setdefault(group_name(row), {}).setdefault(row["policy"], {})
+        policy = found.setdefault(group_of_row(row, names), {}).setdefault(row["policy"], {})
         policy[row["seed"], row["tape"]] = float(row["metrics"][STALL])
     for group, policies in found.items():
         if len({frozenset(tapes) for tapes in policies.values()}) > 1:
@@ -110,10 +113,23 @@ def stalls_of(rows: Sequence[Row]) -> dict[str, Stalls]:
     }
 
 
-def group_name(row: Row) -> str:
-    """Short: Memory phases."""
-    name = row["workload"]
-    return f"{short_id(row['env'])} {Path(name).stem if name.endswith('.npz') else name}"
+def group_names(rows: Iterable[Row]) -> dict[str, str]:
+    """Workload -> what tables call it: a tape by its file's name, with folders where that tells it from another."""
+    workloads = dict.fromkeys(row["workload"] for row in rows)
+    plain = [name for name in workloads if not name.endswith(".npz")]
+    tapes = {name: Path(name).with_suffix("").parts for name in workloads if name.endswith(".npz")}
+    names = dict(zip(plain, plain, strict=True))
+    for name, parts in tapes.items():
+        others = [other for key, other in tapes.items() if key != name] + [(word,) for word in plain]
+        tails = (parts[-count:] for count in range(1, len(parts) + 1))
+        own = next((tail for tail in tails if not any(other[-len(tail) :] == tail for other in others)), None)
+        names[name] = "/".join(own).replace("//", "/") if own else name
+    return names
+
+
+def group_of_row(row: Row, names: Mapping[str, str]) -> str:
+    """Memory phases."""
+    return f"{short_id(row['env'])} {names[row['workload']]}"
 
 
 def short_id(env: str) -> str:
@@ -136,8 +152,8 @@ def _places(stalls: Stalls, kinds: dict[str, str]) -> dict[str, Place]:
     }
 
 
-def _standing(policy: str, kind: str, by_group: dict[str, dict[str, Place]]) -> Standing:
+def _standing(policy: str, called: str, kind: str, by_group: dict[str, dict[str, Place]]) -> Standing:
     places = {group: found[policy] for group, found in by_group.items() if policy in found}
     worst = max(places, key=lambda group: places[group].ratio)
     ratio = geometric_mean([place.ratio for place in places.values()])
-    return Standing(policy, kind, ratio, worst, places[worst].ratio, places)
+    return Standing(policy, called, kind, ratio, worst, places[worst].ratio, places)

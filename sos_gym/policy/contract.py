@@ -134,8 +134,8 @@ class Policy:
 
     @property
     def spec(self) -> str:
-        """Its name, with the parameters that differ from their default: s3fifo(small=0.2)."""
-        given = ", ".join(f"{name}={value:g}" for name, value in self.values.items())
+        """Its name, with the parameters that differ from their default, in the card's order: s3fifo(small=0.2)."""
+        given = ", ".join(f"{name}={_exactly(self.values[name])}" for name in self.parameters if name in self.values)
         return f"{self.name}({given})" if given else self.name
 
     def with_values(self, given: Mapping[str, int | float]) -> "Policy":
@@ -163,6 +163,10 @@ class Policy:
         """Whether it knows the future, or what it was drawn from."""
         return self.needs_future or self.needs_forecast
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the host: addresses are worth nothing in another process."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     # -- as the engine takes it
 
     def host(self) -> Host:
@@ -184,6 +188,7 @@ class Policy:
             needs_list=self.needs_list,
             needs_future=self.needs_future,
             needs_forecast=self.needs_forecast,
+            policy=self,
         )
 
     def _verbs(self, resource: Resource) -> tuple[int, ...]:
@@ -234,6 +239,12 @@ class Policy:
     def _with_books(self, part: str) -> Start:
         """A policy's own fields, and a record for each book under its name."""
         return {**getattr(self, part), **{book.name: getattr(book, part) for book in self.books if getattr(book, part)}}
+
+
+def _exactly(value: int | float) -> str:
+    """A number that is read back as itself, short where that is possible: 0.2, 1e+06, 1234567."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 ALONE = ("parameters", "own", "shared")  # one record each; the others are tables

@@ -3,6 +3,8 @@
 A policy of the package is found where its card stands: any module in the rooms beside this file.
 """
 
+import copyreg
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -25,6 +27,23 @@ def discovered(paths: Sequence[str], prefix: str) -> Iterator[Policy]:
 _FOUND = {policy.name: policy for policy in discovered([str(Path(__file__).parent)], f"{__package__}.")}
 _POLICIES: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if not policy.needs_forecast}
 _APART: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if policy.needs_forecast}  # see `policies`
+
+
+def _reduced(policy: Policy) -> tuple:
+    """A policy of the package is pickled by name; kernels of others travel with them, and are compiled again."""
+    found = _FOUND.get(policy.name)
+    fields = [field.name for field in dataclasses.fields(policy) if field.name != "values"]
+    if found is not None and all(getattr(policy, name) is getattr(found, name) for name in fields):
+        return _found_again, (policy.name, dict(policy.values))
+    return object.__reduce_ex__(policy, 2)  # type: ignore[return-value]
+
+
+def _found_again(name: str, values: dict[str, int | float]) -> Policy:
+    return _FOUND[name].with_values(values)
+
+
+for _kind in {type(policy) for policy in _FOUND.values()}:
+    copyreg.pickle(_kind, _reduced)
 
 
 def policies() -> dict[str, Policy]:

@@ -1,5 +1,6 @@
 """Declare a number on one line: default, unit, range, meaning. And say what was meant by a word that is unknown."""
 
+import copyreg
 import dataclasses
 import difflib
 import math
@@ -13,6 +14,10 @@ class SettingError(ValueError):
 
     def __init__(self, name: str, value: object, allowed: str, remedy: str):
         super().__init__(f"{name}={value!r} is not allowed: it must be {allowed}; {remedy}")
+
+    def __reduce__(self) -> tuple:
+        """From its text: a process that cannot read an error of its worker waits for ever."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 def did_you_mean(

@@ -39,7 +39,7 @@ PAGES = np.dtype(
     ]
 )
 OWNERS = np.dtype([("weight", "<i4")])  # >= 1
-CHANNELS = np.dtype("<i8")  # initial counts, >= 0
+CHANNELS = np.dtype("<i8")  # initial counts, 0 to MOST_TOKENS
 
 MEMORYLESS = -1  # in `then`: `value` is what is left, however long it has lasted
 GROWING = -2  # in `then`: a heavy tail, the longer it has lasted the more is left: as much again, at least `value`
@@ -62,6 +62,8 @@ PAGE_OPS = (*TOUCH_OPS, Op.COLD, Op.PAGEOUT, Op.DONTNEED)
 CHANNEL_OPS = (Op.WAIT, Op.SIGNAL)
 BARE_OPS = (Op.YIELD, Op.EXIT)
 
+MOST_TOKENS = 1 << 62  # that a channel starts with: every SIGNAL adds one
+MOST_LINES = 65535  # of one touch
 DEFAULT_LINES = 64  # a 4096-byte page in 64-byte lines
 LONGEST_NS = 1 << 60  # of one op, and of all times of a tape together: 36 years
 

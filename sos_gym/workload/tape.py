@@ -1,6 +1,5 @@
 """A workload: a list of ops per thread, in flat arrays."""
 
-import copy
 import hashlib
 import json
 import os
@@ -148,9 +147,18 @@ class Tape:
 
     def described(self, card: dict) -> "Tape":
         """The same tape with another card."""
-        other = copy.copy(self)  # what is validated stays so
-        object.__setattr__(other, "card", _plain(card))
-        return other
+        return _like(type(self), {**self.__dict__, "card": _plain(card)})  # what is validated stays so
+
+    # -- copies
+
+    def __copy__(self) -> "Tape":
+        return self  # nothing of it can change
+
+    def __deepcopy__(self, memo: dict) -> "Tape":
+        return self
+
+    def __reduce__(self) -> tuple:
+        return _like, (type(self), self.__dict__)
 
     def refuse_stuck(self) -> None:
         """Refuse a tape whose threads wait for ever."""
@@ -206,6 +214,15 @@ class Tape:
             f"Tape({self.card.get('name', 'unnamed')!r}, {len(self.ops)} ops, {len(self.threads)} threads, "
             f"{len(self.pages)} pages, {len(self.owners)} owners, {len(self.channels)} channels, {self.hash()})"
         )
+
+
+def _like(kind: type[Tape], attributes: Mapping[str, Any]) -> Tape:
+    """A tape of what another one holds, which is valid; arrays that come from another process can be written."""
+    tape = object.__new__(kind)
+    tape.__dict__.update(attributes)
+    for name in (*TABLES, "channels"):
+        getattr(tape, name).flags.writeable = False
+    return tape
 
 
 def op_array(op, arg=0, lines=DEFAULT_LINES) -> np.ndarray:  # OPS (ops,)

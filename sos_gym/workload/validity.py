@@ -1,12 +1,23 @@
 """What makes a tape runnable, and what to say when it is not."""
 
 from collections import deque
+from operator import mul
 from typing import Protocol
 
 import numpy as np
 
 from sos_gym.resource import NONE, Op
-from sos_gym.workload.tables import BARE_OPS, CHANNEL_OPS, LONGEST_NS, PAGE_OPS, TIME_OPS, TOUCH_OPS, TapeError, op_in
+from sos_gym.workload.tables import (
+    BARE_OPS,
+    CHANNEL_OPS,
+    LONGEST_NS,
+    MOST_TOKENS,
+    PAGE_OPS,
+    TIME_OPS,
+    TOUCH_OPS,
+    TapeError,
+    op_in,
+)
 
 INT32_MAX = (1 << 31) - 1
 PIECE = 1 << 22  # ops that are checked at once: 48 MB
@@ -106,7 +117,7 @@ def _check_numbers(tape: Checked) -> None:
     within("owners.weight", owners["weight"], 1, None, weigh)
     within("threads.owner", threads["owner"], 0, len(owners) - 1, "number the owners from 0")
     within("pages.owner", pages["owner"], 0, len(owners) - 1, "number the owners from 0")
-    within("channels", tape.channels, 0, None, "start a channel with the tokens it holds, 0 if none")
+    within("channels", tape.channels, 0, MOST_TOKENS, "start a channel with the tokens it holds, 0 if none")
     for flag in ("file", "pinned", "private"):
         within(f"pages.{flag}", pages[flag], 0, 1, "it is a flag")
     for name, records in (("threads", threads), ("pages", pages)):
@@ -124,15 +135,26 @@ def _pieces(tape: Checked) -> range:
 
 
 def _check_ops(tape: Checked) -> None:
-    lasting, latest = 0.0, 0
+    lasting, touches = 0.0, 0
+    latest = int(tape.threads["arrival_ns"].max())
     for at in _pieces(tape):
         ops = tape.ops[at : at + PIECE]
         counts = np.bincount(ops["op"], minlength=256)
         _check_arguments(tape, at, counts)
         lasting += _column_of(ops, counts, (Op.COMPUTE, Op.SLEEP)).sum(dtype=np.float64)
         latest = max(latest, int(_column_of(ops, counts, (Op.SLEEP_UNTIL,)).max(initial=0)))
-    if lasting + latest > LONGEST_NS:  # clock times do not add up
+        touches += int(counts[list(TOUCH_OPS)].sum())
+    lasting += latest  # clock times do not add up
+    if lasting + float(tape.threads["think_ns"].max()) * touches <= LONGEST_NS:  # nearly always, and at no cost
+        return
+    if lasting + sum(map(mul, tape.threads["think_ns"].tolist(), _touches(tape))) > LONGEST_NS:
         raise TapeError(f"the tape's times add up to over {LONGEST_NS} ns, allowed: up to that; cut the tape")
+
+
+def _touches(tape: Checked) -> list[int]:  # (threads,)
+    """How often each thread reads or writes."""
+    ends = np.cumsum(np.append(0, op_in(tape.ops, TOUCH_OPS)), dtype=np.int64)
+    return (ends[tape.threads["last"]] - ends[tape.threads["first"]]).tolist()
 
 
 def _column_of(ops: np.ndarray, counts: np.ndarray, members: tuple[Op, ...], field: str = "arg") -> np.ndarray:

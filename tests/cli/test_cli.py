@@ -1,15 +1,20 @@
 """The command line: what it prints, what it refuses, how it ends."""
 
+import csv
+import io
 import json
+import os
+import subprocess
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
 import sos_gym
+from sos_gym.cli.alphabet import readable
 from sos_gym.cli.app import app
 from sos_gym.cli.names import env_named, settings_of
-from sos_gym.leaderboard import replay
+from sos_gym.leaderboard import grid, replay
 from sos_gym.resource import Op
 
 RUNNER = CliRunner()
@@ -173,8 +178,8 @@ def test_leaderboard_writes_rows_that_replay(tmp_path, tape_path):
     assert len(document["rows"]) == 2 * 4 * 2
     assert all(replay(row) == row["metrics"] for row in document["rows"])
     assert "SCHED_FIFO" in flat(result.stdout)
-    assert "clairvoyant †" in result.stdout and "worst family" in result.stdout
-    assert result.stdout.count("CPU hyperexponential       recency") == 1  # as they come: one line per policy
+    assert "belady †" in result.stdout and "worst family" in result.stdout
+    assert result.stdout.count("CPU hyperexponential       lru ") == 1  # as they come: one line per policy
     assert document["command"].startswith("sos-gym leaderboard --envs memory,CPU --policies fifo,lru,belady,random")
     again = cli(*document["command"].split()[1:], "--out", tmp_path / "again")
     assert again.exit_code == 0
@@ -186,7 +191,9 @@ def test_without_matplotlib_the_leaderboard_says_so_and_goes_on(tmp_path, tape_p
     words = ("--envs", "Memory", "--policies", "lru", "--workloads", tape_path, "--episodes", 1)
     result = cli("leaderboard", *words, "--out", tmp_path)
     assert result.exit_code == 0 and "pip install 'sos-gym[plot]'" in result.stdout
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["leaderboard.json", "leaderboard.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"leaderboard.{kind}" for kind in ("json", "jsonl", "md")
+    ]
 
 
 def test_quick_is_one_seed_without_recordings(tmp_path):
@@ -197,3 +204,188 @@ def test_quick_is_one_seed_without_recordings(tmp_path):
         ("hyperexponential", "recency", 0),
         ("hyperexponential", "seniority", 0),
     ]
+
+
+def test_the_leaderboard_refuses_where_it_cannot_write_before_it_runs(tmp_path, tape_path, monkeypatch):
+    monkeypatch.setattr(grid, "evaluate", None)  # fails if it is called
+    (tmp_path / "file").touch()
+    (tmp_path / "taken" / "leaderboard.md").mkdir(parents=True)
+    for out, named in (("file", "file"), ("file/below", "file/below"), ("taken", "taken/leaderboard.md")):
+        result = cli("leaderboard", "--policies", "lru", "--workloads", tape_path, "--out", tmp_path / out)
+        assert result.exit_code == 2 and f"{tmp_path / named}: " in result.stderr, result.output
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device", "leaderboard.jsonl")])
+def test_a_stopped_leaderboard_says_where_its_rows_are_and_goes_on(tmp_path, tape_path, monkeypatch, error):
+    words = ("leaderboard", "--envs", "Memory", "--policies", "lru,random", "--workloads", tape_path, "--episodes", 2)
+    whole, stopped, evaluate = tmp_path / "whole", tmp_path / "stopped", grid.evaluate
+    assert cli(*words, "--out", whole).exit_code == 0
+    calls = []
+
+    def until_the_third(*args, **named):
+        calls.append(args)
+        if len(calls) == 3:
+            raise error
+        return evaluate(*args, **named)
+
+    monkeypatch.setattr(grid, "evaluate", until_the_third)
+    result = cli(*words, "--out", stopped)
+    assert result.exit_code != 0 and f"{stopped}/leaderboard.jsonl; --resume goes on" in result.stderr
+    assert [path.name for path in stopped.iterdir()] == ["leaderboard.jsonl"]
+    assert cli(*words, "--out", stopped, "--resume").exit_code == 0
+    assert len(calls) == 3 + 2
+    assert "stopped" not in cli(*words, "--out", whole).stdout.replace(str(tmp_path), "")  # it was finished
+    for name in ("leaderboard.json", "leaderboard.jsonl", "leaderboard.md", "leaderboard.png"):
+        assert (stopped / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_new_run_sets_the_rows_of_a_stopped_one_aside(tmp_path, tape_path):
+    (tmp_path / "leaderboard.jsonl").write_text("{}\n")
+    words = ("leaderboard", "--envs", "Memory", "--policies", "lru", "--workloads", tape_path, "--episodes", 1)
+    result = cli(*words, "--out", tmp_path)
+    assert f"rows of a run that was stopped are now in {tmp_path}/leaderboard.jsonl.old" in result.stdout
+    assert (tmp_path / "leaderboard.jsonl.old").read_text() == "{}\n"
+
+
+# -- for programs
+
+
+def parsed(form, text):
+    return json.loads(text) if form == "--json" else list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_lists_as_records(form):
+    found = parsed(form, cli("policies", form).stdout)
+    assert {one["name"] for one in found} == set(sos_gym.policies())
+    (lru,) = parsed(form, cli("policies", "lru", form).stdout)
+    assert (lru["name"], str(lru["privileged"])) == ("recency", "False") and "lru" in lru["aliases"]
+    found = parsed(form, cli("workloads", form).stdout)
+    assert [one["name"] for one in found] == list(sos_gym.workloads())
+    parameters = found[[one["name"] for one in found].index("zipf")]["parameters"]
+    alpha = (parameters if form == "--json" else json.loads(parameters))["alpha"]
+    assert alpha["default"] == sos_gym.workloads()["zipf"].parameters["alpha"].default
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_run_as_records(form, tape_path):
+    words = ("run", "Memory", "--policy", "lru", "--workload", tape_path, "--set", "frames=3", "--episodes", 2)
+    found = parsed(form, cli(*words, form).stdout)
+    expected = sos_gym.evaluate("sos/Memory-v0", "lru", sos_gym.Tape.load(tape_path), 0, 2, frames=3)
+    assert [str(one["stall_ns"]) for one in found] == [str(one["stall_ns"]) for one in expected]
+    assert [str(one["seed"]) for one in found] == ["0", "1"]
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_the_leaderboard_as_records(form, tape_path, tmp_path):
+    words = ("leaderboard", "--envs", "Memory", "--policies", "lru,fifo,belady", "--workloads", tape_path)
+    found = parsed(form, cli(*words, "--episodes", 1, "--out", tmp_path, form).stdout)  # notes are on stderr
+    assert {one["called"]: one["policy"] for one in found} == {
+        "lru": "recency",
+        "fifo": "turns",
+        "belady": "clairvoyant",
+    }
+    assert all(one["score"] in (None, "") for one in found)  # lottery was not run
+
+
+def test_json_and_csv_are_one_too_many():
+    result = cli("policies", "--json", "--csv")
+    assert result.exit_code == 2 and "choose one of them" in result.stderr
+
+
+# -- episodes, splits
+
+
+def test_episodes_of_a_split(tmp_path):
+    result = cli("run", "CPU", "--policy", "lru", "--episodes", 2, "--seed", 5, "--split", "val", "--json")
+    assert json.loads(result.stdout) == sos_gym.evaluate("sos/CPU-v0", "lru", None, 5, 2, "val")
+
+
+def test_several_episodes_show_mean_and_range(tape_path):
+    shown = flat(cli("run", "CPU", "--policy", "lru", "--episodes", 2).stdout)
+    decisions = [one["decisions"] for one in sos_gym.evaluate("sos/CPU-v0", "lru", None, 0, 2)]
+    assert "lru on sos/CPU-v0, seeds 0 to 1" in shown
+    assert f"decisions {sum(decisions) / 2:,.4g} {min(decisions):,} {max(decisions):,} " in shown
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("CPU", "--split", "tets"), "did you mean 'test'?"),
+        (("Memory", "--split", "test", "--workload", "x.npz"), "a tape is not drawn"),
+        (("Memory", "--split", "test", "--workload", "sort"), "split"),
+        (("CPU", "--episodes", "2", "--render"), "1 with --render or --picture"),
+        (("CPU", "--picture", "nowhere/x.png"), "nowhere/x.png: No such file or directory"),
+        (("CPU", "--workload", "zipf"), "run it on sos/Memory-v0, sos/Tier-v0"),
+        (("Memory", "--workload", "hyperexponential"), "run it on sos/CPU-v0"),
+    ],
+)
+def test_what_run_refuses(words, said):
+    result = cli("run", *words, "--policy", "lru")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1), result.output
+    assert said in result.stderr and not result.stdout
+
+
+def test_pages_alone_are_no_work_for_cores_unless_threads_compete(tape_path):
+    result = cli("run", "CPU", "--policy", "lru", "--workload", tape_path)
+    assert result.exit_code == 2 and "something to decide on" in result.stderr
+    assert cli("run", "CPU", "--policy", "lru", "--workload", "phases", "--set", "cores=2").exit_code == 0
+
+
+# -- terminals
+
+
+def shell(*words, **environment):
+    """The command in a process of its own; its output as bytes."""
+    command = [sys.executable, "-m", "sos_gym", *map(str, words)]
+    return subprocess.run(command, capture_output=True, env=os.environ | environment, timeout=120)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_any_alphabet(encoding):
+    done = shell("policies", PYTHONIOENCODING=encoding, COLUMNS="100")
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode(encoding)
+    assert "clairvoyant +" in text and "+ knows the future" in text
+    assert shell("--help", PYTHONIOENCODING=encoding).returncode == 0
+
+
+def test_characters_that_an_alphabet_lacks():
+    assert "".join(map(readable, "†é≥½中")) == "+e>=1/2\\u4e2d"
+    assert readable("\udcff") == "\\udcff"  # of a file's name
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80])
+def test_no_text_is_lost_on_a_narrow_terminal(columns):
+    for words in (("policies",), ("workloads",), ("policies", "lruk"), ("workloads", "zipf"), ("import", "--formats")):
+        wide = RUNNER.invoke(app, words, env={"COLUMNS": "1000"}).stdout
+        narrow = RUNNER.invoke(app, words, env={"COLUMNS": str(columns)}).stdout
+        letters = "".join(filter(str.isalnum, narrow))
+        assert all("".join(filter(str.isalnum, word)) in letters for word in wide.split()), words
+    lines = RUNNER.invoke(app, ["policies"], env={"COLUMNS": "40"}).stdout.replace(" †", "").splitlines()
+    assert {f"policy: {name}" for name in sos_gym.policies()} <= set(lines)
+
+
+def test_brackets_and_colons_in_names_are_shown(tmp_path, tape_path):
+    odd = tmp_path / "[bold]a[b]:smile:.npz"
+    odd.write_bytes(tape_path.read_bytes())
+    out = tmp_path / "[red]out"
+    words = ("--envs", "Memory", "--policies", "lru,random", "--workloads", odd, "--episodes", 1)
+    result = cli("leaderboard", *words, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "Memory [bold]a[b]:smile: " in result.stdout and f"{out}/leaderboard.json" in result.stdout
+    picture = tmp_path / "[i]x.png"
+    result = cli("run", "Memory", "--policy", "lru", "--workload", odd, "--picture", picture)
+    assert f"written: {picture}" in result.stdout and picture.exists()
+
+
+@pytest.mark.parametrize("words", [("policies",), ("policies", "--json")])
+def test_a_reader_that_has_enough_is_no_error(words):
+    command = [sys.executable, "-m", "sos_gym", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
+    process.stdout.close()
+    assert process.stderr.read() == b"" and process.wait(60) in (0, 1)
+
+
+def test_the_package_is_the_command():
+    assert shell("--version").stdout.decode().strip() == f"sos-gym {sos_gym.__version__}"

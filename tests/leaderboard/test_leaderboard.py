@@ -8,9 +8,19 @@ import sys
 import pytest
 
 import sos_gym
-from sos_gym.leaderboard import ReplayError, leaderboard, markdown, replay, standings, write
+from sos_gym.leaderboard import ReplayError, grid, leaderboard, markdown, replay, standings, write
+from sos_gym.leaderboard import rows as kept_rows
 from sos_gym.leaderboard.grid import entries_of, groups
-from sos_gym.leaderboard.standing import best_known_stalls, best_online, geometric_mean, score, spread, stall_ratio
+from sos_gym.leaderboard.rows import RowFile
+from sos_gym.leaderboard.standing import (
+    best_known_stalls,
+    best_online,
+    geometric_mean,
+    group_names,
+    score,
+    spread,
+    stall_ratio,
+)
 
 MS = 1_000_000
 
@@ -127,6 +137,26 @@ def test_without_lottery_there_is_no_score_but_a_ratio():
     assert math.isnan(place.score) and place.ratio == 1
 
 
+def test_workloads_are_called_by_what_tells_them_apart():
+    names = ["sort", "a/x.npz", "b/x.npz", "c/y.npz", "sort.npz", "x/b/x.npz", "/deep/down/z.npz"]
+    assert group_names([{"workload": name} for name in names]) == {
+        "sort": "sort",
+        "a/x.npz": "a/x",
+        "b/x.npz": "b/x.npz",  # the end of another path
+        "c/y.npz": "y",
+        "sort.npz": "sort.npz",
+        "x/b/x.npz": "x/b/x",
+        "/deep/down/z.npz": "z",
+    }
+
+
+def test_two_tapes_of_one_name_are_two_groups():
+    stalls = {"lottery": [8], "recency": [4]}
+    rows = rows_of(stalls, workload="a/x.npz") + rows_of(stalls, workload="b/x.npz")
+    assert list(standing_of(rows, "recency").places) == ["Memory a/x", "Memory b/x"]
+    assert "## Memory a/x\n" in markdown(rows) and "## Memory b/x\n" in markdown(rows)
+
+
 # -- the grid
 
 
@@ -165,6 +195,25 @@ def test_an_alias_and_its_rule_are_one_entry():
         ("recency", "heuristic"),
         ("clairvoyant", "clairvoyant"),
     ]
+
+
+def test_parameters_make_another_entry():
+    names = ["lruk", "lruk(history=0)", "lru2(history=0, k=2)", "lruk(k=3, history=0)", "lruk(history=0, k=3)"]
+    assert [(entry.name, entry.called) for entry in entries_of(names)] == [
+        ("lruk", "lruk"),
+        ("lruk(history=0)", "lruk(history=0)"),
+        ("lruk(k=3, history=0)", "lruk(k=3, history=0)"),
+    ]
+
+
+def test_a_parameter_is_kept_to_its_last_digit():
+    names = [f"s3fifo(small={small})" for small in (0.1234567, 0.12345671, 0.5)]
+    assert [entry.name for entry in entries_of(names)] == names
+
+
+def test_tables_call_a_policy_as_it_was_asked_for():
+    called = [(entry.name, entry.called) for entry in entries_of(["LRU", "recency", "lru2(k=3)", "Arc"])]
+    assert called == [("recency", "LRU"), ("lruk(k=3)", "lru2(k=3)"), ("arc", "arc")]
 
 
 # -- rows
@@ -222,6 +271,114 @@ def test_progress_hears_of_every_row():
     assert heard[0][0]["policy"] == "seniority"
 
 
+def test_rows_with_parameters_are_their_own_and_replay(tape_path):
+    rows = leaderboard(["sos/Memory-v0"], ["lruk", "lruk(history=0)", "lottery"], [tape_path, "zipf"], episodes=1)
+    assert [row["policy"] for row in rows] == ["lruk", "lruk(history=0)", "lottery"] * 2
+    assert rows[3]["metrics"] != rows[4]["metrics"]
+    assert all(replay(one) == one["metrics"] for one in json.loads(json.dumps(rows)))
+    assert {one.policy for one in standings(rows)} == {"lruk", "lruk(history=0)", "lottery"}
+
+
+# -- rows that are kept
+
+
+class Stopped(BaseException):
+    """Ctrl-C, from a test."""
+
+
+def stop_after(count):
+    def progress(row, done, total):
+        if done == count:
+            raise Stopped
+
+    return progress
+
+
+@pytest.fixture
+def asked(tape_path):
+    return {"envs": ["sos/Memory-v0"], "policies": ["lru", "random"], "workloads": [tape_path, "phases"], "episodes": 2}
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """What is run, as it is."""
+    seen, evaluate = [], grid.evaluate
+    monkeypatch.setattr(grid, "evaluate", lambda *args, **named: seen.append(args) or evaluate(*args, **named))
+    return seen
+
+
+def test_a_stopped_run_keeps_its_rows_and_goes_on_to_the_same_result(asked, tmp_path, runs):
+    whole, path = leaderboard(**asked), tmp_path / "rows.jsonl"
+    with pytest.raises(Stopped):
+        leaderboard(**asked, keep=path, progress=stop_after(3))
+    assert [json.loads(line) for line in path.open()] == json.loads(json.dumps(whole[:3]))
+    runs.clear()
+    assert leaderboard(**asked, keep=path, resume=True) == whole
+    assert len(runs) == 5
+    assert [json.loads(line) for line in path.open()] == json.loads(json.dumps(whole))
+
+
+def test_a_line_that_was_cut_is_run_again(asked, tmp_path, runs):
+    path = tmp_path / "rows.jsonl"
+    whole = leaderboard(**asked, keep=path)
+    path.write_bytes(path.read_bytes()[:-10])
+    runs.clear()
+    assert leaderboard(**asked, keep=path, resume=True) == whole
+    assert len(runs) == 1 and len(path.read_text().splitlines()) == 8
+
+
+def test_more_seeds_run_only_what_is_new(asked, tmp_path, runs):
+    path = tmp_path / "rows.jsonl"
+    leaderboard(**asked | {"episodes": 1}, keep=path)
+    runs.clear()
+    assert len(leaderboard(**asked, keep=path, resume=True)) == 8
+    assert len(runs) == 4
+
+
+def test_without_resume_all_is_run_anew(asked, tmp_path, runs):
+    path = tmp_path / "rows.jsonl"
+    for _ in range(2):
+        leaderboard(**asked | {"episodes": 1}, keep=path)
+    assert len(runs) == 8 and len(path.read_text().splitlines()) == 4
+
+
+def test_another_tape_or_other_code_is_run_again(asked, tmp_path, runs, monkeypatch):
+    tape, path = tmp_path / "tape.npz", tmp_path / "rows.jsonl"
+    asked |= {"workloads": [str(tape)], "policies": ["lru"], "episodes": 1}
+    sos_gym.Tape.from_references([0, 1, 2, 3] * 5).save(tape)
+    leaderboard(**asked, keep=path)
+    sos_gym.Tape.from_references([0, 1, 2, 3] * 4).save(tape)
+    leaderboard(**asked, keep=path, resume=True)
+    assert len(runs) == 2
+    monkeypatch.setattr(grid, "code_hash", lambda: "other")
+    leaderboard(**asked, keep=path, resume=True)
+    assert len(runs) == 3
+
+
+def test_a_file_of_another_kind_is_left_alone(asked, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\n")
+    with pytest.raises(sos_gym.SettingError, match=r"notes\.txt.*line 1 is none"):
+        leaderboard(**asked, keep=path, resume=True)
+    assert path.read_text() == "my notes\n"
+
+
+def test_a_full_disk_keeps_whole_rows_and_names_the_file(tmp_path, monkeypatch):
+    path, write_some = tmp_path / "rows.jsonl", os.write
+
+    def full(descriptor, data):
+        if len(data) < 100:
+            raise OSError(28, "No space left on device")
+        return write_some(descriptor, data[: len(data) // 2])
+
+    with RowFile(path) as file:
+        file.append(row("recency", 0, 4))
+        monkeypatch.setattr(kept_rows.os, "write", full)
+        with pytest.raises(OSError, match=r"No space left on device: '.*rows\.jsonl'"):
+            file.append(row("recency", 1, 4))
+    assert [json.loads(line)["seed"] for line in path.open()] == [0]
+
+
 def follow(observation, info):
     return next(iter(info["advice"].values()), 0)
 
@@ -251,6 +408,8 @@ GOLDEN = """# Leaderboard
 
 sos_gym VERSION, `sos-gym leaderboard`
 
+Stall is weighted stall, `weighted_stall_ns`: what the reward charges.
+
 | policy | stall ratio | worst family |
 | --- | ---: | --- |
 | clairvoyant † | 0.50 | Memory phases 0.50 |
@@ -263,7 +422,7 @@ EXPLANATION
 
 frames = 8, seeds 0 to 1, split test
 
-| policy | stall, ms | stall ratio | score |
+| policy | weighted stall, ms | stall ratio | score |
 | --- | ---: | ---: | ---: |
 | clairvoyant † | 10.0 | 0.50 | 1.00 |
 | recency | 20.0 | 1.00 | 0.75 |
@@ -275,7 +434,7 @@ def test_markdown_is_the_golden_text():
     stalls = {"lottery": [40, 60], "recency": [22, 18], "clairvoyant": [9, 11]}
     text = markdown(rows_of(stalls, {"clairvoyant": "clairvoyant"}, settings={"frames": 8}), "sos-gym leaderboard")
     lines = text.replace(sos_gym.__version__, "VERSION").split("\n")
-    lines[10] = "EXPLANATION" if lines[10].startswith("Stall ratio: ") else lines[10]
+    lines[12] = "EXPLANATION" if lines[12].startswith("Stall ratio: ") else lines[12]
     assert "\n".join(lines) == GOLDEN
 
 

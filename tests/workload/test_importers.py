@@ -1,12 +1,17 @@
 """Importers: what each format becomes, what is refused and how, how much memory it takes."""
 
+import bz2
 import gzip
 import hashlib
 import inspect
+import io
 import json
+import lzma
 import re
+import struct
 import sys
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +31,7 @@ from sos_gym.resource import Op
 from sos_gym.workload.discovery import import_modules
 from sos_gym.workload.traces import FORMATS, OPTIONS, formats, lackey, source
 from sos_gym.workload.traces.formats import blocks
-from sos_gym.workload.traces.formats.registry import explanation
+from sos_gym.workload.traces.formats.registry import explanation, plain_name
 from sos_gym.workload.traces.formats.requests import RECORD
 
 US, MS, S = 10**3, 10**6, 10**9
@@ -54,6 +59,23 @@ def records(ids, size=1, time=0) -> bytes:
     made = np.zeros(len(ids), RECORD)
     made["id"], made["size"], made["time"], made["next"] = ids, size, time, -1
     return made.tobytes()
+
+
+def numbers(words: str) -> bytes:
+    """A file of cache2k."""
+    return struct.pack(f">{len(words.split())}i", *map(int, words.split()))
+
+
+def requests(words: str, version: int = 1) -> bytes:
+    """A file of vscsi; a line is command, sector, bytes, time in us."""
+    rows = [[int(word, 0) for word in line.split()] for line in words.splitlines()]
+    if version == 1:
+        return b"".join(
+            struct.pack("<IIIHHQQ", i, size, 1, op, 1 << 8, at, us) for i, (op, at, size, us) in enumerate(rows)
+        )
+    return b"".join(
+        struct.pack("<HHIIIQQQ", op, 2 << 8, i, size, 1, at, us, 9) for i, (op, at, size, us) in enumerate(rows)
+    )
 
 
 @pytest.fixture
@@ -103,6 +125,101 @@ def test_csv_columns_by_header_by_option_and_as_text(file):
     assert touched(import_tape(file("d.csv", "1,1\n2,01\n"), columns=comma)) == [(0, False), (0, False)]
 
 
+def test_quoted_fields_of_a_csv_may_hold_the_delimiter(file):
+    assert touched(import_tape(file("c.csv", '"k,e,y";op\\n"a,b,c";get\\n'), columns="obj-id-col=1")) == [(0, False)]
+    path = file("a.csv", 'key,op,size\n"a,b",get,1\n"a,c",get,1\nplain,set,1\n"a,b",get,1\n')
+    assert touched(import_tape(path)) == [(0, False), (1, False), (2, True), (0, False)]
+    by_option = file("b.csv", '1,"x 1",8\n2,"x,2",8\n3,x 1,8\n')
+    assert touched(import_tape(by_option, columns="obj-id-col=2")) == [(0, False), (1, False), (0, False)]
+
+
+def test_a_quote_that_does_not_end_swallows_no_line(file):
+    for rest in ("1,c\n", '1,d"\n'):
+        path = file("a.csv", f'size,key\n1,a\n1,"b\n{rest}')
+        with pytest.raises(TapeError, match=r"line 3 is .*a quote has no end"):
+            import_tape(path)
+
+
+def test_keys_of_a_csv_may_begin_with_the_mark_of_comments(file):
+    """Lines such as `#b,1` vanished."""
+    tape = import_tape(file("a.csv", "# made by hand\nkey,size\na,1\n#b,1\n#b,1\n# a, b, c\n#b,1\n"))
+    assert touched(tape) == [(0, False), (1, False), (1, False), (1, False)]
+    assert tape.card["left_out"] == {"comments": 2} and tape.card["header"] == "key,size"
+    assert touched(import_tape(file("b.csv", "#key,size\n#a,1\nb,1\n"))) == [(0, False), (1, False)]
+
+
+def test_a_first_line_that_is_a_record_does_not_vanish(file):
+    path = file("a.csv", "user:1,get\nuser:2,set\nuser:1,get\n")
+    tape = import_tape(path, columns="obj-id-col=1,op-col=2")
+    assert touched(tape) == [(0, False), (1, True), (0, False)] and tape.card["header"] == "none"
+    named = import_tape(file("b.csv", "wann,was\n1,7\n2,8\n"), columns="time-col=1,obj-id-col=2")
+    assert touched(named) == [(0, False), (1, False)] and named.card["header"] == "wann,was"
+
+
+@pytest.mark.parametrize(
+    ("content", "number"),
+    [
+        ("key\nuser\nuser 1\nuser 2\n", 3),
+        ("key,op\na,get\na,b,get\n", 3),
+        ("key,op\na,get\na\n", 3),
+        ('key,op\na,get\n"a,b",c,get\n', 3),
+    ],
+)
+def test_lines_of_other_columns_are_refused_and_not_cut(file, content, number):
+    with pytest.raises(TapeError, match=rf"line {number} is .*wrong number of columns"):
+        import_tape(file("a.csv", content), "csv")
+
+
+@pytest.mark.parametrize(
+    ("between", "columns"),
+    [
+        ("\t", ""),
+        ("  ", ""),
+        (" \t", "delimiter=blank,"),
+        ("\t", "delimiter=tab,"),
+        ("\t", r"delimiter=\t,"),
+        (" ", "delimiter= ,"),
+    ],
+)
+def test_columns_of_a_csv_may_be_parted_by_blanks_or_tabs(file, between, columns):
+    lines = "".join(between.join(line) + "\n" for line in (("1", "7", "5"), ("2", "8", "5"), ("2", "7", "5")))
+    told = f"{columns}time-col=1,obj-id-col=2,obj-size-col=3"
+    assert touched(import_tape(file("a.csv", lines), "csv", columns=told)) == [(0, False), (1, False), (0, False)]
+
+
+def test_three_columns_of_webcachesim_are_time_object_and_size(file):
+    tape = import_tape(file("test.tr", "109 26 1\n139 3 2\n158 26 0\n160 26 2\n"))
+    assert touched(tape) == [(0, False), (1, False), (0, False)]
+    assert (tape.card["columns"], tape.card["left_out"]) == ("time 1, id 2, size 3", {"requests of size 0": 1})
+
+
+KEY_VALUE = {
+    **dict.fromkeys(("get", "gets", "GAT", "GET_LEASE"), False),
+    **dict.fromkeys(("set", "add", "replace", "append", "prepend", "cas", "incr", "decr", "SET", "touch"), True),
+}
+
+
+def test_operations_of_key_value_traces_are_reads_writes_or_counted(file):
+    """As twitter/cache-trace has them: time, key, sizes of key and value, client, operation, seconds to live."""
+    lines = [f"{i},k{i},4,9,3,{op},0" for i, op in enumerate([*KEY_VALUE, "delete", "DEL"])]
+    tape = import_tape(file("cluster.csv", "\n".join(lines)))
+    assert touched(tape) == list(enumerate(KEY_VALUE.values()))
+    assert tape.card["left_out"] == {"deletions": 2} and tape.card["columns"] == "time 1, id 2, op 6"
+    header = file("kv.csv", "key,op,size\na,GET,1\na,SET,1\nb,DELETE,1\n")
+    assert touched(import_tape(header)) == [(0, False), (0, True)]
+    with pytest.raises(TapeError, match="line 3 is 'a,fetch,1': op must be one of r, read, get"):
+        import_tape(file("kv.csv", "key,op,size\na,GET,1\na,fetch,1\n"))
+
+
+@pytest.mark.parametrize("id", ["01", "x", "1.0", "", "+1", "99999999999999999999"])
+def test_ids_that_differ_are_not_merged_because_the_first_one_is_a_number(file, id):
+    content = f"1,1,8,-1\n2,{id},8,-1\n3,1,8,-1\n"
+    with pytest.raises(TapeError, match=r"line 2 is .*obj-id-is-num=false"):
+        import_tape(file("a.csv", content))
+    told = import_tape(file("a.csv", content), columns="obj-id-col=2,obj-id-is-num=false")
+    assert touched(told) == [(0, False), (1, False), (0, False)]
+
+
 def test_arc_blocks_are_pages_of_512_bytes(file):
     path = file("P6.lis", "110765 3 0 0\n110767 2 0 1\n5 0 0 2\n")
     tape = import_tape(path)
@@ -149,6 +266,8 @@ def test_msr_times_are_units_of_100_ns_and_disks_are_apart(file):
         write(1),
     ]
     assert (tape.card["format"], tape.card["disks"], tape.card["name"]) == ("msr", 3, "hm_1")
+    spaced = file("hm_2.csv", "\n".join([lines[0].replace(",", ", "), *lines[1:]]))
+    assert import_tape(spaced).card["format"] == "msr"
 
 
 @pytest.mark.parametrize("chunk", [1, 1 << 20])
@@ -165,6 +284,69 @@ def test_ramulator_rows_are_a_read_and_perhaps_a_write_back(file, monkeypatch, c
         (Op.READ, 1, 1),
     ]
     assert [page for page, _ in touched(import_tape(path, page_bytes=64))] == [0, 1, 2, 3, 1]
+
+
+def test_lists_of_numbers_have_marks_and_blank_lines(file):
+    tape = import_tape(file("cs.trace", "5\n18\n\n*\n5\n *\n7"))
+    assert (tape.card["format"], tape.card["left_out"]) == ("lirs", {"marks": 2})
+    assert touched(tape) == [(0, False), (1, False), (0, False), (2, False)]
+
+
+@pytest.mark.parametrize("chunk", [1, 1 << 20])
+def test_numbers_of_cache2k_are_big_endian_and_packed_with_xz(file, monkeypatch, chunk):
+    monkeypatch.setattr(source, "CHUNK", chunk)
+    ids = [3, 1 << 24, 0, 3] * 100
+    tape = import_tape(file("web07.trace.xz", lzma.compress(numbers(" ".join(map(str, ids))))))
+    assert tape.card["format"] == "cache2k" and touched(tape) == [(page, False) for page in (0, 1, 2, 0)] * 100
+    with pytest.raises(TapeError, match="cut short: 2 bytes follow number 400"):
+        import_tape(file("a.cache2k", numbers(" ".join(map(str, ids))) + b"\0\0"))
+    with pytest.raises(TapeError, match="holds -1 as an object"):
+        import_tape(file("a.cache2k", numbers("3 -1 7")))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("chunk", [1, 1 << 20])
+def test_vscsi_requests_of_either_version_cover_pages(file, monkeypatch, version, chunk):
+    monkeypatch.setattr(source, "CHUNK", chunk)
+    content = requests("0x28 8 8192 1000\n0x8a 16 512 3000\n0x35 0 0 3000\n0x08 0 0 4000\n" * 20, version)
+    tape = import_tape(file("disk", content), timed=True)
+    assert tape.card["format"] == "vscsi" and touched(tape) == [(0, False), (1, False), (1, True)] * 20
+    assert ops(tape)[2] == (Op.SLEEP_UNTIL, 2 * MS, 0)
+    assert tape.card["left_out"] == {"commands but reads and writes": 20, "requests of size 0": 20}
+    cut = content[:-7]
+    with pytest.raises(TapeError, match=r"cut short: .* follow record 79"):
+        import_tape(file("disk.vscsi", cut))
+    with pytest.raises(TapeError, match="allowed: records of vscsi"):
+        import_tape(file("disk.vscsi", content[3:]))
+
+
+def test_address_traces_have_instructions_between_accesses(file):
+    tape = import_tape(file("twolf.trace.gz", gzip.compress(b"s 0x1fffff70 1\nl 0x1FFFFF78 1999\nL 0x2fff 1\n")))
+    assert tape.card["format"] == "address"
+    assert ops(tape) == [(Op.WRITE, 0, 1), (Op.COMPUTE, 2000, 0), (Op.READ, 0, 1), (Op.READ, 1, 1)]
+
+
+def test_accesses_of_dinero_and_pin(file):
+    din = import_tape(file("a.din", "2 408ed4\n1 0x409000 8\n4 0\n3 408000\n"))
+    assert touched(din) == [(0, False), (1, True), (0, False)] and din.card["left_out"] == {"flushes": 1}
+    pin = import_tape(file("pinatrace.out", "#\n0x7f3a: R 0x1000\n0x7f3b: W   0x2000 8 0x0\n7f3c: R 1fff\n#eof\n"))
+    assert pin.card["format"] == "pin" and touched(pin) == [(0, False), (1, True), (0, False)]
+
+
+def test_block_requests_of_a_csv_stand_in_any_order(file):
+    plain = import_tape(file("a.csv", "4096,8192,r\n8192,512,W\n0,0,r\n"))
+    assert plain.card["format"] == "blockcsv" and touched(plain) == [(0, False), (1, False), (1, True)]
+    assert plain.card["left_out"] == {"requests of size 0": 1}
+    alibaba = "device_id,opcode,offset,length,timestamp\n419,W,8792731648,16384,0\n725,R,8792731648,4096,0.5\n"
+    tape = import_tape(file("b.csv", f"# x\n{alibaba}"), "blockcsv", timed=True)
+    assert touched(tape) == [(0, True), (1, True), (2, True), (3, True), (4, False)]
+    assert (tape.card["disks"], tape.card["left_out"]) == (2, {"comments": 1})
+    assert ops(tape)[4] == (Op.SLEEP_UNTIL, 500 * MS, 0)
+    assert import_tape(file("c.csv", alibaba)).card["format"] == "blockcsv"
+    trims = import_tape(file("e.csv", "Op,Offset (bytes),Size [bytes]\nR,0,1\nD,0,9\nflush,0,0\nW,0,1\n"))
+    assert touched(trims) == [(0, False), (0, True)] and trims.card["left_out"] == {"discards and flushes": 2}
+    tabs = file("d.csv", "Time\tOffset_bytes\tsize\n1\t0\t4097\n")
+    assert touched(import_tape(tabs)) == [(0, False), (1, False)]
 
 
 LACKEY = """==12== Lackey, an example Valgrind tool
@@ -236,6 +418,30 @@ def test_swf_jobs_are_threads_of_their_user(file):
     assert fast.card["end"] == "cut after 1 jobs" and tmp.exists()
 
 
+def test_a_log_of_jobs_says_how_long_a_run_would_take_and_its_advice_works(file):
+    content = "; MaxNodes: 64\n; MaxProcs: 128\n" + JOB.format(1, 5, 40_001, 2, 2, 1, 1)
+    path = file("log.swf", content)
+    card = import_tape(path).card
+    assert card["cores"] == 128 and card["decisions"].startswith("up to 8e+07: one per ms of work")
+    speed = float(re.search(r"speed=([\d.]+) for a million", card["decisions"])[1])
+    fast = import_tape(path, speed=speed)
+    assert fast.ops["arg"].sum() <= 10**6 * MS and "import with" not in fast.card["decisions"]
+    assert import_tape(file("log.swf", content.replace("; MaxProcs: 128\n", ""))).card["cores"] == 64
+    assert "cores" not in import_tape(file("log.swf", JOB.format(1, 5, 4, 2, 2, 1, 1))).card
+
+
+@pytest.mark.parametrize("seconds", [600_000_000, 749_478_988, 998_000_001, 123_456_789])
+def test_the_speed_that_a_refusal_names_is_enough(file, seconds):
+    """1.3 was named where 1.3009 was needed."""
+    path = file("log.swf", JOB.format(1, 5, seconds, 16, 16, 1, 1))
+    with pytest.raises(TapeError, match="raise speed") as refused:
+        import_tape(path)
+    speed = float(re.search(r"at least ([\d.]+)\)", str(refused.value))[1])
+    assert len(import_tape(path, speed=speed).threads) == 16
+    with pytest.raises(TapeError, match="raise speed"):
+        import_tape(path, speed=speed * 0.98)
+
+
 # (pid on the core, time in µs, event, …): init wakes A, which forks B; B exits, A wakes init
 EVENTS = [
     (1, 0, "waking", 10),
@@ -280,7 +486,7 @@ def plugin_words(event: str, *args) -> str:
 LAYOUTS = {
     "perf": lambda pid, us, *event: f"{COMM[pid]:>16} {pid:5} [000] 7.{us:06}: sched:{kernel_words(*event)}",
     "perf --ns": lambda pid, us, *event: f"{COMM[pid]} {pid}/{pid} [000] 7.{us:06}000:  1 sched:{kernel_words(*event)}",
-    "tracefs": lambda pid, us, *event: f"  {COMM[pid]}-{pid} (  1) [000] d..2.  7.{us:06}: {kernel_words(*event)}",
+    "tracefs": lambda pid, us, *event: f"  {COMM[pid]}-{pid} ({pid:7}) [000] d..2.  7.{us:06}: {kernel_words(*event)}",
     "trace-cmd": lambda pid, us, *event: f"{COMM[pid]}-{pid}  [000]  7.{us:06}: {plugin_words(*event)}",
 }
 
@@ -311,7 +517,7 @@ def test_who_leaves_its_core_unseen_has_worked_until_the_last_event_there(file):
 
 
 def test_who_is_first_heard_of_on_a_core_that_others_had_has_worked_since_then(file):
-    events = [(1, 0, "waking", 11), (10, 500, "waking", 1), (10, 800, "waking", 11)]
+    events = [(1, 0, "waking", 11), (10, 500, "waking", 1), (10, 800, "waking", 11), (0, 900, "switch", 0, "R", 0)]
     tape = import_tape(file("trace", "\n".join(LAYOUTS["perf"](*event) for event in events)))
     assert tape.thread_names == ("init", "child", "a b-1")
     assert program(tape, 2) == [(Op.COMPUTE, 300 * US)]
@@ -352,6 +558,168 @@ def test_the_waking_tells_who_woke_not_the_wakeup_that_follows_on_the_sleepers_c
     assert program(tape, 0)[-3:] == [(Op.WAIT, 1), (Op.COMPUTE, 100 * US), (Op.EXIT, 0)]
 
 
+def counted_work_us(lines: list[str]) -> int:
+    """A second parser: what lies between two switches of a core is the work of who leaves, unless it is idle."""
+    work, since = 0, {}
+    for line in lines:
+        if found := re.search(r"\[(\d+)\] +(\d+)\.(\d+): +sched:sched_switch: .* prev_pid=(\d+) ", line):
+            core, seconds, micros, pid = map(int, found.groups())
+            now = seconds * 10**6 + micros
+            work += (now - since.get(core, now)) * (pid > 0)
+            since[core] = now
+    return work
+
+
+def exiting(core: int, us: int, words: str) -> str:
+    """As perf prints an event of a task that has given its pid back."""
+    return f"             :-1    -1 [{core:03}] 7.{us:06}: sched:{words}"
+
+
+def test_an_exiting_task_of_perf_is_who_was_on_the_core(file):
+    """perf says `:-1 -1`, of which pid 1 was made: it worked for seconds on the cores of others."""
+    runtime = "sched_stat_runtime: comm=child pid=11 runtime=19 [ns]"
+    lines = [
+        perf_line(0, 0, 0, kernel_words("switch", 0, "R", 11)),
+        perf_line(0, 5, 1, kernel_words("switch", 0, "R", 10)),
+        perf_line(10, 100, 1, kernel_words("switch", 10, "S", 0)),
+        exiting(0, 200, kernel_words("waking", 10)),
+        exiting(0, 290, runtime),
+        exiting(0, 300, kernel_words("switch", 11, "X", 0)),
+        perf_line(0, 400, 1, kernel_words("switch", 0, "R", 10)),
+        perf_line(10, 900, 1, kernel_words("switch", 10, "X", 0)),
+    ]
+    tape = import_tape(file("trace", "\n".join(lines)))
+    assert tape.card["format"] == "perf" and tape.thread_names == ("child", "a b-1")
+    assert program(tape, 0) == [(Op.COMPUTE, 200 * US), (Op.SIGNAL, 0), (Op.COMPUTE, 100 * US), (Op.EXIT, 0)]
+    assert program(tape, 1)[1] == (Op.WAIT, 0) and program(tape, 1)[-1] == (Op.EXIT, 0)
+    assert tape.card["work_ns"] == counted_work_us(lines) * US == 895 * US
+    assert tape.card["cores"] == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 300), st.sampled_from("RSX")), min_size=1, max_size=40))
+def test_work_is_what_a_second_parser_counts(tmp_path_factory, switches):
+    """Two cores; tasks leave in any state, and one that exits may have given its pid back before."""
+    on, us, lines, pid = {0: 0, 1: 0}, 0, [], 100
+    for core in (0, 1):
+        lines.append(f"swapper 0 [{core:03}] 7.{us:06}: sched:{switch_words(0, 'R', 0)}")
+    for core, step, state in switches:
+        us, pid = us + step, pid + 1
+        words = switch_words(on[core], state if on[core] else "R", pid)
+        gone = state == "X" and on[core]
+        lines.append(exiting(core, us, words) if gone else f"x {on[core]} [{core:03}] 7.{us:06}: sched:{words}")
+        on[core] = pid
+    for core in (0, 1):
+        lines.append(f"x {on[core]} [{core:03}] 7.{us + 9:06}: sched:{switch_words(on[core], 'X', 0)}")
+    path = tmp_path_factory.mktemp("perf") / "trace"
+    path.write_text("\n".join(lines))
+    card = import_tape(path, "perf").card
+    assert card["work_ns"] == counted_work_us(lines) * US <= 2 * card["recorded_ns"]
+
+
+def switch_words(left: int, state: str, came: int) -> str:
+    return (
+        f"sched_switch: prev_comm=x prev_pid={left} prev_prio=120 prev_state={state} ==> next_comm=x "
+        f"next_pid={came} next_prio=120"
+    )
+
+
+@pytest.mark.parametrize(
+    ("layout", "owners"),
+    [("perf --ns", [0, 0]), ("tracefs", [0, 0]), ("perf", [0, 1]), ("trace-cmd", [0, 1])],
+)
+def test_threads_of_one_process_are_one_owner_where_a_column_tells(file, layout, owners):
+    events = [(11, 0, "switch", 11, "S", 10), (10, 100, "switch", 10, "S", 11), (11, 200, "switch", 11, "X", 0)]
+    text = "\n".join(LAYOUTS[layout](*event) for event in events)
+    text = text.replace("11/11", "10/11").replace("(     11)", "(     10)")
+    tape = import_tape(file("trace", text))
+    assert tape.threads["owner"].tolist() == owners
+    assert f"tells that of {2 if owners == [0, 0] else 0} tasks" in tape.card["owners"]
+
+
+def test_records_of_perf_tell_processes_too(file):
+    """perf script --show-task-events prints them between the events."""
+    lines = [
+        "init     1 [000] 7.000000: PERF_RECORD_COMM: init:1/1",
+        perf_line(1, 0, 0, kernel_words("switch", 0, "R", 1)),
+        "init     1 [000] 7.000010: PERF_RECORD_FORK(1:11):(1:1)",
+        perf_line(1, 10, 0, "sched_process_fork: comm=init pid=1 child_comm=child child_pid=11"),
+        "init     1 [000] 7.000020: PERF_RECORD_FORK(10:10):(1:1)",
+        "a b-1   10 [000] 7.000020: PERF_RECORD_COMM exec: a b-1:10/10",
+        perf_line(1, 30, 0, kernel_words("switch", 1, "S", 11)),
+        perf_line(11, 50, 0, kernel_words("switch", 11, "X", 10)),
+        "child   11 [000] 7.000060: PERF_RECORD_EXIT(1:11):(1:1)",
+        perf_line(10, 90, 0, kernel_words("switch", 10, "X", 0)),
+    ]
+    tape = import_tape(file("trace", "\n".join(lines)))
+    assert tape.card["format"] == "perf" and tape.thread_names == ("init", "child", "a b-1")
+    assert tape.threads["owner"].tolist() == [0, 0, 1]
+    with pytest.raises(TapeError, match="line 4: the trace lost events"):
+        import_tape(file("trace", "\n".join([*lines[:3], "x 1 [000] 7.0: PERF_RECORD_LOST lost 12"])))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_trace_without_a_switch_is_refused_with_what_is_missing(file, layout):
+    events = [(1, 0, "waking", 10), (1, 50, "waking", 11), (10, 90, "waking", 1)]
+    lines = [LAYOUTS[layout](*event) for event in events]
+    with pytest.raises(TapeError, match=r"no sched_switch event.*record with perf sched record"):
+        import_tape(file("trace", "\n".join(lines)))
+    marks = [line.split(": ", 1)[0] + ": cpu_idle: state=1 cpu_id=0" for line in lines]
+    with pytest.raises(TapeError, match="no sched_switch event"):
+        import_tape(file("trace", "\n".join(marks)), "perf" if "perf" in layout else "ftrace")
+    with pytest.raises(TapeError, match=r"the first 2 lines of .*no sched_switch event"):
+        import_tape(file("trace", "\n".join([*lines, LAYOUTS[layout](*EVENTS[1])])), limit=2)
+
+
+def test_without_wakeups_the_card_says_what_share_of_sleep_holds_the_run_queue(file):
+    told = [(10, 0, "switch", 10, "S", 0), (1, 60, "switch", 1, "S", 0), (0, 100, "waking", 10)]
+    told += [(0, 160, "switch", 0, "R", 10), (10, 200, "switch", 10, "X", 1), (1, 360, "switch", 1, "X", 0)]
+    lines = [perf_line(pid, us, 0, kernel_words(*event)) for pid, us, *event in told]
+    card = import_tape(file("trace", "\n".join(lines))).card
+    assert "their wakeups are not told: in 58.3% of all sleep (140000 ns)" in card["run_queue"]  # of 100 and 140 us
+    card = import_tape(file("trace", "\n".join(line for line in lines if "waking" not in line))).card
+    assert "no wakeup is told: in 100.0% of all sleep (300000 ns)" in card["run_queue"]
+    assert import_tape(file("trace", "\n".join(LAYOUTS["perf"](*e) for e in EVENTS))).card["run_queue"] == "left out"
+
+
+def test_events_of_an_interrupt_tell_that_a_device_woke(file):
+    lines = [
+        perf_line(10, 0, 0, kernel_words("switch", 10, "D", 11)),
+        perf_line(11, 100, 0, "x").replace("sched:x", "block:block_rq_complete: 8,0 R () 64 + 8 [0]"),
+        perf_line(11, 101, 0, kernel_words("waking", 10)),
+        perf_line(11, 300, 0, kernel_words("switch", 11, "S", 10)),
+        perf_line(10, 500, 0, kernel_words("waking", 11)),
+        perf_line(10, 600, 0, kernel_words("switch", 10, "X", 11)),
+        perf_line(11, 700, 0, kernel_words("switch", 11, "X", 0)),
+    ]
+    with_events = import_tape(file("trace", "\n".join(lines)))
+    assert (with_events.card["sleeps"], with_events.card["waits"]) == (1, 1)
+    without = import_tape(file("trace", "\n".join(lines[:1] + lines[2:])))
+    assert (without.card["sleeps"], without.card["waits"]) == (0, 2)
+
+
+RAW = """version = 6
+CPU 1 is empty
+cpus=2
+   <...>-10    [000]  7.000000: sched_switch:          prev_comm=a prev_pid=10 prev_prio=120 prev_state={} next_comm=b next_pid=11 next_prio=120
+       b-11    [000]  7.000100: bprint:               main: two
+lines: of [000] 1 text
+       b-11    [000]  7.000500: sched_switch:          prev_comm=b prev_pid=11 prev_prio=120 prev_state=64 next_comm=a next_pid=10 next_prio=120
+       a-10    [000]  7.000900: sched_switch:          prev_comm=a prev_pid=10 prev_prio=120 prev_state=16 next_comm=swapper/0 next_pid=0 next_prio=120
+       a-10    [000]  7.000850: cpu_idle:             state=1 cpu_id=0
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize(
+    ("state", "kept"), [(1, "sleeps"), (2, "sleeps"), (130, "sleeps"), (0, "preemptions"), (4096, "preemptions")]
+)
+def test_raw_reports_with_headers_and_texts_of_several_lines_are_guessed_and_read(file, state, kept):
+    tape = import_tape(file("report", RAW.format(state)))
+    assert (tape.card["format"], tape.card["work_ns"], tape.card["cores"]) == ("ftrace", 900 * US, 2)
+    assert {name: tape.card[name] for name in ("sleeps", "preemptions")} == {"sleeps": 0, "preemptions": 0} | {kept: 1}
+    assert tape.card["out_of_order"] == 1
+    assert [program(tape, thread)[-1][0] for thread in (0, 1)] == [Op.EXIT, Op.EXIT]
+
+
 # -- round trips
 
 
@@ -370,6 +738,10 @@ def lines_of(format: str, pages: list[int], writes: list[bool]) -> bytes:
         "msr": lambda i, page, write: f"{i},h,0,{'Write' if write else 'Read'},{4096 * page},4096,1",
         "ramulator": lambda i, page, write: f"0 {4096 * page + 64}",
         "lackey": lambda i, page, write: f" {'LS'[write]} {4096 * page + 8:x},8",
+        "lirs": lambda i, page, write: f"{page}",
+        "address": lambda i, page, write: f"{'ls'[write]} {4096 * page + 64:#x} 1",
+        "pin": lambda i, page, write: f"{64 * i:#x}: {'RW'[write]} {4096 * page + 64:#x}",
+        "blockcsv": lambda i, page, write: f"{4096 * page},{4096 - write},{'rw'[write]}",
     }
     return "".join(f"{rows[format](i, *one)}\n" for i, one in enumerate(zip(pages, writes, strict=True))).encode()
 
@@ -379,10 +751,12 @@ def dense(pages: list[int]) -> list[int]:
     return [names[page] for page in pages]
 
 
-WRITTEN = ("spc", "msr", "lackey")  # formats that tell reads from writes
+WRITTEN = ("spc", "msr", "lackey", "address", "pin", "blockcsv")  # formats that tell reads from writes
 
 
-@pytest.mark.parametrize("format", ["oracleGeneral", "csv", "arc", "spc", "msr", "ramulator", "lackey"])
+@pytest.mark.parametrize(
+    "format", ["oracleGeneral", "csv", "arc", "spc", "msr", "ramulator", "lackey", "lirs", "address", "pin", "blockcsv"]
+)
 @given(reference_strings(), st.sampled_from((1, 3, 64, 1 << 20)), st.sampled_from(("plain", "gzip", "zstd")))
 @settings(max_examples=40)
 def test_reference_strings_come_back(tmp_path_factory, format, string, chunk, packing):
@@ -449,6 +823,40 @@ def test_what_is_not_safe_to_guess_is_refused_with_the_list(file, name, content)
 
 def test_headers_of_any_length_do_not_hide_a_format(file):
     assert import_tape(file("a.swf", "; note\n" * 300 + FORMATS["swf"].sample)).card["jobs"] == 1
+
+
+def test_what_valgrind_says_of_its_scheduler_is_no_access(file):
+    """Its recorder passes these lines over; reader and guess do too."""
+    said = "--12--   SCHED[1]:  acquired lock (VG_(scheduler))\nSCHEDSETJMP(line 1) tid 1\n"
+    tape = import_tape(file("trace", f"{said} L 1000,8\n{said} S 1000,8\n"))
+    assert (tape.card["format"], touched(tape)) == ("lackey", [(0, True)])
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("web.2024.spc.gz", "web.2024"),
+        ("ramulator-447.dealII.gz", "ramulator-447.dealII"),
+        ("a.oracleGeneral.bin.zst", "a"),
+        ("sort.perf.txt", "sort.perf"),
+        ("P6.lis", "P6"),
+        ("trace", "trace"),
+        (".gz", ".gz"),
+    ],
+)
+def test_names_lose_only_the_ends_that_say_how_a_file_is_written(tmp_path, name, plain):
+    """They were cut at the first dot, so that several traces of one folder had one name."""
+    assert plain_name(tmp_path / name) == plain
+
+
+def test_a_trace_that_lost_events_is_known_and_refused_for_that(file):
+    with pytest.raises(TapeError, match=r"line 1: the trace lost events"):
+        import_tape(file("trace", "CPU:0 [LOST 5 EVENTS]\n" + LAYOUTS["tracefs"](*EVENTS[0])))
+
+
+def test_a_text_with_a_name_of_other_formats_is_still_known(file):
+    text = "\n".join(LAYOUTS["perf"](*event) for event in EVENTS)
+    assert import_tape(file("run.trace", text)).card["format"] == "perf"
 
 
 # -- one file more
@@ -530,8 +938,9 @@ CASES = [
     ("csv", "1,2,3,-1\n1,2,-3,-1", 2, "1,2,-3,-1", "size must be at least 0"),
     ("csv", "1,2,3,-1\n-1,2,3,-1", 2, "-1,2,3,-1", "time must be at least 0"),
     ("csv", "1,2,3,-1\nnan,2,3,-1", 2, "nan,2,3,-1", "time must be at least 0 and at most 4294967295 s"),
-    ("csv", "1,2,3,-1\n1,a,3,-1", 2, "1,a,3,-1", "cannot read 'a' as uint64"),
+    ("csv", "1,2,3,-1\n1,a,3,-1", 2, "1,a,3,-1", "its id is no such number"),
     ("csv", "1,2,3", 1, "1,2,3", "which column is the object is not known"),
+    ("csv", 'key,op\na,get\n"b\rc",g\ret', 3, '"b', "wrong number of columns|cannot read|embedded newline"),
     ("arc", f"{ARC}\r\n\r\n# x\r\n7 1 0", 4, "7 1 0", "wrong number of columns"),
     ("arc", f"{ARC}\n7 1 0 0 0", 2, "7 1 0 0 0", "wrong number of columns"),
     ("arc", f"{ARC}\n-7 1 0 0", 2, "-7 1 0 0", "address must be 0 to"),
@@ -558,6 +967,22 @@ CASES = [
     ("lackey", " L 1,8\n L ffffffffffffffff,2", 2, " L ffffffffffffffff,2", r"end below 2\^64"),
     ("lackey", " L 1,8\n L 1ffffffffffffffff,2", 2, " L 1ffffffffffffffff,2", "addresses must be 0 to"),
     ("lackey", " L 1,8\n L 0,99999", 2, " L 0,99999", "0 to 65536 bytes"),
+    ("lackey", "--12--   SCHED[1]: acquired lock\n L 1,8\n L xy,8", 3, " L xy,8", "allowed: 'I  hex,bytes'"),
+    ("lirs", "1\n2 3", 2, "2 3", "wrong number of columns"),
+    ("lirs", "1\n-2", 2, "-2", "cannot read"),
+    ("address", "s 0x1 1\ns 0xg 1", 2, "s 0xg 1", "'0xg' is no hexadecimal number"),
+    ("address", "s 0x1 1\nx 0x1 1", 2, "x 0x1 1", "must be l or s"),
+    ("address", "s 0x1 1\ns 0x1 -1", 2, "s 0x1 -1", "third field must be 0 to"),
+    ("address", f"s 0x1 1\ns 0x1{'0' * 16} 1", 2, f"s 0x1{'0' * 16} 1", "at most 16 digits"),
+    ("din", "0 1\n5 1", 2, "5 1", "first field must be 0 to 4"),
+    ("din", "0 1\n0 xyz", 2, "0 xyz", "'xyz' is no hexadecimal number"),
+    ("pin", "0x1: R 0x1\n0x1: X 0x1", 2, "0x1: X 0x1", "must be R or W"),
+    ("pin", "0x1: R 0x1\n0x1:", 2, "0x1:", "wrong number of columns"),
+    ("pin", "0x1: R 0x1\n0x1: R", 2, "0x1: R", "wrong number of columns"),
+    ("blockcsv", "offset,size\n1,2\n1,-2", 3, "1,-2", "size must be 0 to"),
+    ("blockcsv", "1,2,r\n1,2,frob", 2, "1,2,frob", "op must be r, read, w, write"),
+    ("blockcsv", "1,2,trim\n1,2,frob", 2, "1,2,frob", "op must be r, read, w, write"),
+    ("blockcsv", "offset,op\n1,r", 1, "offset,op", "the header must name offset"),
     ("swf", JOB.format(1, -5, 1, 1, 1, 1, 1), 1, "1 -5", r"submit time \(field 2\) must be 0"),
     ("swf", JOB.format(1, 5, -2, 1, 1, 1, 1), 1, "1 5", r"run time \(field 4\) must be -1 or 0"),
     ("swf", JOB.format(1, 5, 2, 1.5, 1, 1, 1), 1, "1 5", r"processors \(field 5\) must be"),
@@ -598,7 +1023,7 @@ def test_a_bad_line_is_named_with_its_number_and_text(file, format, content, num
         ("a.spc", "# nothing\n", "holds no references"),
         ("a.swf", "; nothing\n" + JOB.format(1, 5, -1, 1, 1, 1, 1), "holds no jobs that ran"),
         ("a.swf", JOB.format(1, 5, 10**9, 16, 1, 1, 1) * 2, r"add up to 3.2e\+19 ns; .*raise speed \(at least 27.8"),
-        ("a.perf", "# nothing\n", "tells nothing of any task"),
+        ("a.perf", "# nothing\n", "no sched_switch event"),
     ],
 )
 def test_damaged_and_empty_files_are_refused(file, name, content, why):
@@ -654,10 +1079,80 @@ def test_zstd_without_its_package_says_how_to_get_it(file, monkeypatch):
     assert import_tape(file("a.spc.gz", gzip.compress(SPC.encode())))
 
 
-def test_members_that_follow_each_other_are_one_file(file):
-    for pack in (gzip.compress, zstandard.compress):
-        twice = pack(f"{SPC}\n".encode()) + pack(f"{SPC}\n".encode())
-        assert len(import_tape(file("a", twice), "spc")) == 2
+def zipped(*contents: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("folder/", b"")
+        for i, content in enumerate(contents):
+            archive.writestr(f"folder/{i}.spc", content)
+    return made.getvalue()
+
+
+def skippable(content: bytes) -> bytes:
+    """zstd with a frame before it that holds no data (RFC 8878, 3.1.2), as pzstd writes it."""
+    return b"\x5a\x2a\x4d\x18" + struct.pack("<I", 5) + b"notes" + zstandard.compress(content)
+
+
+PACKERS = {
+    "gzip": gzip.compress,
+    "zstd": zstandard.compress,
+    "skippable": skippable,
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+}
+
+
+@pytest.mark.parametrize("pack", [*PACKERS.values(), zipped], ids=[*PACKERS, "zip"])
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_the_content_tells_how_a_file_is_packed(file, monkeypatch, pack, size):
+    """xz, bzip2, zip and zstd with a skippable frame were taken for records of oracleGeneral, without a word."""
+    monkeypatch.setattr(source, "CHUNK", size)
+    packed = pack(records([7, 9, 7] * 50))
+    path = file("a.oracleGeneral", packed)
+    assert touched(import_tape(path)) == [(page, False) for page in (0, 1, 0)] * 50
+    assert import_tape(path).card["sha256"] == hashlib.sha256(packed).hexdigest()
+    with pytest.raises(TapeError, match=r"cut short|damaged"):
+        import_tape(file("a.oracleGeneral", packed[: len(packed) * 2 // 3]))
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+def test_members_that_follow_each_other_are_one_file(file, pack):
+    twice = pack(f"{SPC}\n".encode()) + pack(f"{SPC}\n".encode())
+    assert len(import_tape(file("a", twice), "spc")) == 2
+
+
+def test_much_that_is_packed_small_comes_in_pieces(file, monkeypatch):
+    monkeypatch.setattr(source, "CHUNK", 1 << 16)
+    for pack in (lzma.compress, bz2.compress):
+        assert max(map(len, source.Source(file("a", pack(bytes(5 << 20)))).chunks())) <= 1 << 17
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (zipped(b"a", b"b"), r"zip archive of 2 files \(folder/0.spc, folder/1.spc\); allowed: one"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(99), "holds 7z data"),
+        (b"\x04\x22\x4d\x18" + bytes(99), "holds lz4 data; .*lz4 -d"),
+        (bytes(257) + b"ustar" + bytes(99), "holds tar data"),
+        (gzip.compress(bytes(257) + b"ustar" + bytes(99)), "holds tar data"),
+        (gzip.compress(gzip.compress(b"x")), "holds gzip data; .*packed twice"),
+        (b"PERFILE2" + bytes(99), "holds perf.data data; .*perf sched script"),
+        (b"\x17\x08\x44tracing6" + bytes(99), "holds trace.dat data; .*trace-cmd report"),
+    ],
+)
+@pytest.mark.parametrize("format", [None, "oracleGeneral"])
+def test_what_is_known_but_not_read_is_refused_by_its_name(file, content, why, format):
+    with pytest.raises(TapeError, match=why):
+        import_tape(file("a", content), format)
+
+
+@pytest.mark.parametrize("wrong", [-3, (1 << 48) + 1, -(2**62)])
+def test_bytes_that_cannot_be_records_are_refused_with_their_number(file, wrong):
+    made = np.frombuffer(records([1, 2, 3, 4]), RECORD).copy()
+    made["next"] = [-2, 2**63 - 1, wrong, 1 << 48]
+    with pytest.raises(TapeError, match=rf"record 3 names {wrong} as the next request; allowed: -2 to"):
+        import_tape(file("a.oracleGeneral", made.tobytes()))
+    assert len(import_tape(file("a.oracleGeneral", made[[0, 1, 3]].tobytes()))) == 3
 
 
 # -- limits, progress, memory
@@ -814,6 +1309,7 @@ def test_the_page_of_formats_says_what_they_become(file, name, content, how, pro
     if name == "oracleGeneral":
         time, ids, sizes, _ = zip(*(map(int, line.split()) for line in content.splitlines()), strict=True)
         content = records(ids, sizes, time)
+    content = {"cache2k": numbers, "vscsi": requests}.get(name, lambda said: said)(content)
     tape = import_tape(file("example", content), name, **({"timed": True} if "--timed" in how else {}))
     told = [" · ".join(f"{op.name} {arg}" for op, arg in program(tape, i)) for i in range(len(tape.threads))]
     assert told == programs.splitlines()

@@ -1,10 +1,15 @@
 """The recorders: their parsers, their messages, and what they make of this machine."""
 
+import contextlib
 import itertools
 import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
+import threading
+import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -22,7 +27,10 @@ from sos_gym.resource import Op, Resource, Why
 from sos_gym.settings.environment import build_settings
 from sos_gym.workload import Tape, TapeError
 from sos_gym.workload.recorders import About, affinity, record_cpu, record_memory, record_system
+from sos_gym.workload.recorders.cpu import INSTANCE, _remove_left_behind
+from sos_gym.workload.recorders.ending import SIGNALS, Ended, go_on, signals_noted, while_going_on
 from sos_gym.workload.recorders.system import join, with_references
+from sos_gym.workload.recorders.valgrind import Running
 from sos_gym.workload.traces import ftrace, lackey
 
 MS = 1_000_000
@@ -351,6 +359,165 @@ def test_the_command_line_records(tmp_path, monkeypatch):
     tape = Tape.load(out)
     assert (tape.card["name"], tape.card["summary"], tape.card["command"]) == ("a", "Six.", "prog --option")
     assert "references: 6" in said.stdout
+
+
+# -- signals
+
+ENDLESS = """#!{python}
+import os, socket, sys, time
+host, port = next(a for a in sys.argv if a.startswith('--log-socket=')).split('=')[1].split(':')
+child = os.fork()
+if child == 0:
+    os.setsid()
+said = socket.create_connection((host, int(port)))
+said.sendall(b'==%d== Lackey\\n L 5000,8\\n' % os.getpid())
+open({folder!r} + '/pid.%d' % os.getpid(), 'w').close()
+while True: time.sleep(1)
+"""
+TRACED = """
+import shutil, sys
+from pathlib import Path
+from sos_gym.workload.recorders import About, record_cpu
+from sos_gym.workload.traces import ftrace
+
+make = Path.mkdir
+def mkdir(self, *args, **named):  # the kernel fills a new instance
+    make(self, *args, **named)
+    if self.parent.name == "instances":
+        for name in ("options", "per_cpu/cpu0", *(f"events/{event}" for event in ftrace.EVENTS)):
+            (self / name).mkdir(parents=True)
+        (self / "per_cpu/cpu0/stats").write_text("entries: 1\\noverrun: 0\\ndropped events: 0\\n")
+def rmdir(self):
+    Path(sys.argv[1], "at the end").write_text((self / "tracing_on").read_text())
+    shutil.rmtree(self)
+Path.mkdir, Path.rmdir = mkdir, rmdir
+folder = sys.argv[1]
+record_cpu(["sh", "-c", f"echo > {folder}/pid.$$; while :; do sleep 1; done"], About("x"), tracefs=Path(folder))
+"""
+
+
+def wait_for(question, what: str):
+    """The first true answer."""
+    ends = time.monotonic() + 30
+    while time.monotonic() < ends:
+        if answer := question():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"no {what} in time")
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and is no zombie that nobody waits for."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def end_by(number: int, folder: Path, processes: int, command: list[str], **environment: str) -> int:
+    """Send a signal once `processes` are started; the status, when none of them is left."""
+    recorder = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: len([*folder.glob("pid.*")]) == processes, "process")
+        recorder.send_signal(number)
+        status = recorder.wait(30)
+    finally:
+        recorder.kill()
+    none_is_left(folder)
+    return status
+
+
+def none_is_left(folder: Path) -> None:
+    started = [int(path.suffix[1:]) for path in folder.glob("pid.*")]
+    try:
+        wait_for(lambda: not any(map(runs, started)), "end of what was started")
+    finally:
+        for pid in filter(runs, started):
+            os.kill(pid, signal.SIGKILL)
+
+
+STATUS = {signal.SIGINT: (130, -signal.SIGINT), **{number: (-number,) for number in SIGNALS[1:]}}  # as others do
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_ends_valgrind_and_its_children(tmp_path, number):
+    """A child that left the session too."""
+    tool = tmp_path / "valgrind"
+    tool.write_text(ENDLESS.format(python=sys.executable, folder=str(tmp_path)))
+    tool.chmod(0o755)
+    words = ["record", "memory", "-o", str(tmp_path / "a.npz"), "--", "prog"]
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    status = end_by(number, tmp_path, 2, [sys.executable, "-m", "sos_gym", *words], PATH=path)
+    assert status in STATUS[number]
+    assert sorted({path.name.partition(".")[0] for path in tmp_path.iterdir()}) == ["pid", "valgrind"]
+
+
+def test_a_child_whose_log_was_never_read_ends_too(tmp_path):
+    tool = tmp_path / "valgrind"
+    tool.write_text(ENDLESS.format(python=sys.executable, folder=str(tmp_path)))
+    tool.chmod(0o755)
+    program = Running(str(tool), ["prog"])
+    try:
+        wait_for(lambda: len([*tmp_path.glob("pid.*")]) == 2, "process")
+    finally:
+        program.close()
+    none_is_left(tmp_path)
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_ends_tracing_and_the_program(tmp_path, number):
+    (tmp_path / "instances").mkdir()
+    status = end_by(number, tmp_path, 1, [sys.executable, "-c", TRACED, str(tmp_path)])
+    assert status in STATUS[number]
+    assert (tmp_path / "at the end").read_text() == "0\n" and not [*(tmp_path / "instances").iterdir()]
+
+
+def test_signals_are_noted_once_and_handed_on_behind_the_block():
+    order = []
+    before = signal.signal(signal.SIGTERM, lambda *_: order.append("handed on"))
+    try:
+        with pytest.raises(Ended, match="SIGTERM"), signals_noted(), signals_noted():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+            order.append("put away")
+            assert list(while_going_on([])) == []
+            next(while_going_on([1]))
+        go_on()  # nothing is left of it
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert order == ["put away", "handed on"]
+
+
+def test_an_ignored_signal_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    try:
+        with signals_noted():
+            signal.raise_signal(signal.SIGHUP)
+            go_on()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_another_thread_records_without_handlers(tmp_path):
+    tapes, tool = [], stand_in(tmp_path, b"\n".join(LACKEY))
+    thread = threading.Thread(target=lambda: tapes.append(record_memory(["x"], About("x"), tool=tool)))
+    thread.start()
+    thread.join(30)
+    assert len(tapes) == 1
+
+
+def test_what_a_killed_recorder_left_is_removed(tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for process in (gone.pid, os.getppid(), os.getpid()):
+        (tmp_path / f"{INSTANCE}{process}").mkdir()
+    _remove_left_behind(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{INSTANCE}{os.getppid()}"]
+
+
+def test_a_recording_that_could_not_be_written_is_refused_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no valgrind, which would be the next complaint
+    refused = CliRunner().invoke(app, ["record", "memory", "-o", str(tmp_path / "no" / "a.npz"), "--", "true"])
+    assert refused.exit_code == 2 and f"{tmp_path}/no/a.npz: No such file" in refused.stderr
 
 
 def test_the_nodes_of_a_machine(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sos_gym.workload.recorders import affinity
 from sos_gym.workload.recorders.about import About, CountProgress
+from sos_gym.workload.recorders.ending import go_on, signals_noted, while_going_on
 from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
 from sos_gym.workload.traces import ftrace
@@ -19,6 +20,7 @@ TRACEFS = Path("/sys/kernel/tracing")
 BUFFER_KB = 65536  # per core: some 800 000 events
 SOURCE = "tracefs: " + ", ".join(event.replace("/", ":") for event in ftrace.EVENTS)
 POLL_S = 0.2
+INSTANCE = "sos_gym."  # and the number of the process that records
 REMEDY = (
     "run as root (sudo), with tracefs mounted: mount -t tracefs tracefs /sys/kernel/tracing; in a container it must be "
     "given (--privileged). Without root: record with `perf sched record` where perf is allowed, and `sos-gym import`"
@@ -72,17 +74,17 @@ def trace_cpu(
     """Run the program; its schedule, and whether it was cut."""
     if events < 1:
         raise TapeError(f"events is {events}; allowed: 1 or more; 200000 are some seconds of a parallel build")
-    with _instance(tracefs) as folder:
+    with signals_noted(), _instance(tracefs) as folder:
         nodes: dict[int, int] = {}
         root, cut = _run_traced(command, folder, events, progress, nodes)
         with open(folder / "trace", encoding="utf-8", errors="replace") as lines:
-            return ftrace.read(lines, root, nodes), cut
+            return ftrace.read(while_going_on(lines), root, nodes), cut
 
 
 @contextlib.contextmanager
 def _instance(tracefs: Path) -> Iterator[Path]:
     """A trace buffer of our own, so that other tracing is left alone."""
-    folder = tracefs / "instances" / f"sos_gym.{os.getpid()}"
+    folder = tracefs / "instances" / f"{INSTANCE}{os.getpid()}"
     settings = {
         "tracing_on": 0,
         "trace_clock": "mono",
@@ -93,6 +95,7 @@ def _instance(tracefs: Path) -> Iterator[Path]:
     try:
         if not (tracefs / "instances").is_dir():
             subprocess.run(["mount", "-t", "tracefs", "tracefs", str(tracefs)], check=True, capture_output=True)
+        _remove_left_behind(folder.parent)
         folder.mkdir()
         for name, value in (settings | {f"events/{event}/enable": 1 for event in ftrace.EVENTS}).items():
             (folder / name).write_text(f"{value}\n")
@@ -108,23 +111,28 @@ def _instance(tracefs: Path) -> Iterator[Path]:
         folder.rmdir()
 
 
+def _remove_left_behind(instances: Path) -> None:
+    """Buffers of recorders that could put nothing away, since SIGKILL ended them."""
+    for folder in instances.glob(f"{INSTANCE}*"):
+        process = folder.name.removeprefix(INSTANCE)
+        if process == str(os.getpid()) or not Path("/proc", process).exists():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
 def _run_traced(
     command: Sequence[str], folder: Path, events: int, progress: CountProgress | None, nodes: dict[int, int]
 ) -> tuple[int, bool]:
     """Run to the end, or until there are enough events; the trace holds it and its descendants, `nodes` their masks."""
     node_of = affinity.node_of_cpu()
-    stopped = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *command]
-    program = subprocess.Popen(
-        stopped, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
-    os.waitpid(program.pid, os.WUNTRACED)
     cut = False
-    try:
+    with _stopped(command) as program, _tracing_ended(folder):
         (folder / "set_event_pid").write_text(f"{program.pid}\n")
         (folder / "tracing_on").write_text("1\n")
         affinity.ask([program.pid], node_of, nodes)
         program.send_signal(signal.SIGCONT)
         while not cut and _still_runs(program):
+            go_on()
             affinity.ask(map(int, (folder / "set_event_pid").read_text().split()), node_of, nodes)
             seen = _counted(folder, "entries")
             cut = seen >= events
@@ -136,17 +144,37 @@ def _run_traced(
                 f"{shlex.join(command)} failed with status {program.returncode} ({said}); give a command that works"
             )
         time.sleep(0.1)  # a zombie has yet to leave its core for the last time
+    lost = _counted(folder, "overrun") + _counted(folder, "dropped events")
+    if lost:
+        raise TapeError(f"{folder.name} lost {lost} events; allowed: 0; give a lower limit of events than {events}")
+    return program.pid, cut
+
+
+@contextlib.contextmanager
+def _stopped(command: Sequence[str]) -> Iterator[subprocess.Popen]:
+    """The program in a session of its own, stopped before its first instruction; it is killed at the end."""
+    stopped = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *command]
+    program = subprocess.Popen(
+        stopped, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        os.waitpid(program.pid, os.WUNTRACED)
+        yield program
     finally:
-        (folder / "tracing_on").write_text("0\n")
         with contextlib.suppress(ProcessLookupError):
             os.killpg(program.pid, signal.SIGKILL)
         program.wait()
         if program.stderr:
             program.stderr.close()
-    lost = _counted(folder, "overrun") + _counted(folder, "dropped events")
-    if lost:
-        raise TapeError(f"{folder.name} lost {lost} events; allowed: 0; give a lower limit of events than {events}")
-    return program.pid, cut
+
+
+@contextlib.contextmanager
+def _tracing_ended(folder: Path) -> Iterator[None]:
+    """Tracing is off at the end."""
+    try:
+        yield
+    finally:
+        (folder / "tracing_on").write_text("0\n")
 
 
 def _still_runs(program: subprocess.Popen) -> bool:

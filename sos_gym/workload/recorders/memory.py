@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 
 from sos_gym.workload.recorders.about import About, CountProgress, path_of
+from sos_gym.workload.recorders.ending import signals_noted
 from sos_gym.workload.recorders.valgrind import OPTIONS, Running
 from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
@@ -64,7 +65,7 @@ def trace_memory(
         raise TapeError(f"window_pages is {window_pages}; allowed: 1 or more; 1 joins runs on one page only")
     if skip < 0:
         raise TapeError(f"skip is {skip}; allowed: 0 or more; it counts instructions and accesses of the start")
-    with contextlib.closing(Running(path_of(tool, REMEDY), command)) as program:
+    with signals_noted(), contextlib.closing(Running(path_of(tool, REMEDY), command)) as program:
         trace = lackey.reduce(program.lines(), window_pages, references, skip, progress)
     trace.children = len(program.children)
     if not trace.kept:

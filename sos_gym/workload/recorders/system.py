@@ -14,6 +14,7 @@ import numpy as np
 from sos_gym.resource import Op
 from sos_gym.workload.recorders import cpu, memory
 from sos_gym.workload.recorders.about import About, CountProgress
+from sos_gym.workload.recorders.ending import signals_noted
 from sos_gym.workload.tables import OPS, TapeError
 from sos_gym.workload.tape import Tape, op_array
 from sos_gym.workload.traces import ftrace, lackey
@@ -39,10 +40,11 @@ def record_system(
     Raises:
         TapeError: as they do; the limits are too low; the two runs differ in their threads.
     """
-    schedule, cut = cpu.trace_cpu(command, events, tracefs, progress)
-    if cut:
-        raise TapeError(f"events is {events}, which the run exceeds; allowed: the whole run; raise it")
-    trace = memory.trace_memory(command, references, window_pages, tool, progress)
+    with signals_noted():
+        schedule, cut = cpu.trace_cpu(command, events, tracefs, progress)
+        if cut:
+            raise TapeError(f"events is {events}, which the run exceeds; allowed: the whole run; raise it")
+        trace = memory.trace_memory(command, references, window_pages, tool, progress)
     if trace.kept >= references:
         raise TapeError(f"references is {references}, which the run reaches; allowed: the whole run; raise it")
     card = about.card(

@@ -16,6 +16,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sos_gym.workload.recorders.ending import go_on
+
 OPTIONS = (
     "--tool=lackey",
     "--trace-mem=yes",
@@ -57,18 +59,22 @@ class Running:
         )
 
     def lines(self) -> Iterator[bytes]:
-        """Lackey's lines of the process, as they come, until it has ended and all are read."""
+        """Lackey's lines of the process, as they come, until it has ended and all are read, or a signal came."""
         while True:
+            go_on()
             ended = self._program.poll() is not None  # asked before reading: nothing comes after
             ready = self._selector.select(0 if ended else POLL_S)
             for key, _ in ready:
                 if key.fileobj is self._server:
-                    log = _Log(self._server.accept()[0])
-                    self._selector.register(log.connection, selectors.EVENT_READ, log)
+                    self._accept()
                 elif not key.data.over:
                     yield from self._read(key.data)
             if ended and all(key.data and key.data.process not in (None, self._program.pid) for key, _ in ready):
                 return  # children may go on for ever
+
+    def _accept(self) -> None:
+        log = _Log(self._server.accept()[0])
+        self._selector.register(log.connection, selectors.EVENT_READ, log)
 
     def _read(self, log: _Log) -> Iterator[bytes]:
         received = log.connection.recv(MOST_BYTES)
@@ -99,18 +105,31 @@ class Running:
         self._now = log
 
     def close(self) -> None:
-        """End it."""
+        """End it, and its children that left its session and still have their log open."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._program.pid, signal.SIGKILL)
         self._program.wait()
+        self._meet()
         for key in list(self._selector.get_map().values()):
+            if key.data and key.data.process in self.children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(key.data.process, signal.SIGKILL)
             assert isinstance(key.fileobj, socket.socket)
             key.fileobj.close()
         self._selector.close()
 
+    def _meet(self) -> None:
+        """Learn who opened a log since the last look."""
+        while _has_more(self._server):
+            self._accept()
+        for key in list(self._selector.get_map().values()):
+            if key.data and key.data.process is None and _has_more(key.data.connection):
+                for _ in self._read(key.data):
+                    pass
+
 
 def _has_more(connection: socket.socket) -> bool:
-    """Whether reading gives something, the end included, at once."""
+    """Whether reading or accepting gives something, the end included, at once."""
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))

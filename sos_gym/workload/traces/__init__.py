@@ -6,7 +6,7 @@ from typing import Any
 
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload.tape import Tape
-from sos_gym.workload.traces.formats.registry import FORMATS, OPTIONS, Format, explanation, guess
+from sos_gym.workload.traces.formats.registry import FORMATS, OPTIONS, Format, explanation, guess, plain_name
 from sos_gym.workload.traces.source import ByteProgress, Source
 
 __all__ = ["FORMATS", "OPTIONS", "Format", "import_tape"]
@@ -15,7 +15,7 @@ __all__ = ["FORMATS", "OPTIONS", "Format", "import_tape"]
 def import_tape(
     path: str | os.PathLike, format: str | None = None, *, progress: ByteProgress | None = None, **options: Any
 ) -> Tape:
-    """A trace file of another tool as a tape; plain, gzip or zstd, whatever its name.
+    """A trace file of another tool as a tape; plain or compressed, whatever its name.
 
     Args:
         path: The file.
@@ -34,7 +34,7 @@ def import_tape(
     chosen = guess(source) if format is None else FORMATS[format]
     given = chosen.accept(options)
     source.facts = {
-        "name": source.path.name.partition(".")[0] or source.path.name,
+        "name": plain_name(source.path),
         "family": "imported",
         "side": chosen.side,
         "summary": f"Imported from {source.path.name}: {chosen.what}.",

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from sos_gym.resource import Op
 from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
+from sos_gym.workload.traces import events
 
-EVENTS = ("sched/sched_switch", "sched/sched_waking", "task/task_newtask")
+EVENTS = events.RECORDED  # that the recorder switches on
 ALL_NODES = -1
 CLONE_THREAD = 0x10000  # include/uapi/linux/sched.h
 # kernel/sched/core.c: sched_prio_to_weight, nice -20 to 19
@@ -26,30 +27,6 @@ WEIGHTS = (
     110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
 )
 # fmt: on
-
-LINE = (
-    re.compile(  # tracefs and trace-cmd: comm-pid (tgid) [cpu] flags time: event; perf: comm pid/tid [cpu] time: event
-        r"\s*(?P<comm>.*)(?:-|\s)(?:\d+/)?(?P<pid>\d+)\s+(?:\([^)]*\)\s+)?\[(?P<cpu>\d+)\]\s+(?:(?P<flags>\S+)\s+)?"
-        r"(?P<seconds>\d+)\.(?P<fraction>\d{6,9}):\s+(?:\d+\s+)?(?:\w+:)?(?P<event>\w+):\s+(?P<rest>.*)"
-    )
-)
-SWITCH = (  # the kernel's words, then those of libtraceevent's plugin, which trace-cmd uses
-    re.compile(
-        r"prev_comm=(?P<comm>.*) prev_pid=(?P<prev>\d+) prev_prio=(?P<prio>-?\d+) prev_state=(?P<state>\S+) ==> "
-        r"next_comm=(?P<next_comm>.*) next_pid=(?P<next>\d+) next_prio=(?P<next_prio>-?\d+)"
-    ),
-    re.compile(
-        r"(?P<comm>.*):(?P<prev>\d+) \[(?P<prio>-?\d+)\] (?P<state>\S+) ==> "
-        r"(?P<next_comm>.*):(?P<next>\d+) \[(?P<next_prio>-?\d+)\]"
-    ),
-)
-WAKING = (
-    re.compile(r"comm=(?P<comm>.*) pid=(?P<pid>\d+) prio=(?P<prio>-?\d+)"),
-    re.compile(r"(?P<comm>.*):(?P<pid>\d+) \[(?P<prio>-?\d+)\]"),
-)
-NEWTASK = (re.compile(r"pid=(?P<pid>\d+) comm=(?P<comm>.*) clone_flags=(?P<clone>[0-9a-f]+)"),)
-FORK = (re.compile(r"comm=.* pid=(?P<parent>\d+) child_comm=(?P<comm>.*) child_pid=(?P<pid>\d+)"),)
-REMARK = re.compile(r"#|\s*$|cpus=\d+|CPU \d+ is empty|version = ")  # of the tools: not events
 
 
 @dataclass
@@ -77,6 +54,7 @@ class Task:
     cpu: int = 0  # that core, or its last one
     blocked: Action | None = None  # the sleep that it is in
     blocked_ns: int = 0  # since
+    told_process: bool = False  # the trace says in its own column which process it is of
     early: tuple[int, int, "Task | None", int] | None = None  # line, time, waker, waker's work: before its switch
     actions: list[Action] = field(default_factory=list)
 
@@ -100,42 +78,100 @@ class Schedule:
         self.order = [] if root is None else [Task(0, root, root, nodes=self._nodes.get(root, ALL_NODES))]
         self.alive = {task.pid: task for task in self.order}  # by pid
         self.preemptions = self.waits = self.sleeps = 0
+        self.switches = self.wakings = 0  # events of these kinds, of any task
+        self.late = 0  # other events that the trace tells after a later one; they are left out
+        self.slept_ns = self.unwoken_ns = 0  # of sleeps that ended; of those that no event ended: run queue included
         self.first_ns: int | None = None  # of work
         self.last_ns = 0
         self._everyone = root is None
         self._began_ns: int | None = None
         self._now_ns = 0
         self._heard_ns: dict[int, int] = {}  # by core: its last event
+        self.cores = 0  # of the machine, or those that have events
         self._on: dict[int, Task] = {}  # by core: who came last
+        self._interrupt_ns: dict[int, int] = {}  # by core: since when events tell that it is in an interrupt
+        self._processes: dict[int, int] = {}  # pid -> its process, as perf's records say
+        self._free_text = False  # the last event may go on in the next line
 
     def read(self, number: int, line: str) -> None:
         """One line of the trace."""
-        if REMARK.match(line):
+        if events.REMARK.match(line):
+            told = events.CORES.match(line)
+            self.cores = int(told[1]) if told else self.cores
             return
         if "LOST" in line and "EVENTS" in line:
             raise TapeError(f"line {number}: the trace lost events; record with a larger buffer")
-        fields = _match((LINE,), number, line)
+        fields = events.LINE.match(line)
+        if not fields and (record := events.RECORD.match(line)):
+            self._record(number, record)
+            return
+        if not fields and self._free_text:  # the text of an event, which goes on
+            return
+        fields = fields or events.matched((events.LINE,), number, line)
+        self._free_text = fields["event"] in events.FREE_TEXT
         now_ns = int(fields["seconds"]) * 10**9 + int(fields["fraction"].ljust(9, "0"))
+        if now_ns < self._now_ns and fields["event"] not in events.SCHEDULING:
+            self.late += 1
+            return
         if now_ns < self._now_ns:
             raise TapeError(f"line {number} is {line[:80]!r}: time runs backwards; sort the lines by time")
         self._now_ns = now_ns
         self._began_ns = now_ns if self._began_ns is None else self._began_ns
-        cpu, rest = int(fields["cpu"]), fields["rest"]
-        self._seen_on_core(now_ns, cpu, int(fields["pid"]), fields["comm"])
-        if fields["event"] == "sched_switch":
-            self._switch(number, now_ns, cpu, _match(SWITCH, number, rest))
-        elif fields["event"] in ("sched_waking", "sched_wakeup", "sched_wakeup_new"):
-            self._waking(number, now_ns, fields, _match(WAKING, number, rest))
-        elif fields["event"] == "task_newtask":
-            child = _match(NEWTASK, number, rest)
+        self._event(number, now_ns, fields)
+
+    def _record(self, number: int, record: re.Match) -> None:
+        """What perf itself says, between the events."""
+        if record["kind"].startswith("LOST"):
+            raise TapeError(f"line {number}: the trace lost events; record with a larger buffer")
+        if record["kind"] in ("FORK", "COMM") and (pid := record["pid"] or record["tid"]):
+            self._processes[int(pid)] = int(record["process"] or record["of"])
+            if task := self.alive.get(int(pid)):
+                task.process, task.told_process = self._processes[int(pid)], True
+
+    def _event(self, number: int, now_ns: int, fields: re.Match) -> None:
+        cpu, event, rest = int(fields["cpu"]), fields["event"], fields["rest"]
+        if event == "sched_switch":
+            switch = events.matched(events.SWITCH, number, rest)
+            self._seen_on_core(now_ns, cpu, int(switch["prev"]), switch["comm"])
+            self._of_process(fields, int(switch["prev"]))
+            self._switch(number, now_ns, cpu, switch)
+            self._interrupt_ns.pop(cpu, None)
+            return
+        if event in events.INTERRUPT_BEGINS:
+            self._interrupt_ns[cpu] = now_ns
+        elif event in events.INTERRUPT_ENDS:
+            self._interrupt_ns.pop(cpu, None)
+        pid = self._pid_on_core(cpu, int(fields["pid"]))
+        if pid is not None:
+            self._seen_on_core(now_ns, cpu, pid, fields["comm"])
+            self._of_process(fields, pid)
+        if event in ("sched_waking", "sched_wakeup", "sched_wakeup_new"):
+            self._waking(number, now_ns, pid, fields, events.matched(events.WAKING, number, rest))
+        elif event == "task_newtask":
+            child = events.matched(events.NEWTASK, number, rest)
             self._fork(number, now_ns, int(fields["pid"]), child, bool(int(child["clone"], 16) & CLONE_THREAD))
-        elif fields["event"] == "sched_process_fork":
-            child = _match(FORK, number, rest)
+        elif event == "sched_process_fork":
+            child = events.matched(events.FORK, number, rest)
             if int(child["pid"]) not in self.alive:  # task_newtask has not told it already, and better
                 self._fork(number, now_ns, int(child["parent"]), child, thread=False)
 
+    def _pid_on_core(self, cpu: int, pid: int) -> int | None:
+        """Whose event it is; the pid of an exiting task is -1, and it is who came last."""
+        if pid != events.GONE:
+            return pid
+        task = self._on.get(cpu)
+        return task.pid if task and task.since_ns is not None and task.cpu == cpu else None
+
+    def _of_process(self, fields: re.Match, pid: int) -> None:
+        """What the columns of perf (pid/tid) and tracefs (tgid) say of the task of that pid."""
+        said = fields["process"] or fields["tgid"] or ""
+        task = self.alive.get(pid)
+        if task and pid == int(fields["pid"]) and said.isdecimal():
+            task.process, task.told_process = int(said), True
+
     def stop(self) -> None:
         """The trace is over."""
+        self.cores = max(self.cores, len(self._heard_ns))
         for task in self.alive.values():
             self._leave_unseen(task)
 
@@ -143,7 +179,8 @@ class Schedule:
         """The task of that pid, and whether it is heard of for the first time."""
         if pid in self.alive or not self._everyone or not pid:
             return self.alive.get(pid), False
-        task = self.alive[pid] = Task(len(self.order), pid, pid, name.strip())
+        process = self._processes.get(pid, pid)
+        task = self.alive[pid] = Task(len(self.order), pid, process, name.strip(), told_process=process != pid)
         self.order.append(task)
         return task, True
 
@@ -162,6 +199,7 @@ class Schedule:
             task.work_ns, task.since_ns, self.last_ns = task.worked_ns(left_ns), None, max(left_ns, self.last_ns)
 
     def _switch(self, number: int, now_ns: int, cpu: int, fields: re.Match) -> None:
+        self.switches += 1
         leaver = self.alive.get(int(fields["prev"]))
         comer, _ = self._known(int(fields["next"]), fields["next_comm"])
         if leaver and leaver.since_ns is not None:
@@ -173,6 +211,7 @@ class Schedule:
     def _leave(self, number: int, now_ns: int, task: Task, state: str) -> None:
         task.work_ns, task.since_ns = task.worked_ns(now_ns), None
         self.last_ns = now_ns
+        state = events.letter(int(state)) if state.isdecimal() else state
         if state.startswith(("X", "x", "Z")):
             task.actions.append(Action(number, task.work_ns, Op.EXIT))
             del self.alive[task.pid]
@@ -185,18 +224,21 @@ class Schedule:
         if task.blocked and task.early:  # woken between its decision to sleep and the switch
             self._end_sleep(task, *task.early)
         elif task.blocked:  # nobody was seen to wake it
+            self.unwoken_ns += now_ns - task.blocked_ns
             self._end_sleep(task, 0, now_ns, None, 0)
         task.early, task.since_ns, task.cpu = None, now_ns, cpu
         self._on[cpu] = task
         if self.first_ns is None:
             self.first_ns = now_ns
 
-    def _waking(self, number: int, now_ns: int, fields: re.Match, woken: re.Match) -> None:
-        waker = self.alive.get(int(fields["pid"]))
+    def _waking(self, number: int, now_ns: int, pid: int | None, fields: re.Match, woken: re.Match) -> None:
+        self.wakings += 1
+        waker = None if pid is None else self.alive.get(pid)
         task, new = self._known(int(woken["pid"]), woken["comm"])
         if task and new:
             task.blocked, task.blocked_ns = Action(0, 0, Op.SLEEP), self._began_ns or 0
-        if waker and _interrupted(fields["flags"] or ""):
+        told_ns = self._interrupt_ns.get(int(fields["cpu"]), now_ns - 2 * events.LONGEST_INTERRUPT_NS)
+        if events.in_interrupt(fields["flags"] or "") or now_ns - told_ns <= events.LONGEST_INTERRUPT_NS:
             waker = None
         if not task or task is waker:
             return
@@ -209,6 +251,7 @@ class Schedule:
     def _end_sleep(self, task: Task, number: int, now_ns: int, waker: Task | None, work_ns: int) -> None:
         sleep, task.blocked, task.early = task.blocked, None, None
         assert sleep is not None
+        self.slept_ns += max(now_ns - task.blocked_ns, 0)
         if waker:
             sleep.op, sleep.arg = Op.WAIT, waker.index
             waker.actions.append(Action(number, work_ns, Op.SIGNAL, task.index))
@@ -223,8 +266,8 @@ class Schedule:
         if not parent:
             return
         pid = int(fields["pid"])
-        process, nodes = parent.process if thread else pid, self._nodes.get(pid, parent.nodes)
-        child = Task(len(self.order), pid, process, fields["comm"], parent.priority, nodes)
+        told, nodes = parent.process if thread else self._processes.get(pid, pid), self._nodes.get(pid, parent.nodes)
+        child = Task(len(self.order), pid, told, fields["comm"], parent.priority, nodes)
         self.alive[pid] = child
         self.order.append(child)
         parent.actions.append(Action(number, parent.worked_ns(now_ns), Op.SIGNAL, child.index))
@@ -296,19 +339,3 @@ def read(lines: Iterable[str], root: int | None, nodes: Mapping[int, int] | None
 def weight(priority: int) -> int:
     """The kernel's weight of a priority: 120 is nice 0, 1024; real-time counts as nice -20."""
     return WEIGHTS[min(max(priority - 100, 0), 39)]
-
-
-def _interrupted(flags: str) -> bool:
-    """Whether the current task was only interrupted: flags such as `d.h3.` are irqs-off, resched, context, depth."""
-    return flags[2:3] in ("h", "H", "s", "z", "Z")
-
-
-def _match(patterns: tuple[re.Pattern, ...], number: int, text: str) -> re.Match:
-    """By the first pattern that fits."""
-    for pattern in patterns:
-        if fields := pattern.match(text):
-            return fields
-    raise TapeError(
-        f"line {number} is {text[:80]!r}; allowed: text of {', '.join(EVENTS)} from tracefs, trace-cmd report or "
-        "perf sched script; record with sos-gym record cpu, or leave out call graphs (perf script -G)"
-    )

@@ -1,5 +1,6 @@
 """Text traces: lines by the chunk, parsed at once; the first line that is wrong is named."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from sos_gym.workload.traces.source import Source
 NS = 10**9  # in a second
 LATEST_S = (1 << 32) - 1  # libCacheSim's limit, the year 2106
 LONGEST_LINE = 1 << 16  # bytes; no format here has lines of over some hundred
+HEXADECIMAL = re.compile(rb"(0[xX])?[0-9a-fA-F]{1,16}")
 UTF8, UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 
 
@@ -24,6 +26,7 @@ class Grammar:
     fields: np.dtype = field(default_factory=lambda: np.dtype([]))  # of the columns that are read, in order
     columns: tuple[int, ...] | None = None  # numbers of these columns; None: exactly these and no more
     delimiter: str | None = None  # None: white space
+    quote: str | None = None  # a field in quotes may hold the delimiter
     completed: Callable[[str], str] = str  # a line with the columns that it may leave out
 
 
@@ -35,11 +38,21 @@ class LineChunk:
     grammar: Grammar
     first: int  # number of the first one, from 1
     lines: list[str]
-    comment: str = "#"
+    comment: str | tuple[str, ...] = "#"  # what a line begins with that is none; "": nothing
 
     def data(self) -> list[str]:
         """Without blank lines and comments."""
+        if not self.comment:
+            return [line for line in self.lines if line and not line.isspace()]
         return [line for line in self.lines if (bare := line.lstrip()) and not bare.startswith(self.comment)]
+
+    def is_empty(self) -> bool:
+        """Whether there are only blank lines and comments."""
+        return not any(map(self._is_data, self.lines))
+
+    def _is_data(self, line: str) -> bool:
+        bare = line.lstrip()
+        return bool(bare) and not (self.comment and bare.startswith(self.comment))
 
     def rows(self) -> np.ndarray:  # grammar.fields (data lines,)
         """All lines at once.
@@ -49,14 +62,17 @@ class LineChunk:
         """
         data = self.data()
         try:
-            return self._table(data)
+            rows = self._table(data)
+            if len(rows) == len(data):
+                return rows
         except ValueError:
             for row, line in enumerate(data):
                 try:
                     self._table([line])
                 except ValueError as error:
                     self.refuse(row, _reason(str(error)))
-            raise
+        # Each line is well formed, but all together are not.
+        self.refuse(next((row for row, line in enumerate(data) if line.count('"') % 2), 0), "a quote has no end")
 
     def refuse_if(self, wrong: np.ndarray, why: str) -> None:
         """Refuse the first row that is wrong; `wrong` is bool (rows,)."""
@@ -77,6 +93,16 @@ class LineChunk:
         self.refuse_if(wrong, f"time must be at least 0 and at most {LATEST_S} s, or left out")
         return nanoseconds(seconds)
 
+    def hexadecimal(self, numbers: np.ndarray) -> np.ndarray:  # u8 (rows,)
+        """A column of numbers to the base 16, with or without 0x."""
+        try:
+            return np.array([int(number, 16) for number in numbers.tolist()], np.uint64)
+        except (ValueError, OverflowError):
+            for row, number in enumerate(numbers.tolist()):
+                if not HEXADECIMAL.fullmatch(number):
+                    self.refuse(row, f"{number.decode('latin-1')!r} is no hexadecimal number of at most 16 digits")
+            raise
+
     def drop_first(self) -> None:
         """Make a blank line of the first data line: a header."""
         self.lines[self._index(0)] = ""
@@ -87,7 +113,7 @@ class LineChunk:
         return self.first + index, self.lines[index]
 
     def _index(self, row: int) -> int:
-        kept = (i for i, line in enumerate(self.lines) if (bare := line.lstrip()) and not bare.startswith(self.comment))
+        kept = (i for i, line in enumerate(self.lines) if self._is_data(line))
         return next(islice(kept, row, None))
 
     def _table(self, data: list[str]) -> np.ndarray:
@@ -95,13 +121,13 @@ class LineChunk:
             return np.zeros(0, self.grammar.fields)
         if self.grammar.completed is not str:
             data = [self.grammar.completed(line) for line in data]
-        delimiter, columns = self.grammar.delimiter, self.grammar.columns
+        delimiter, columns, quote = self.grammar.delimiter, self.grammar.columns, self.grammar.quote
         with warnings.catch_warnings():  # NumPy before 2.3 reads 1.5 as an integer and warns; it should refuse
             warnings.simplefilter("error", DeprecationWarning)
-            return np.loadtxt(data, self.grammar.fields, None, delimiter, usecols=columns, ndmin=1)
+            return np.loadtxt(data, self.grammar.fields, None, delimiter, usecols=columns, ndmin=1, quotechar=quote)
 
 
-def line_chunks(source: Source, grammar: Grammar, comment: str = "#") -> Iterator[LineChunk]:
+def line_chunks(source: Source, grammar: Grammar, comment: str | tuple[str, ...] = "#") -> Iterator[LineChunk]:
     """The lines of a file, without line ends of either kind and without a byte order mark."""
     number = 1
     for text in _whole_lines(source):

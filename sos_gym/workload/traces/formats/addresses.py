@@ -14,6 +14,7 @@ ABSENT = np.uint64(2**64 - 1)  # stands for a write-back that a line does not ha
 HIGHEST = 1 << 63  # bytes; no address is at or above
 MOST_BUBBLES = 1 << 40
 LONGEST_ACCESS = 1 << 16  # bytes; XSAVE with AMX stays under 12 KB
+REMARKS = tuple(remark.decode() for remark in lackey.REMARKS)
 INSTRUCTION_NS = 1  # as recorders.memory
 WORK = f"COMPUTE of {INSTRUCTION_NS} ns per instruction, in grains of {lackey.GRAIN_NS} ns"
 
@@ -82,7 +83,7 @@ def from_lackey(source: Source, *, limit: Limit = None, page_bytes: PageBytes = 
     """Accesses to one page in a row are one reference, as the recorder has it, but none is dropped after that."""
     references = References(source, limit)
     runs = Runs(page_bytes)
-    for chunk in line_chunks(source, Grammar(), comment="=="):
+    for chunk in line_chunks(source, Grammar(), comment=REMARKS):
         runs.read(chunk)
         runs.give(references)
         if references.full:

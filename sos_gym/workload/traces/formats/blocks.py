@@ -35,8 +35,8 @@ def arc(source: Source, *, limit: Limit = None, page_bytes: PageBytes = SECTOR) 
     references = References(source, limit)
     for chunk in line_chunks(source, grammar):
         rows = chunk.rows()
-        _check(chunk, rows["block"], rows["blocks"], SECTOR, SECTOR)
-        _add(references, rows["block"] * SECTOR, rows["blocks"] * SECTOR, page_bytes)
+        check_requests(chunk, rows["block"], rows["blocks"], SECTOR, SECTOR)
+        add_requests(references, rows["block"] * SECTOR, rows["blocks"] * SECTOR, page_bytes)
         if references.full:
             break
     return references.tape(kept=WHOLE_PAGE, dropped="times are not recorded; requests of no blocks")
@@ -63,15 +63,16 @@ def spc(
         op = np.char.lower(np.char.strip(rows["op"]))
         chunk.refuse_if((op != b"r") & (op != b"w"), "the fourth field must be r or w")
         chunk.refuse_if((rows["unit"] < 0) | (rows["unit"] > MOST_DEVICES), f"the unit must be 0 to {MOST_DEVICES}")
-        _check(chunk, rows["block"], rows["bytes"], SECTOR, 1)
+        check_requests(chunk, rows["block"], rows["bytes"], SECTOR, 1)
         start = rows["unit"] * LARGEST_DEVICE + rows["block"] * SECTOR
-        _add(references, start, rows["bytes"], page_bytes, op == b"w", chunk.nanoseconds(rows["time"]))
+        add_requests(references, start, rows["bytes"], page_bytes, op == b"w", chunk.nanoseconds(rows["time"]))
         if references.full:
             break
     return references.tape(kept=WHOLE_PAGE, dropped="requests of no bytes; further fields")
 
 
 MSR_HEADER = "timestamp,hostname,disknumber,type,offset,size,responsetime"
+MSR_SPACED = MSR_HEADER.replace(",", r",\s*")  # regular expression of it
 
 
 @format_of(
@@ -81,7 +82,7 @@ MSR_HEADER = "timestamp,hostname,disknumber,type,offset,size,responsetime"
     what="disk requests: time in 100 ns, host, disk, Read or Write, offset and size in bytes, response time",
     source="Narayanan, Donnelly and Rowstron, Write off-loading, FAST 2008; SNIA IOTTA 388, README: Windows filetime",
     sample="128166372003061629,hm,1,Read,383496192,32768,413",
-    pattern=rf"\d+,[^,]*,\d+,(Read|Write),\d+,\d+,\d+$|(?i:{MSR_HEADER})$",
+    pattern=rf"\d+,[^,]*,\d+,(Read|Write),\d+,\d+,\d+$|(?i:{MSR_SPACED})$",
 )
 def msr(
     source: Source, *, limit: Limit = None, page_bytes: PageBytes = 4096, timed: Timed = False, speed: Speed = 1.0
@@ -99,11 +100,11 @@ def msr(
         write = rows["op"] == b"Write"
         chunk.refuse_if(~write & (rows["op"] != b"Read"), "the fourth field must be Read or Write")
         chunk.refuse_if(rows["time"] < 0, "time must be at least 0 (a Windows filetime, in units of 100 ns)")
-        _check(chunk, rows["offset"], rows["bytes"], 1, 1)
+        check_requests(chunk, rows["offset"], rows["bytes"], 1, 1)
         disk = _disk(rows, disks)
         chunk.refuse_if(disk > MOST_DEVICES, f"the file may have at most {MOST_DEVICES} disks")
         start = disk * LARGEST_DEVICE + rows["offset"]
-        _add(references, start, rows["bytes"], page_bytes, write, rows["time"])
+        add_requests(references, start, rows["bytes"], page_bytes, write, rows["time"])
         if references.full:
             break
     return references.tape(kept=WHOLE_PAGE, dropped="requests of no bytes; response times", disks=len(disks))
@@ -118,7 +119,7 @@ def _disk(rows: np.ndarray, disks: dict[tuple, int]) -> np.ndarray:  # int64 (ro
 # -- requests to references
 
 
-def _check(chunk: LineChunk, start: np.ndarray, size: np.ndarray, start_bytes: int, size_bytes: int) -> None:
+def check_requests(chunk: LineChunk, start: np.ndarray, size: np.ndarray, start_bytes: int, size_bytes: int) -> None:
     """Refuse what no device has; `start` and `size` are in units of so many bytes."""
     last = LARGEST_DEVICE // start_bytes - 1
     chunk.refuse_if((start < 0) | (start > last), f"the address must be 0 to {last}")
@@ -126,7 +127,7 @@ def _check(chunk: LineChunk, start: np.ndarray, size: np.ndarray, start_bytes: i
     chunk.refuse_if((size < 0) | (size > largest), f"the size must be 0 to {largest}")
 
 
-def _add(references: References, start, size, page_bytes: int, write=None, time=None) -> None:
+def add_requests(references: References, start, size, page_bytes: int, write=None, time=None) -> None:
     """References to the pages of byte ranges; `write` and `time` are per request, or None."""
     references.drop("requests of size 0", np.count_nonzero(size == 0))
     kept = np.flatnonzero(size)

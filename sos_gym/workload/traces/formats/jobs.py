@@ -1,5 +1,7 @@
 """Logs of batch jobs on parallel machines."""
 
+import math
+import re
 from typing import Annotated
 
 import numpy as np
@@ -18,6 +20,10 @@ FIELDS = np.dtype([(name, "f8") for name in FIRST + SECOND])
 PARTIAL = (2, 3, 4)  # status of a line that is a part of a job; another line has the whole
 LONGEST_S = LONGEST_NS // NS
 MOST_PROCESSORS = 1 << 24
+MOST_CORES = 4096  # of the setting `cores`
+PROCESSORS = re.compile(r"\s*;\s*Max(Procs|Nodes):\s*(\d+)")  # of a header; Nodes where no Procs are told
+TICK_NS = 10**6  # the default of `tick_ns`: at each a busy core may ask who runs next
+MANY_DECISIONS = 10**7  # some ten seconds of a run
 MostThreads = Annotated[int, Option("of one job", 1, 4096, "threads")]
 
 
@@ -36,7 +42,7 @@ def swf(source: Source, *, limit: Limit = None, speed: Speed = 1.0, most_threads
     Jobs without a run time, and lines that are part of a job told on another line, are left out. The owner is the
     user (field 12); jobs of unknown users are one owner. Weights are equal.
     """
-    rows, left_out = _jobs(source, limit)
+    rows, left_out, machine = _jobs(source, limit)
     processors = np.where(rows["allocated"] > 0, rows["allocated"], np.maximum(rows["requested"], 1)).astype(np.int64)
     threads = np.minimum(processors, most_threads)
     job = np.repeat(np.arange(len(rows)), threads)
@@ -46,10 +52,12 @@ def swf(source: Source, *, limit: Limit = None, speed: Speed = 1.0, most_threads
     if spanned_ns > LONGEST_NS:
         raise TapeError(
             f"{source.path}: run times add up to {spanned_ns:.3g} ns; allowed: up to {LONGEST_NS}; raise speed "
-            f"(at least {speed * spanned_ns / LONGEST_NS:.3g}), lower most_threads, or give a limit"
+            f"(at least {_rounded_up(speed * spanned_ns / LONGEST_NS)}), lower most_threads, or give a limit"
         )
     users, owner = _in_order_of_mention(rows["user"][job])
     card = source.card(
+        **_cores(machine),
+        decisions=_decisions(float(burst_ns.sum(dtype=np.float64)), len(job), speed),
         kept="each job is one thread per processor, up to most_threads; arrival = submit time, burst = run time",
         dropped=(
             "that a job's processors start together; wait times, memory, requested times, queues, dependencies; "
@@ -69,12 +77,37 @@ def swf(source: Source, *, limit: Limit = None, speed: Speed = 1.0, most_threads
     return Tape.build(programs, arrival_ns=arrival_ns, owner=owner, card=card)
 
 
-def _jobs(source: Source, limit: int | None) -> tuple[np.ndarray, dict[str, int]]:
-    """The jobs that ran, and how many lines were left out for which reason."""
+def _cores(machine: dict[str, int]) -> dict[str, int]:
+    """What the header says of the machine, if it does; the leaderboard runs the tape on so many."""
+    told = machine.get("Procs") or machine.get("Nodes")
+    return {"cores": min(told, MOST_CORES)} if told else {}
+
+
+def _decisions(work_ns: float, threads: int, speed: float) -> str:
+    """How many a run may have, and how to have fewer."""
+    most = work_ns / TICK_NS + 2 * threads  # each thread comes and goes, and runs for so many ticks
+    said = f"up to {most:.2g}: one per ms of work, where others wait"
+    if most <= MANY_DECISIONS:
+        return said
+    fewer = _rounded_up(speed * work_ns / TICK_NS / 10**6)
+    return f"{said}; a run takes long: import with speed={fewer} for a million, or raise tick_ns, or give a limit"
+
+
+def _rounded_up(number: float) -> str:
+    """Three digits, never less: advice that works when it is followed, after rounding to ns too."""
+    number *= 1.0001
+    step = 10.0 ** (math.floor(math.log10(number)) - 2)
+    return f"{math.ceil(number / step) * step:.10g}"
+
+
+def _jobs(source: Source, limit: int | None) -> tuple[np.ndarray, dict[str, int], dict[str, int]]:
+    """The jobs that ran, how many lines were left out for which reason, and the header's processors."""
+    machine: dict[str, int] = {}
     grammar = Grammar(FIELDS)
     parts, left_out, count = [np.zeros(0, grammar.fields)], {"parts of jobs": 0, "jobs without run time": 0}, 0
     for chunk in line_chunks(source, grammar, comment=";"):
         rows = chunk.rows()
+        machine |= {told[1]: int(told[2]) for told in map(PROCESSORS.match, chunk.lines) if told}
         _check(chunk, rows)
         whole = ~np.isin(rows["status"], PARTIAL)
         ran = whole & (rows["run"] > 0)
@@ -86,7 +119,7 @@ def _jobs(source: Source, limit: int | None) -> tuple[np.ndarray, dict[str, int]
             break
     if not count:
         raise TapeError(f"{source.path} holds no jobs that ran; allowed: at least one with a run time; is it SWF?")
-    return np.concatenate(parts), left_out
+    return np.concatenate(parts), left_out, machine
 
 
 def _check(chunk: LineChunk, rows: np.ndarray) -> None:

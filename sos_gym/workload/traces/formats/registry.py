@@ -6,16 +6,20 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from sos_gym.settings.ranges import SettingError, did_you_mean, number_in, range_text
 from sos_gym.workload.tables import TapeError
 from sos_gym.workload.tape import Tape
+from sos_gym.workload.traces import lackey
 from sos_gym.workload.traces.lines import UTF8
-from sos_gym.workload.traces.source import CHUNK, Source
+from sos_gym.workload.traces.source import CHUNK, SUFFIXES, Source
 
 LOOKED_AT, LOOKED_AT_CHARACTERS = 20, 1000  # lines, and of each, to guess a format
-COMMENTS = ("#", ";", "==")
+COMMENTS = ("#", ";", *(remark.decode() for remark in lackey.REMARKS))
+LOOKED_AT_BYTES = 1 << 12  # to guess a binary format
+TEXT_NAMES = (".txt", ".log", ".dat", ".trace", ".bin", ".tr")  # ends of names that say nothing more of a trace
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,25 @@ class Format:
     sample: str  # one line of such a file; of a binary one, its record
     pattern: str  # regular expression of each of its lines; "": it has no lines
     distinct: bool  # lines like these are in no other format
+    head: str  # regular expression of a first line that says enough; else ""
+    free_text: str  # regular expression of lines whose text may go on in lines of any form; else ""
+    records: Callable[[bytes], bool] | None  # of a binary one: whether a file may begin with these bytes
     read: Callable[..., Tape]  # (source, **options)
     options: dict[str, Option]  # by name: what may be given besides the file
 
     def fits(self, lines: list[str]) -> bool:
         """Whether a file that begins with these lines may be of this format."""
-        return bool(self.pattern and lines) and all(re.match(self.pattern, line) for line in lines)
+        if not self.pattern or not lines:
+            return False
+        if self.head and re.match(self.head, lines[0]):
+            return True
+        free = False
+        for line in lines:
+            fits = bool(re.match(self.pattern, line))
+            if not (fits or free):
+                return False
+            free = bool(self.free_text and re.match(self.free_text, line)) if fits else free
+        return True
 
     def accept(self, given: dict[str, Any]) -> dict[str, Any]:
         """The options, checked; None stands for the format's default.
@@ -125,6 +142,9 @@ def format_of(
     sample: str,
     pattern: str = "",
     distinct: bool = True,
+    head: str = "",
+    free_text: str = "",
+    records: Callable[[bytes], bool] | None = None,
 ) -> Callable[[Callable[..., Tape]], Callable[..., Tape]]:
     """Register a reader (source, *, **options) -> Tape as a named format.
 
@@ -140,7 +160,8 @@ def format_of(
         for option, declared in options.items():
             if OPTIONS.setdefault(option, declared) != declared:
                 raise ValueError(f"the option {option!r} of {name} is declared otherwise elsewhere; rename it")
-        FORMATS[name] = Format(name, side, extensions, what, source, sample, pattern, distinct, read, options)
+        told = (extensions, what, source, sample, pattern, distinct, head, free_text, records)
+        FORMATS[name] = Format(name, side, *told, read, options)
         return read
 
     return register
@@ -173,13 +194,11 @@ def guess(source: Source) -> Format:
     Raises:
         TapeError: none or several; it lists all formats.
     """
-    name = source.path.name.lower()
-    for compressed in (".gz", ".zst"):
-        name = name.removesuffix(compressed)
+    name = _unpacked_name(source.path).lower()
     possible = [one for one in FORMATS.values() if name.endswith(one.extensions)]
     if len(possible) != 1:
-        lines = _first_lines(source)
-        possible = [one for one in possible or FORMATS.values() if one.fits(lines) and (one.distinct or possible)]
+        fits = _fitting(source)
+        possible = list(filter(fits, possible)) or [one for one in FORMATS.values() if one.distinct and fits(one)]
     if len(possible) != 1:
         maybe = f" (it may be {' or '.join(one.name for one in possible)})" if possible else ""
         raise TapeError(
@@ -189,9 +208,31 @@ def guess(source: Source) -> Format:
     return possible[0]
 
 
-def _first_lines(source: Source) -> list[str]:
+def plain_name(path: Path) -> str:
+    """The name of a trace: that of its file without the ends that say how it is packed, and its format."""
+    name = _unpacked_name(path)
+    ends = [end for one in FORMATS.values() for end in one.extensions] + list(TEXT_NAMES)
+    longest = max((len(end) for end in ends if name.lower().endswith(end)), default=0)
+    return name[: len(name) - longest] or name
+
+
+def _unpacked_name(path: Path) -> str:
+    name = path.name
+    while name.lower().endswith(SUFFIXES):
+        name = name[: name.rindex(".")]
+    return name or path.name
+
+
+def _fitting(source: Source) -> Callable[[Format], bool]:
+    """Whether a format fits how the file begins."""
+    start = next(islice(Source(source.path).chunks(), 1), b"")
+    lines, binary = _first_lines(start), b"\0" in start[:LOOKED_AT_BYTES]
+    return lambda one: bool(one.records and one.records(start[:LOOKED_AT_BYTES])) if binary else one.fits(lines)
+
+
+def _first_lines(start: bytes) -> list[str]:
     """Some that say something; a last one that is cut off is left out."""
-    start = next(islice(Source(source.path).chunks(), 1), b"").removeprefix(UTF8)
-    lines = [line[:LOOKED_AT_CHARACTERS] for line in start.decode("latin-1").splitlines()]
+    text = start.removeprefix(UTF8)
+    lines = [line[:LOOKED_AT_CHARACTERS] for line in text.decode("latin-1").splitlines()]
     whole = lines[:-1] if len(start) >= CHUNK else lines
     return list(islice((line for line in whole if line.strip() and not line.lstrip().startswith(COMMENTS)), LOOKED_AT))

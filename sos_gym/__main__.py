@@ -1,0 +1,5 @@
+"""python -m sos_gym is sos-gym."""
+
+from sos_gym.cli.app import app
+
+app()
