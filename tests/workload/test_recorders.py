@@ -413,9 +413,17 @@ def runs(pid: int) -> bool:
     return False
 
 
+def ignore_no_signal() -> None:
+    """What ignores a signal (nohup, a shell's background) hands that on to all that it starts."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def end_by(number: int, folder: Path, processes: int, command: list[str], **environment: str) -> int:
     """Send a signal once `processes` are started; the status, when none of them is left."""
-    recorder = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+    recorder = subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, preexec_fn=ignore_no_signal
+    )
     try:
         wait_for(lambda: len([*folder.glob("pid.*")]) == processes, "process")
         recorder.send_signal(number)
