@@ -46,9 +46,3 @@ def legal_waiter(view, decision, e):
         and may_move(view, e, decision.node)
         and (holder == NONE or allowed(view, holder, view.entities[e].node))
     )
-
-
-@inlined
-def vacancy_for(my, decision):
-    """The nearest, then lowest vacant slot that the wanting entity may take, or NONE."""
-    return decision.vacancy

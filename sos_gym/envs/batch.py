@@ -239,11 +239,10 @@ class Batch:
 
     def __init__(self, discounts_ns: np.ndarray, rows: int, advisors: int, threads: int):
         n = len(discounts_ns)
-        self._made = discounts_ns, rows, advisors, threads
+        self._made = discounts_ns, rows, advisors, threads  # keeps the discounts alive, as all that is attached
         self.sims = aligned_zeros(n, SIM)
         self.shown, self.masks = np.full((n, rows), PADDING, np.int32), np.zeros((n, rows), np.int8)
         self._which, self._actions = np.zeros(n, np.int64), np.zeros(n, np.int64)
-        self._discounts_ns = discounts_ns  # kept alive, as all that is attached
         self._record = np.zeros(1, BATCH)
         self._record["step"], self._record["rows"], self._record["advisors"] = step_address(), rows, advisors
         attach(self._record, {"sims": self.sims, "shown": self.shown, "masks": self.masks})

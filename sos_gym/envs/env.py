@@ -40,7 +40,29 @@ class ActionError(ValueError):
     """An action that no row of the present decision allows."""
 
 
-class SosEnv(gym.Env):
+class HasEpisode:
+    """What has an episode in progress, or none yet."""
+
+    _simulation: Simulation | None = None
+
+    @property
+    def tape(self) -> Tape:
+        """What the threads of the episode do."""
+        return self.simulation.tape
+
+    @property
+    def simulation(self) -> Simulation:
+        """The episode in the engine.
+
+        Raises:
+            gym.error.ResetNeeded: before the first reset.
+        """
+        if self._simulation is None:
+            raise gym.error.ResetNeeded("there is no episode yet: call reset() first")
+        return self._simulation
+
+
+class SosEnv(HasEpisode, gym.Env):
     """Decide who gets a slot and who goes without.
 
     Observation: a dict of `candidates` (K, F) float32, the contenders shown; `context` (G,) float32; `action_mask`
@@ -88,7 +110,6 @@ class SosEnv(gym.Env):
         self.history = None if render_mode is None else History()
         rows = self.settings.rows
         self.observation_space, self.action_space = spaces_of(rows)
-        self._simulation: Simulation | None = None
         self._shown, self._mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
         self._step, self._advised = np.zeros(1, STEP), np.zeros(len(self.advisors), np.int32)
         self._discount_ns = float(self.settings.discount_ns)
@@ -157,22 +178,6 @@ class SosEnv(gym.Env):
     def advisors(self) -> tuple[str, ...]:
         """Names of the policies whose choices stand in `info`."""
         return self.scenario.advisors
-
-    @property
-    def tape(self) -> Tape:
-        """What the threads of the episode do."""
-        return self.simulation.tape
-
-    @property
-    def simulation(self) -> Simulation:
-        """The episode in the engine.
-
-        Raises:
-            gym.error.ResetNeeded: before the first reset.
-        """
-        if self._simulation is None:
-            raise gym.error.ResetNeeded("there is no episode yet: call reset() first")
-        return self._simulation
 
     @property
     def candidates(self) -> list[int]:

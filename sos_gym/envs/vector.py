@@ -11,9 +11,8 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from sos_gym.engine.simulation import Simulation
 from sos_gym.envs.batch import Batch
-from sos_gym.envs.env import ActionError, SosEnv, spaces_of
+from sos_gym.envs.env import ActionError, HasEpisode, SosEnv, spaces_of
 from sos_gym.metrics import metrics
 from sos_gym.resource import NONE
 from sos_gym.scenario import Scenario
@@ -21,18 +20,16 @@ from sos_gym.settings.ranges import SettingError, number_in
 from sos_gym.view.columns import CANDIDATE_RECORD, COLUMNS, CONTEXT, CONTEXT_RECORD
 from sos_gym.view.info import BatchForm, info_of, masked, narrowed, put
 from sos_gym.view.step import BEGIN, STEP
-from sos_gym.workload import Tape
 
 ENVIRONMENTS_PER_THREAD = 32  # fewer are not worth the handing over
 SAME_FOR_ALL = ("rows", "advisors", "strict", "reward", "render_mode", "preset")
 
 
-class Episodes:
+class Episodes(HasEpisode):
     """The episodes of one environment of a batch, one after another."""
 
     def __init__(self, scenario: Scenario):
         self.scenario = scenario
-        self._simulation: Simulation | None = None
         self._random: np.random.Generator | None = None
 
     def begin(self, seed: int | None, options: Mapping[str, Any], record: np.ndarray) -> None:
@@ -46,22 +43,6 @@ class Episodes:
         """Lay the present one, if any, out in `record`: SIM (1,)."""
         if self._simulation is not None:
             self._simulation.move_to(record)
-
-    @property
-    def simulation(self) -> Simulation:
-        """The present episode in the engine.
-
-        Raises:
-            gym.error.ResetNeeded: before the first reset.
-        """
-        if self._simulation is None:
-            raise gym.error.ResetNeeded("there is no episode yet: call reset() first")
-        return self._simulation
-
-    @property
-    def tape(self) -> Tape:
-        """What the threads of the episode do."""
-        return self.simulation.tape
 
 
 class SosVectorEnv(gym.vector.VectorEnv):
