@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sos_gym.engine.simulation import Host, Simulation
-from sos_gym.policy import policy_named
+from sos_gym.engine.hosts import Host, Pairing
+from sos_gym.engine.simulation import Simulation
+from sos_gym.policy import is_policy, policy_of
+from sos_gym.policy.contract import Policy
+from sos_gym.policy.pairing import Pair
 from sos_gym.resource import NONE
 from sos_gym.settings.environment import Settings, build_settings
 from sos_gym.settings.presets import Preset, preset_named
@@ -26,7 +29,7 @@ class Scenario:
     workload: str | Tape  # a name, or the tape of every episode
     split: str | None  # from which seeds, and ranges, a family is drawn
     advisors: tuple[str, ...]  # names of policies
-    hosts: tuple[Host, ...]  # the same, compiled
+    hosts: tuple[Host | Pairing, ...]  # the same, compiled
 
     @classmethod
     def of(
@@ -34,7 +37,7 @@ class Scenario:
         preset: str = "sos/Memory-v0",
         workload: str | Tape | None = None,
         split: str | None = None,
-        advisors: Sequence[str] = (),
+        advisors: Sequence[str | Policy | Pair] = (),
         **settings: Any,
     ) -> "Scenario":
         """From an id, and what is to differ from its defaults.
@@ -44,8 +47,9 @@ class Scenario:
         """
         chosen = preset_named(preset)
         numbers = build_settings({**chosen.settings, **settings})
-        names = _advisors(advisors, numbers.rows)
-        hosts = tuple(policy_named(name).host() for name in names)
+        _refuse_advisors(advisors, numbers.rows)
+        names = tuple(one if isinstance(one, str) else policy_of(one).spec for one in advisors)
+        hosts = tuple(policy_of(one).host() for one in advisors)
         return cls(chosen, numbers, chosen.workload if workload is None else workload, split, names, hosts)
 
     def tape(self, seed: int, options: Mapping[str, Any] | None = None) -> Tape:
@@ -96,11 +100,10 @@ class Scenario:
         )
 
 
-def _advisors(names: Sequence[str], rows: int) -> tuple[str, ...]:
-    if isinstance(names, str):
-        raise SettingError("advisors", names, "a sequence of policy names", f"pass ({names!r},)")
-    if len(names) > MOST_ADVISORS:
-        raise SettingError("advisors", names, f"at most {MOST_ADVISORS} names", "ask fewer")
-    if rows < 4 + len(names):
-        raise SettingError("rows", rows, f"at least 4 + the number of advisors ({len(names)})", "raise rows")
-    return tuple(names)
+def _refuse_advisors(given: Sequence[Any], rows: int) -> None:
+    if is_policy(given):
+        raise SettingError("advisors", given, "a sequence of policies or their names", f"pass ({given!r},)")
+    if len(given) > MOST_ADVISORS:
+        raise SettingError("advisors", given, f"at most {MOST_ADVISORS} names", "ask fewer")
+    if rows < 4 + len(given):
+        raise SettingError("rows", rows, f"at least 4 + the number of advisors ({len(given)})", "raise rows")

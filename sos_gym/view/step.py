@@ -10,7 +10,7 @@ from numba import from_dtype, types
 
 from sos_gym.engine.account import charge
 from sos_gym.engine.decisions import apply
-from sos_gym.engine.loop import run
+from sos_gym.engine.loop import ENDLESS, run
 from sos_gym.engine.records import SIM
 from sos_gym.kernel import Table, address_of, function_at, kernel, table_of, view_as
 from sos_gym.resource import NONE
@@ -98,6 +98,7 @@ def _step(sim, action, discount_ns, shown, candidates, context, mask, advised, s
         foreseen = _carry_out(sim, action, shown, mask, step)
     else:
         step.fell_back = False
+    sim.patience = ENDLESS
     run(sim)
     for t in range(sim.threads_count):
         charge(sim, t)
