@@ -141,14 +141,18 @@ class _Rewriting:
         if isinstance(statement, ir.Assign):
             statement.value = self._permitted(statement)
             if isinstance(statement.value, ir.Expr) and statement.value.op in ("getitem", "static_getitem"):
-                item = statement.value
-                index = item.index if item.op == "getitem" else item.index_var or item.index
-                yield from self._call(_within, self._counter, item.value, index, self._spelled(item.value))
+                yield from self._held(statement.value, statement.value.value, statement.value.op == "getitem")
         elif isinstance(statement, ir.SetAttr):
             yield from self._call(_own, statement.target, f"{self._spelled(statement.target)}, field {statement.attr}")
         elif isinstance(statement, (ir.SetItem, ir.StaticSetItem)):
             yield from self._call(_own, statement.target, self._spelled(statement.target))
+            yield from self._held(statement, statement.target, isinstance(statement, ir.SetItem))
         yield statement
+
+    def _held(self, item: Any, container: ir.Var, varies: bool) -> Iterator[Any]:
+        """Hold the index of an item to its container."""
+        index = item.index if varies else item.index_var or item.index
+        yield from self._call(_within, self._counter, container, index, self._spelled(container))
 
     def _permitted(self, statement: ir.Assign) -> Any:
         """The value that is assigned, or its checked twin."""
@@ -323,15 +327,21 @@ def _field(context, builder, record, pointer, name):  # type: ignore[no-untyped-
 
 @intrinsic(prefer_literal=True)
 def _within(typing_context, counter, table, index, spelled):  # type: ignore[no-untyped-def]
-    """Fail unless `index` is one of the table's; other containers check their own."""
+    """Fail unless `index` is one of the table's, or the array's, which may be negative; others check their own."""
     signature = types.none(counter, table, index, spelled)
-    if not isinstance(table, Table) or not isinstance(index, (types.Integer, types.IntEnumMember)):
+    array = isinstance(table, types.Array) and table.ndim == 1
+    if not (array or isinstance(table, Table)) or not isinstance(index, (types.Integer, types.IntEnumMember)):
         return signature, _nothing
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        length = cgutils.create_struct_proxy(table)(context, builder, arguments[1]).size
+        if array:
+            length = builder.extract_value(context.make_array(table)(context, builder, arguments[1]).shape, 0)
+        else:
+            length = cgutils.create_struct_proxy(table)(context, builder, arguments[1]).size
         place = context.cast(builder, arguments[2], index, types.intp)
-        with builder.if_then(builder.icmp_unsigned(">=", place, length), likely=False):
+        lowest = builder.neg(length) if array else length.type(0)
+        wrong = builder.or_(builder.icmp_signed(">=", place, length), builder.icmp_signed("<", place, lowest))
+        with builder.if_then(wrong, likely=False):
             if isinstance(counter, types.Record):
                 builder.store(place, _field(context, builder, counter, arguments[0], WRONG))
                 builder.store(length, _field(context, builder, counter, arguments[0], SIZE))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import types
 from numba.core.dispatcher import Dispatcher
-from numba.core.errors import NumbaError
 
 from sos_gym.engine.hosts import Host, Room
 from sos_gym.engine.mistakes import PolicyError
@@ -99,7 +98,9 @@ def _compiled(policy: "Policy", part: str, kernel: Any, my: Any, with_checks: bo
         if kernel is not None and (with_checks or (part == "rank" and policy.checked)):
             kernel = _checked(policy, part, kernel, signature)
         return address_of(kernel, signature)
-    except NumbaError as error:
+    except PolicyError:
+        raise
+    except Exception as error:  # Numba's own, or what its parts raise on code that they did not expect
         place = f"{kernel.py_func.__name__}{inspect.signature(kernel.py_func)}"
         raise PolicyError(f"policy {policy.name!r}, {part}: {place} does not compile: {reason_of(error)}") from error
 

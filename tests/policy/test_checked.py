@@ -68,9 +68,8 @@ def writes_behind_the_table(my, e):
 
 
 @kernel
-def reads_behind_a_list(my, e):
-    k = e + 1_000
-    my.own.hands[k] = 1
+def writes_behind_a_list(my, e):
+    my.own.hands[e + 1_000] = 1
 
 
 @kernel
@@ -156,7 +155,10 @@ COUNT = {"each": {"count": 0}}
             {"hold": writes_behind_the_table, **COUNT},
             r"index 13 is not in my.each \(test_checked.py:\d+\): it must be in",
         ),
-        ({"use": reads_behind_a_list, "own": {"hands": [0, 0]}}, "IndexError"),
+        (
+            {"use": writes_behind_a_list, "own": {"hands": [0, 0]}},
+            r"index 10\d\d is not in my.own.hands \(test_checked.py:\d+\): it must be in 0..1;",
+        ),
         ({"hold": names_a_queue_that_it_has_not, "queues": 1}, r"index 1\d+ is not in my.links \(queue.py:\d+\)"),
         ({"use": never_ends}, r"too many turns, the last one \(test_checked.py:\d+\)"),
         ({"release": never_ends_in_a_helper}, r"release on .*too many turns"),
@@ -444,7 +446,8 @@ import os, signal, threading
 import numpy as np
 from sos_gym import Tape
 from sos_gym.scenario import Scenario
-scenario = Scenario.of("sos/Memory-v0", Tape.from_references(np.arange(6_000_000) % 5_000), advisors=("lru",), frames=400)
+tape = Tape.from_references(np.arange(6_000_000) % 5_000)
+scenario = Scenario.of("sos/Memory-v0", tape, advisors=("lru",), frames=400)
 scenario.episode(0, {"workload": Tape.from_references([0, 1, 2, 0])}, driver=0).advance()  # compiles
 episode = scenario.episode(0, driver=0)
 threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
