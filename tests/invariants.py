@@ -7,8 +7,8 @@ import numpy as np
 from sos_gym.engine.events import Item
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status, Why
 
-PARTS = ("service", "sleep", "cpu_wait", "switch", "move", "fault_wait", "remote")
-LEFTS = ("switch_left", "move_left", "remote_left", "service_left")
+PARTS = ("service", "sleep", "cpu_wait", "switch", "move", "minor", "fault_wait", "remote")
+LEFTS = ("switch_left", "move_left", "minor_left", "remote_left", "service_left")
 TOUCHES = (Op.READ, Op.WRITE)
 WANTED = (State.WAITING, State.IN_FLIGHT, State.HOLDING)
 
@@ -56,7 +56,7 @@ def _clock(simulation):
 
 
 def _time_of_threads(simulation):
-    """The seven parts make up all time since arrival, to the ns."""
+    """The eight parts make up all time since arrival, to the ns."""
     record, entities, threads, _ = parts_of(simulation)
     now, arrived = record["now"], threads["status"] != Status.NEW
     total = sum(threads[part] for part in PARTS)
@@ -96,7 +96,7 @@ def _ops(simulation):
     present = np.append(work, 0)[pc]
     assert (threads["service"] == done + np.where(started, present - threads["service_left"], 0)).all()
     seen = np.concatenate(([0], np.cumsum(touches)))
-    begun = np.append(touches, False)[pc] & (started | (status == Status.FAULTING))
+    begun = np.append(touches, False)[pc] & (started | (status == Status.FAULTING) | (threads["stays"] == 1))
     assert record["references"] == (seen[pc] - seen[threads["first"]] + begun).sum()
 
 
@@ -128,7 +128,7 @@ def _slots(simulation):
     if not record["plenty_cores"]:
         assert ((entities["slot"][: len(threads)] != NONE) == (threads["status"] == Status.RUNNING)).all()
         cores = slots["node"].size - instances[Resource.CPU]["size"]
-        spent = sum(threads[part].sum() for part in ("service", "switch", "move", "remote"))
+        spent = sum(threads[part].sum() for part in ("service", "switch", "move", "minor", "remote"))
         assert busy[cores:].sum() == spent
         assert record["switches"] <= instances[Resource.CPU]["holds"]
 
@@ -197,10 +197,11 @@ def _queues(simulation):
         for at, head in enumerate(table["queue_head"].tolist()):
             while head != NONE:
                 queued[head] += 1
-                assert threads["status"][head] == status
+                assert threads["status"][head] == (Status.RUNNING if threads["stays"][head] else status)
                 assert status == Status.BLOCKED or threads["page"][head] == at
                 head = int(threads["next"][head])
     assert max(queued.values(), default=1) == 1
+    assert {*np.flatnonzero(threads["stays"]).tolist()} <= set(queued)
     assert set(np.flatnonzero(threads["status"] == Status.FAULTING).tolist()) <= set(queued)
     queue = simulation.arrays["frame_queue"][: record["frame_queue_used"]].tolist()
     assert queue == sorted(queue, key=lambda e: entities["want_seq"][e]) and len(set(queue)) == len(queue)

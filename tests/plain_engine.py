@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sos_gym.resource import COLD_OFFSET, NONE, Kind, Op, Resource, State, Status, Why, vacancy
 
-PARTS = ("switch", "move", "remote", "service")  # a running thread's time, in the order in which it is used up
+PARTS = ("switch", "move", "minor", "remote", "service")  # a running thread's time, in the order in which it is used up
 WAITS = {Status.CPU_WAIT: "cpu_wait", Status.FAULTING: "fault_wait", Status.SLEEPING: "sleep", Status.BLOCKED: "sleep"}
 RANK = {"complete": 0, "wake": 1, "page_in": 1, "tick": 2, "scan": 3}  # events (N13), by the method that handles them
 THREAD = ("first", "last", "arrival_ns", "think_ns", "owner", "weight", "affinity")  # fields of the tape
@@ -76,6 +76,10 @@ class Thread(Entity):
 class Page(Entity):
     def legal(self) -> bool:
         return self.state == State.HOLDING and not self.pinned
+
+    def is_new(self) -> bool:
+        """Its fault is minor: it has no contents that would have to come from the device."""
+        return not (self.touched or self.file)
 
 
 class Slot(SimpleNamespace):
@@ -153,7 +157,7 @@ class PlainEngine:
     def new_page(self, i: int, record) -> Page:
         p = Page(id=i, **EMPTY, **{name: int(record[name]) for name in PAGE})
         p.weight, p.state, p.touched, p.dirty = self.owners[p.owner].weight, State.ABSENT, False, False
-        p.home, p.last_user, p.hinted, p.queue = 0, NONE, None, []  # queue: (thread, its work)
+        p.home, p.last_user, p.hinted, p.queue = 0, NONE, None, []  # queue: (thread, its work, the same if remote)
         return p
 
     # -- the loop (N13, N18)
@@ -388,12 +392,13 @@ class PlainEngine:
 
     def do_read(self, t: Thread, op: Instruction, hint: bool = True) -> bool:
         p, work = self.pages[op.arg], t.think_ns + op.lines * self.rules.local_line_ns
+        excess = op.lines * (self.rules.remote_line_ns - self.rules.local_line_ns)
         if not self.frames:
             t.left["service"] = work
             return self.begin(t)
         if hint and self.hint_is_due(p, t.home):
             return self.put_hint(t, p)
-        fault = p.state == State.ABSENT
+        fault, stays = p.state == State.ABSENT, self.stays_on_core(p)
         p.home, p.last_user = t.home, t.id
         if p.slot != NONE:
             self.use_page(p)
@@ -401,10 +406,11 @@ class PlainEngine:
         if p.state == State.HOLDING:
             far = self.slots[p.slot].node != t.home
             t.left["service"] = work
-            t.left["remote"] = far * op.lines * (self.rules.remote_line_ns - self.rules.local_line_ns)
+            t.left["remote"] = far * excess
             return self.begin(t)
-        p.queue.append((t, work))
-        self.leave_core(t, Why.FAULT, Status.FAULTING)
+        p.queue.append((t, work, excess))
+        if not stays:
+            self.leave_core(t, Why.FAULT, Status.FAULTING)
         if fault:
             self.faults += 1
             self.major_faults += bool(p.touched or p.file)
@@ -412,6 +418,12 @@ class PlainEngine:
         return False
 
     do_write = do_read
+
+    def stays_on_core(self, p: Page) -> bool:
+        """Whether who touches this absent page waits on its core: for a minor fault, its own or another's."""
+        if p.state == State.WAITING:
+            return p.queue[0][0].status == Status.RUNNING
+        return p.state == State.ABSENT and p.is_new()
 
     def use_page(self, p: Page) -> None:
         p.use_seq, p.uses, p.uses_total = next(self.seq), p.uses + 1, p.uses_total + 1
@@ -424,9 +436,10 @@ class PlainEngine:
         p = self.entities[i]
         p.state, queue, p.queue = State.HOLDING, p.queue, []
         node = self.slots[p.slot].node
-        for t, work in queue:
-            t.started, t.left["service"], t.left["remote"] = True, work, 0
-            if self.cores:
+        for t, work, excess in queue:
+            stayed = t.status == Status.RUNNING
+            t.started, t.left["service"], t.left["remote"] = True, work, excess * (stayed and node != t.home)
+            if self.cores and not stayed:
                 self.want(t, Why.FAULT_DONE)
                 continue
             self.enter(t, Status.RUNNING)
@@ -495,12 +508,14 @@ class PlainEngine:
         self.resume(t)
 
     def fetch(self, p: Page, displaced: bool) -> None:
-        """Its frame is being filled."""
-        ready = self.now + self.rules.first_touch_ns
-        if p.touched or p.file:
-            ready = self.device(self.rules.swap_in_ns) + self.rules.minor_fault_ns
-        p.state, p.touched = State.IN_FLIGHT, True
-        self.due("page_in", p.id, ready + self.shootdown * displaced)
+        """Its frame is being filled: by the device, or by the thread that touched it first, on its core."""
+        shootdown = self.shootdown * displaced
+        if p.is_new():
+            p.queue[0][0].left["minor"] += self.rules.first_touch_ns + shootdown
+            p.touched = True
+            return self.page_in(p.id)
+        p.state = State.IN_FLIGHT
+        self.due("page_in", p.id, self.device(self.rules.swap_in_ns) + self.rules.minor_fault_ns + shootdown)
 
     def device(self, ns: int) -> int:
         """When a request that takes ns is done."""
@@ -567,12 +582,19 @@ class PlainEngine:
         vacant = {s.node: vacancy(s.id) for s in reversed(slots) if s.holder == NONE}  # the lowest of each node
         contenders = [*vacant.values(), *self.legal_holders(entity, slots)] + [e] * is_thread
         if not contenders:
-            return self.frame_queue.add(e)
+            return self.queue_for_frame(entity)
         choice = self.ask(Kind.EVICT, entity.why, Resource(int(is_thread)), e, NONE, contenders)
         if choice == e:
             self.remind(entity)
         else:
             self.hold(entity, self.slots[vacancy(choice) if choice < 0 else self.entities[choice].slot])
+
+    def queue_for_frame(self, p: Page) -> None:
+        """Who waited for it on a core waits elsewhere."""
+        self.frame_queue.add(p.id)
+        for t, *_ in p.queue:
+            if t.status == Status.RUNNING:
+                self.leave_core(t, Why.FAULT, Status.FAULTING)
 
     def remind(self, t: Thread) -> None:
         """It waits on: every vacant core that it may have is offered again at the next tick."""

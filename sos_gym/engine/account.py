@@ -9,7 +9,12 @@ EXACT_BELOW, STEPS_BIT = 64, 5  # waits under 64 ns are counted exactly, longer 
 @inlined
 def left(thread):
     """What it has left to consume before the op in progress is complete, ns."""
-    return thread.switch_left + thread.move_left + thread.remote_left + thread.service_left
+    return _overhead_left(thread) + thread.service_left
+
+
+@inlined
+def _overhead_left(thread):
+    return thread.switch_left + thread.move_left + thread.minor_left + thread.remote_left
 
 
 @inlined
@@ -26,17 +31,20 @@ def account_of(sim, t):
 
 @kernel
 def _consume_overhead(thread, elapsed):
-    """A holder's overhead is consumed before service: switch, move, remote; how much of `elapsed` it takes."""
+    """A holder's overhead is consumed before service: switch, move, minor, remote; how much of `elapsed` it takes."""
     switch = min(elapsed, thread.switch_left)
     thread.switch_left -= switch
     thread.switch += switch
     move = min(elapsed - switch, thread.move_left)
     thread.move_left -= move
     thread.move += move
-    remote = min(elapsed - switch - move, thread.remote_left)
+    minor = min(elapsed - switch - move, thread.minor_left)
+    thread.minor_left -= minor
+    thread.minor += minor
+    remote = min(elapsed - switch - move - minor, thread.remote_left)
     thread.remote_left -= remote
     thread.remote += remote
-    return switch + move + remote
+    return switch + move + minor + remote
 
 
 @inlined
@@ -64,7 +72,7 @@ def _charge(sim, t, elapsed):
     status = thread.status
     if status == Status.RUNNING:
         stall = 0
-        if thread.switch_left + thread.move_left + thread.remote_left > 0:
+        if _overhead_left(thread) > 0:
             stall = _consume_overhead(thread, elapsed)
             charge_stall(sim, t, stall)
         _serve(sim, t, elapsed - stall)

@@ -82,6 +82,15 @@ def leave_core(sim, t, why):
 
 
 @kernel
+def wait_off_core(sim, t):
+    """Thread `t` stalls until its page is in; another may have its core."""
+    sim.threads[t].stays = 0
+    if not sim.plenty_cores:
+        leave_core(sim, t, Why.FAULT)
+    become(sim, t, Status.FAULTING)
+
+
+@kernel
 def tick(sim, core):
     """The slice of the holder is used up, or a vacant core that was refused is offered again."""
     holder = sim.slots[core].holder

@@ -5,9 +5,9 @@ A contender is an entity, or a vacancy (-1 - slot). The same text decides on cor
 
 from sos_gym.engine.account import charge
 from sos_gym.engine.calendar import size_of, take
-from sos_gym.engine.cores import dispatch, leave_core, remind_cores
+from sos_gym.engine.cores import dispatch, leave_core, remind_cores, wait_off_core
 from sos_gym.engine.events import Event, Item, core_source, due
-from sos_gym.engine.frames import bind_page, move_page, page_in_due, queue_for_frame
+from sos_gym.engine.frames import bind_page, fill_on_core, is_new, move_page, page_in_due, queue_for_frame
 from sos_gym.engine.futures import foresee, recall
 from sos_gym.engine.holding import lowest_vacant, node_of
 from sos_gym.engine.legality import allowed, legal_holder, legal_waiter, may_leave
@@ -130,8 +130,9 @@ def slot_of(sim, contender):
 def _resume_touch(sim, e):
     """The threads whose touch raised the HINT go on."""
     for t in range(sim.threads_count):
-        if sim.threads[t].page == e and sim.threads[t].status == Status.RUNNING:
-            sim.threads[t].page = NONE
+        thread = sim.threads[t]
+        if thread.page == e and thread.status == Status.RUNNING and not thread.stays:
+            thread.page = NONE
             due(sim, t, sim.now, Event.COMPLETION)
 
 
@@ -139,7 +140,10 @@ def _resume_touch(sim, e):
 def _give(sim, resource, e, slot, why):
     """Entity `e` gets `slot`, whose holder (if any) goes without."""
     if resource == Resource.MEMORY:
+        minor = is_new(sim.entities[e])
         bind_page(sim, e, slot)
+        if minor:
+            fill_on_core(sim, sim.entities[e].queue_head)
         page_in_due(sim, e)
         return
     holder = sim.slots[slot].holder
@@ -264,9 +268,20 @@ def _must_be_raised(sim, resource, e, cause):
         return True
     if decision.count == 0:
         queue_for_frame(sim, e)
+        _give_up_cores(sim, e)
     else:
         apply(sim, _only_contender(sim, decision))
     return False
+
+
+@kernel
+def _give_up_cores(sim, e):
+    """Page `e` queues for a frame: whoever waits for it on a core waits elsewhere."""
+    t = sim.entities[e].queue_head
+    while t != NONE:
+        if sim.threads[t].stays:
+            wait_off_core(sim, t)
+        t = sim.threads[t].next
 
 
 @inlined

@@ -146,10 +146,17 @@ def release_page(sim, e, why):
 
 
 @inlined
+def is_new(page):
+    """Whether a fault on it is minor: it has no contents that would have to come from the device."""
+    return not (page.touched or page.file)
+
+
+@inlined
 def bind_page(sim, e, slot):
     """Page `e` gets `slot`, and who holds it is evicted.
 
-    `e` is in flight until its page-in at `sim.ready_ns`, which the caller makes due.
+    `e` is in flight until its page-in, which the caller makes due: at `sim.ready_ns`, or of a minor fault at once, and
+    what is between now and then is what the thread has to do.
     """
     page, victim = sim.entities[e], sim.slots[slot].holder
     if page.uses_total > 0:
@@ -166,12 +173,16 @@ def bind_page(sim, e, slot):
     sim.in_flight += 1
     if page.node != page.home:
         join_waiting(sim, Resource.MEMORY, e)
-    if page.touched or page.file:
-        ready = _device(sim, sim.swap_in_ns) + sim.minor_fault_ns
-    else:
-        ready = sim.now + sim.first_touch_ns
+    ready = sim.now + sim.first_touch_ns if is_new(page) else _device(sim, sim.swap_in_ns) + sim.minor_fault_ns
     page.touched = 1
     sim.ready_ns = ready + sim.shootdown_ns if victim != NONE else ready
+
+
+@inlined
+def fill_on_core(sim, t):
+    """Thread `t`, whose minor fault is settled, fills the page itself, when it runs; the page is in at once."""
+    sim.threads[t].minor_left += sim.ready_ns - sim.now
+    sim.ready_ns = sim.now
 
 
 @kernel

@@ -9,7 +9,7 @@ from sos_gym.engine.account import (
     stall_in_place,
     work_of,
 )
-from sos_gym.engine.cores import leave_core
+from sos_gym.engine.cores import leave_core, wait_off_core
 from sos_gym.engine.decisions import settle_fault
 from sos_gym.engine.events import (
     Event,
@@ -23,6 +23,8 @@ from sos_gym.engine.events import (
 )
 from sos_gym.engine.frames import (
     cool_page,
+    fill_on_core,
+    is_new,
     land_page,
     note_gap,
     note_user,
@@ -136,27 +138,35 @@ def _wait_for(sim, t, e):
     """Thread `t` stalls until page `e` is in."""
     sim.threads[t].page = e
     join_queue(sim, sim.entities[e], t)
-    if not sim.plenty_cores:
-        leave_core(sim, t, Why.FAULT)
-    become(sim, t, Status.FAULTING)
+    wait_off_core(sim, t)
+
+
+@kernel
+def _stay_for(sim, t, e):
+    """Thread `t` stays on its core until the minor fault on page `e` is settled, at this instant."""
+    charge(sim, t)
+    sim.threads[t].page, sim.threads[t].stays = e, 1
+    join_queue(sim, sim.entities[e], t)
 
 
 @kernel
 def _fault(sim, t, e, writes):
     """Page `e` is wanted; True when thread `t` could go on in place, its page being in."""
     page = sim.entities[e]
+    minor = is_new(page)
     sim.faults += 1
-    if page.touched or page.file:
-        sim.major_faults += 1
+    sim.major_faults += not minor
     charge(sim, t)
-    alone = sim.plenty_cores and sim.driver != NONE and nothing_until(sim, sim.now)
-    if not alone:
+    alone = (minor or sim.plenty_cores) and sim.driver != NONE and nothing_until(sim, sim.now)
+    if minor and not alone:
+        _stay_for(sim, t, e)
+    elif not alone:
         _wait_for(sim, t, e)
     note_user(sim, e, t)
     page.dirty = writes
     want(sim, Resource.MEMORY, e, Why.FAULT)
     if alone:
-        return _fault_in_place(sim, t, e)
+        return _minor_fault_in_place(sim, t, e) if minor else _fault_in_place(sim, t, e)
     ask_for(sim, Resource.MEMORY, t, page.want_seq, Item.REQUEST)
     return False
 
@@ -177,6 +187,19 @@ def _fault_in_place(sim, t, e):
 
 
 @inlined
+def _minor_fault_in_place(sim, t, e):
+    """Likewise a minor fault, for which nobody waits."""
+    if not settle_fault(sim, e):
+        _wait_for(sim, t, e)
+        return False
+    fill_on_core(sim, t)
+    land_page(sim, e)
+    _execute_touch(sim, t)
+    _use_from_afar(sim, t, e)
+    return True
+
+
+@inlined
 def _execute_touch(sim, t):
     """The op that waited for a page is executed; its work is paid when the thread next runs."""
     thread = sim.threads[t]
@@ -184,15 +207,29 @@ def _execute_touch(sim, t):
     thread.service_left = work_of(sim, t, sim.ops[thread.pc])
 
 
+@inlined
+def _use_from_afar(sim, t, e):
+    """Thread `t`, charged up to now, pays the excess of its op if page `e` lies on another node than it runs on."""
+    thread = sim.threads[t]
+    if sim.entities[e].node != thread.node:
+        thread.remote_left = sim.ops[thread.pc].lines * sim.remote_excess_ns
+
+
 @kernel
-def _leave_fault(sim, t):
-    sim.threads[t].page = NONE
+def _leave_fault(sim, t, e):
+    thread = sim.threads[t]
+    thread.page = NONE
     _execute_touch(sim, t)
-    if sim.plenty_cores:
+    if thread.stays:
+        thread.stays = 0
+        _use_from_afar(sim, t, e)
+    elif sim.plenty_cores:
         become(sim, t, Status.RUNNING)
     else:
         become(sim, t, Status.CPU_WAIT)
         _want_core(sim, t, Why.FAULT_DONE)
+        return
+    due(sim, t, sim.now + left(thread), Event.COMPLETION)
 
 
 @inlined
@@ -244,7 +281,7 @@ def _touch_resident(sim, t, e, op):
     use_page(sim, e, t, op.op == Op.WRITE)
     if page.node != thread.node:
         charge(sim, t)  # service before it and the remote excess must not mix
-        thread.remote_left = op.lines * sim.remote_excess_ns
+        _use_from_afar(sim, t, e)
     _begin_touch(sim, t, op)
     return True
 
@@ -263,6 +300,9 @@ def _touch_absent(sim, t, e, op):
     else:
         note_user(sim, e, t)
         page.dirty |= writes
+        if sim.threads[page.queue_head].stays:
+            _stay_for(sim, t, e)
+            return False
     _wait_for(sim, t, e)
     return False
 
@@ -290,9 +330,7 @@ def page_in(sim, e):
     queue = sim.entities[e]
     t = leave_queue(sim, queue)
     while t != NONE:
-        _leave_fault(sim, t)
-        if sim.plenty_cores:
-            due(sim, t, sim.now + left(sim.threads[t]), Event.COMPLETION)
+        _leave_fault(sim, t, e)
         t = leave_queue(sim, queue)
     serve_frame_queue(sim, sim.entities[e].node)
 

@@ -36,6 +36,7 @@ THREAD = _aligned(
         # -- left to consume on a core, in this order
         ("switch_left", "i8"),
         ("move_left", "i8"),
+        ("minor_left", "i8"),
         ("remote_left", "i8"),
         ("service_left", "i8"),
         # -- the partition of its time
@@ -44,6 +45,7 @@ THREAD = _aligned(
         ("cpu_wait", "i8"),
         ("switch", "i8"),
         ("move", "i8"),
+        ("minor", "i8"),  # minor faults, on its core
         ("fault_wait", "i8"),
         ("remote", "i8"),
         ("reported", "i8"),  # service told to policies so far
@@ -56,6 +58,7 @@ THREAD = _aligned(
         ("node", "i4"),  # of its core, or home
         ("want_why", "i4"),  # Why of its last want
         ("recent_at", "i4"),  # cursor of its ring of recent pages
+        ("stays", "i4"),  # 1: it stands in a page's queue and stays on its core, for a minor fault that is not settled
     ]
 )
 

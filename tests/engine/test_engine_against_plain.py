@@ -1,19 +1,12 @@
 """The compiled engine against the plain one, event by event."""
 
-import dataclasses
-
-import numpy as np
 import pytest
+from beside_plain import compare
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from plain_engine import PlainEngine, Rules, Stuck
-from scribe import chosen, events_of, questions_of, scribe
 from strategies import COSTS, settings_of, tapes
 
-from sos_gym.engine.simulation import Simulation, StuckError
-from sos_gym.resource import Op, Resource
-from sos_gym.settings.environment import build_settings
-from sos_gym.settings.ranges import SettingError
+from sos_gym.resource import Op
 from sos_gym.workload import Tape
 
 PER_NODE = st.tuples(st.integers(1, 2), st.integers(1, 3))
@@ -23,106 +16,6 @@ SIDES = {
     "system": (PER_NODE, PER_NODE),
     "any": (None, None),
 }
-
-
-def rules_of(made) -> Rules:
-    names = {field.name for field in dataclasses.fields(Rules)}
-    return Rules(**{name: getattr(made, name) for name in names})
-
-
-def compiled(tape, made, seed):
-    """Run the kernels step by step; returns (decisions, verbs per resource, simulation, stuck)."""
-    simulation, decisions, stuck, choice = Simulation(tape, made, [scribe()], listing=True), [], False, 0
-    try:
-        simulation.advance()
-        while simulation.undecided:
-            d = simulation.decision
-            contenders = sorted(simulation.contenders.tolist())
-            choice = chosen(int(d["number"]), seed, contenders)
-            fields = [int(d[name]) for name in ("number", "now", "kind", "cause", "resource", "entity", "slot")]
-            decisions.append((*fields, contenders, choice))
-            simulation.advance(choice)
-    except StuckError:
-        stuck = True
-    return decisions, logs_of(simulation), simulation, stuck
-
-
-def compiled_inside(tape, made, seed):
-    """The same, the policy inside the engine deciding: lone faults are settled in place, without calendar or agenda."""
-    simulation, stuck = Simulation(tape, made, [scribe(seed)], driver=0), False
-    try:
-        simulation.advance()
-    except StuckError:
-        stuck = True
-    rows = questions_of(simulation)
-    return [(*row[:7], None, row[7]) for row in rows], logs_of(simulation), simulation, stuck
-
-
-def logs_of(simulation):
-    """The verbs that the scribe was told, per resource."""
-    return [events_of(simulation, resource) for resource in Resource]
-
-
-def plain(tape, made, seed):
-    """Run the plain engine; the same four."""
-    engine = PlainEngine(tape, rules_of(made), lambda d: chosen(d.number, seed, d.contenders))
-    stuck = False
-    try:
-        engine.run()
-    except Stuck:
-        stuck = True
-    threads = len(tape.threads)
-    verbs = [tuple(map(lambda x: x if isinstance(x, str) else int(x), verb)) for verb in engine.verbs]
-    logs = [[v for v in verbs if v[1] >= threads], [v for v in verbs if v[1] < threads]]
-    decisions = [(*map(int, row[:7]), [int(c) for c in row[7]], int(row[8])) for row in engine.decisions]
-    return decisions, logs, engine, stuck
-
-
-def first_difference(ours, theirs):
-    for i, (a, b) in enumerate(zip(ours, theirs, strict=False)):
-        if a != b:
-            return i, a, b
-    return (min(len(ours), len(theirs)), ours[len(theirs) :][:1], theirs[len(ours) :][:1]) if ours != theirs else None
-
-
-TIMES = ("service", "sleep", "cpu_wait", "switch", "move", "fault_wait", "remote")
-
-
-def compare(tape, keywords, seed):
-    made = build_settings({"nodes": 2, **keywords})
-    theirs = plain(tape, made, seed)
-    try:
-        assert_equal(compiled(tape, made, seed), theirs)
-    except SettingError:
-        assume(False)
-    bare = [(*row[:7], None, row[8]) for row in theirs[0]]  # a policy does not write down who else contends
-    assert_equal(compiled_inside(tape, made, seed), (bare, *theirs[1:]))
-
-
-def assert_equal(ours, theirs):
-    assert first_difference(ours[0], theirs[0]) is None, "decisions"
-    for resource in range(2):
-        assert first_difference(ours[1][resource], theirs[1][resource]) is None, f"verbs of resource {resource}"
-    assert ours[3] == theirs[3], "stuck"
-    if ours[3]:
-        return
-    simulation, engine = ours[2], theirs[2]
-    record, threads = simulation.record[0], simulation.arrays["threads"]
-    for name in ("faults", "major_faults", "evictions", "switches", "moves", "write_backs"):
-        assert int(record[name]) == getattr(engine, name), name
-    for t in range(len(threads)):
-        expected = engine.times[t]
-        found = {name: int(threads[name][t]) for name in TIMES}
-        assert found == {name: expected[name] for name in TIMES}, f"times of thread {t}"
-        assert int(threads["exit_ns"][t]) == expected["exit"]
-        elapsed = int(threads["exit_ns"][t] - threads["arrival_ns"][t])
-        assert sum(found.values()) == elapsed
-    bursts = simulation.arrays["bursts"][: record["bursts_used"]]
-    assert [tuple(map(int, burst)) for burst in bursts] == [tuple(map(int, burst)) for burst in engine.bursts]
-    slots = simulation.arrays["slots"]
-    held = np.where(slots["holder"] >= 0, record["now"] - slots["since"], 0)
-    busy = [slot.busy for slot in engine.slots]
-    assert (slots["busy"] + held).tolist() == busy
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -134,7 +134,7 @@ def test_device_of_one_lane_queues_write_back_then_page_in():
     engine = run(tape, None, None, (1,), shootdown_ns=3, shootdown_core_ns=2, **costs)
     # 10 first touch + 5; write-back to 30, page-in to 90, + 1 + 3 + 2 = 96, + 5 = 101; 60 + 1 + 5 = 167, + 5
     assert engine.now == 172
-    assert engine.times[0]["fault_wait"] == 10 + 81 + 66
+    assert (engine.times[0]["minor"], engine.times[0]["fault_wait"]) == (10, 81 + 66)
     assert (engine.faults, engine.major_faults, engine.evictions, engine.write_backs) == (3, 2, 2, 1)
     assert engine.decisions == []  # one contender each
 
@@ -174,24 +174,24 @@ def test_an_owners_exit_frees_its_private_pages():
 
 
 def test_a_page_in_flight_serves_all_who_wait_for_it():
-    tape = make_tape([thread((Op.READ, 0, 1)), thread((Op.READ, 0, 1), arrival_ns=4)], [page()])
-    engine = run(tape, None, None, (1,), first_touch_ns=10, local_line_ns=3)
+    tape = make_tape([thread((Op.READ, 0, 1)), thread((Op.READ, 0, 1), arrival_ns=4)], [page(file=1)])
+    engine = run(tape, None, None, (1,), swap_in_ns=10, local_line_ns=3)
     assert engine.faults == 1
     assert [engine.times[i]["fault_wait"] for i in (0, 1)] == [10, 6]
     assert engine.now == 13
 
 
 def test_a_fault_queues_while_every_frame_is_in_flight():
-    tape = make_tape([thread((Op.READ, n)) for n in range(3)], [page()] * 3)
-    engine = run(tape, None, None, (1,), first_touch_ns=10)
+    tape = make_tape([thread((Op.READ, n)) for n in range(3)], [page(file=1)] * 3)
+    engine = run(tape, None, None, (1,), swap_in_ns=10)
     assert [engine.times[i]["exit"] for i in range(3)] == [10, 20, 30]
 
 
 def test_a_queued_page_gets_the_frame_that_its_elder_left():
     """Both frames fill at one instant; the eldest that queues is allowed on both and takes the wrong one."""
-    pages = [page(affinity=2), page(affinity=1), page(), page(affinity=2), page(affinity=1)]
+    pages = [page(affinity=mask, file=1) for mask in (2, 1, -1, 2, 1)]
     tape = make_tape([thread((Op.READ, n)) for n in range(5)], pages)
-    engine = run(tape, lambda d: max(d.contenders), None, (1, 1), first_touch_ns=10)
+    engine = run(tape, lambda d: max(d.contenders), None, (1, 1), swap_in_ns=10, lanes=2)
     assert [engine.times[i]["exit"] for i in range(5)] == [10, 10, 20, 20, 30]
 
 
@@ -207,9 +207,9 @@ def test_a_hint_demotes_by_exchange():
     costs = {"first_touch_ns": 1, "local_line_ns": 10, "remote_line_ns": 25, "page_move_ns": 100, "shootdown_ns": 7}
     engine = run(make_tape([thread(*ops)], [page()] * 2), choose, None, (1, 1), tiers=True, hint_ns=1000, **costs)
     assert seen == [(Why.FAULT, [vacancy(1), 1]), (Why.HINT, [1, 2])]
-    assert engine.verbs[-4:-2] == [("move", 2, 0, 0, 22), ("move", 1, 1, 0, 22)]
+    assert engine.verbs[-4:-2] == [("move", 2, 0, 0, 37), ("move", 1, 1, 0, 37)]  # 1 + 10, 1 + 25
     times = engine.times[0]
-    assert (times["fault_wait"], times["service"], times["move"], times["remote"]) == (2, 40, 207, 0)
+    assert (times["minor"], times["service"], times["move"], times["remote"]) == (2, 40, 207, 15)
 
 
 def test_a_page_stays_slow_and_asks_once_per_hint():
@@ -217,9 +217,9 @@ def test_a_page_stays_slow_and_asks_once_per_hint():
     slow = lambda d: d.contenders[0] if d.cause == Why.FAULT else d.entity  # noqa: E731
     costs = {"local_line_ns": 10, "remote_line_ns": 25, "hint_ns": 50}
     engine = run(make_tape([thread(*ops)], [page()] * 2), slow, None, (1, 1), tiers=True, **costs)
-    # local line 0-10, fault in place 10-20, then 25 each: 20 hint, 45, 70 hint, 95
-    assert [(d[1], d[3]) for d in engine.decisions] == [(10, Why.FAULT), (20, Why.HINT), (70, Why.HINT)]
-    assert engine.times[0]["remote"] == 4 * 15
+    # local line 0-10, then 25 each: 10 minor fault, 35 hint, 60, 85 hint, 110
+    assert [(d[1], d[3]) for d in engine.decisions] == [(10, Why.FAULT), (35, Why.HINT), (85, Why.HINT)]
+    assert engine.times[0]["remote"] == 5 * 15
 
 
 def test_a_scan_moves_a_page_to_its_user():
@@ -228,8 +228,8 @@ def test_a_scan_moves_a_page_to_its_user():
     costs = {"local_line_ns": 10, "remote_line_ns": 25, "page_move_ns": 100, "shootdown_ns": 7, "scan_ns": 60}
     engine = run(make_tape([thread(*ops)], [page()] * 2), admit, None, (1, 1), **costs)
     assert engine.decisions[1] == (1, 60, Kind.ADMIT, Why.SCAN, Resource.MEMORY, 1, 0, [1, 2], 2)
-    assert engine.times[0]["move"] == 207 and engine.times[0]["remote"] == 0
-    assert engine.now == 10 + 10 + 100 + 207 + 10
+    assert engine.times[0]["move"] == 207 and engine.times[0]["remote"] == 15
+    assert engine.now == 10 + 25 + 100 + 207 + 10
 
 
 # -- cores
@@ -334,7 +334,7 @@ def test_switch_and_moves_are_paid_before_service():
     order = iter([1, 1, vacancy(1)])
     engine = run(tape, lambda d: next(order), (1, 1), switch_ns=3, move_far_ns=9, tick_ns=None)
     assert engine.times[1] == {
-        **{"switch": 3, "move": 0, "remote": 0, "service": 10, "sleep": 20, "cpu_wait": 0, "fault_wait": 0},
+        **{"switch": 3, "move": 0, "minor": 0, "remote": 0, "service": 10, "sleep": 20, "cpu_wait": 0, "fault_wait": 0},
         **{"arrival": 0, "exit": 33},
     }
     assert engine.switches == 2

@@ -252,10 +252,11 @@ def test_a_reference_string_by_hand():
         2,
         1,
     )
-    assert run["fault_wait_ns"] == run["stall_ns"] == 1_000 + 1_000 + (15_000 + 60_000 + 1_000)
+    assert (run["minor_ns"], run["fault_wait_ns"]) == (1_000 + 1_000, 15_000 + 60_000 + 1_000)
+    assert run["stall_ns"] == run["minor_ns"] + run["fault_wait_ns"]
     assert (run["service_ns"], run["elapsed_ns"]) == (300, 78_300)
     assert (run["miss_ratio"], run["swaps"], run["decisions"], run["jain"]) == (1, 2, 0, 1)
-    assert run["wait_p50_ns"] == bucket_ns(64 + 3 * 32 + 30) == 1007  # 1 000 ns lies in [992, 1007]
+    assert run["wait_p50_ns"] == run["wait_p99_ns"]  # of the one page that the device brought
     assert 76_000 <= run["wait_p99_ns"] < 76_000 * 33 / 32
 
 

@@ -83,7 +83,7 @@ class Seen:
     def owner(self, o) -> dict[str, float]:
         """Its share of the slots that are held, over its weight's share among owners that want or hold."""
         mine = self.threads[self.entities["owner"][: self.count] == o]
-        stall = sum(int(mine[name].sum()) for name in ("cpu_wait", "switch", "move", "fault_wait", "remote"))
+        stall = sum(int(mine[name].sum()) for name in ("cpu_wait", "switch", "move", "minor", "fault_wait", "remote"))
         both = stall + int(mine["service"].sum())
         row = {"owner_stall": stall / both if both else 0}
         if self.held.any():
