@@ -41,7 +41,7 @@ class Scenario:
         advisors: Sequence[str | Policy | Pair] = (),
         **settings: Any,
     ) -> "Scenario":
-        """From an id, and what is to differ from its defaults.
+        """From an id, and what is to differ from its defaults. An advisor that idles on purpose brings `may_idle`.
 
         Raises:
             SettingError: a name or value that makes no sense.
@@ -49,8 +49,11 @@ class Scenario:
         chosen = preset_named(preset)
         numbers = build_settings({**chosen.settings, **settings})
         _refuse_advisors(advisors, numbers.rows)
-        names = tuple(one if isinstance(one, str) else policy_of(one).spec for one in advisors)
-        hosts = tuple(policy_of(one).host() for one in advisors)
+        cards = [policy_of(one) for one in advisors]
+        if "may_idle" not in settings and any(card.idles for card in cards):
+            numbers = dataclasses.replace(numbers, may_idle=True)
+        names = tuple(one if isinstance(one, str) else card.spec for one, card in zip(advisors, cards, strict=True))
+        hosts = tuple(card.host() for card in cards)
         return cls(chosen, numbers, chosen.workload if workload is None else workload, split, names, hosts)
 
     def tape(self, seed: int, options: Mapping[str, Any] | None = None) -> Tape:

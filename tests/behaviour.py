@@ -188,7 +188,7 @@ def policy_on_tapes(name: str) -> str:
     """Metrics where it decides, its choices where it advises and another decides."""
     digest, host = Digest(), policy_named(name).host()
     for tape, keywords, seed in cases():
-        settings = build_settings(keywords)
+        settings = build_settings({"may_idle": policy_named(name).idles, **keywords})
         alone = Simulation(tape, settings, [host], driver=0, seed=seed)
         asked = Simulation(tape, settings, [host], seed=seed, listing=True)
         try:

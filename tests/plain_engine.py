@@ -47,6 +47,7 @@ class Rules:
     local_line_ns: int = 85
     remote_line_ns: int = 140
     reclaim: str = "global"  # or "local"
+    may_idle: bool = False
 
 
 class Instruction(NamedTuple):
@@ -645,8 +646,8 @@ class PlainEngine:
             self.hold(self.threads[choice], core)
 
     def admit_vacant(self, core: Slot, waiters: list[int], cause: Why) -> None:
-        """It may stay idle while anything else is pending."""
-        contenders = waiters + [vacancy(core.id)] * self.pending()
+        """It may stay idle, where that is allowed, while anything else is pending."""
+        contenders = waiters + [vacancy(core.id)] * (self.rules.may_idle and self.pending())
         choice = self.ask(Kind.ADMIT, cause, Resource.CPU, NONE, core.id, contenders)
         if choice >= 0:
             self.hold(self.threads[choice], core)

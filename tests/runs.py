@@ -18,7 +18,8 @@ def host(name):
 
 def run(tape: Tape, policy: str, **keywords) -> Simulation:
     """To its end, on one node."""
-    simulation = Simulation(tape, build_settings({"nodes": 1, **keywords}), [host(policy)], driver=0, seed=1)
+    made = build_settings({"nodes": 1, "may_idle": policy_named(policy).idles, **keywords})
+    simulation = Simulation(tape, made, [host(policy)], driver=0, seed=1)
     simulation.advance()
     return simulation
 

@@ -78,7 +78,7 @@ def settings_of(draw, cores=None, frames=None):
     busy = 2 * (2 * given["page_move_ns"] + given["shootdown_ns"] + 64 * given["shootdown_core_ns"])
     given["scan_ns"] = draw(st.none() | st.integers(busy + 1, busy + 40))
     given["tiers"], given["hint_ns"] = draw(st.booleans()), draw(st.none() | st.integers(1, 30))
-    given["reclaim"] = draw(st.sampled_from(["global", "local"]))
+    given["reclaim"], given["may_idle"] = draw(st.sampled_from(["global", "local"])), draw(st.booleans())
     given["cores"] = draw(cores if cores is not None else per_node)
     given["frames"] = draw(frames if frames is not None else per_node)
     return given

@@ -6,7 +6,9 @@ import pytest
 
 from sos_gym import SettingError, SosEnv, Tape, evaluate
 from sos_gym.engine.records import SIM
+from sos_gym.leaderboard import leaderboard
 from sos_gym.metrics import metrics
+from sos_gym.resource import Kind, Resource
 from sos_gym.scenario import Scenario
 from sos_gym.settings.presets import PRESETS
 
@@ -67,3 +69,46 @@ def test_wrong_options_are_named(options, name):
 def test_what_it_is_made_of_is_never_changed():
     with pytest.raises(AttributeError):
         Scenario.of("sos/Memory-v0").split = "val"
+
+
+# -- who may leave cores idle
+
+IDLER = "guard(room=0.01)"  # nobody but the first is inside: the others' cores are idle
+
+
+@pytest.mark.parametrize("advisors", [("lru", IDLER), (f"{IDLER} + lru",)])
+def test_an_advisor_that_idles_brings_may_idle(advisors):
+    assert Scenario.of("sos/System-v0", advisors=advisors).settings.may_idle
+    assert not Scenario.of("sos/System-v0", advisors=advisors, may_idle=False).settings.may_idle
+    assert not Scenario.of("sos/System-v0", advisors=("lru", f"lru + {IDLER}")).settings.may_idle
+
+
+def test_it_idles_on_every_path():
+    """Engine, advisor and leaderboard; where it is not allowed to, it decides otherwise."""
+    settings = {"workload": "working_sets", "seed": 2, "split": "test"}
+    alone, told, refused = (
+        evaluate("sos/System-v0", IDLER, **settings, **ways)[0]
+        for ways in ({}, {"may_idle": True}, {"may_idle": False})
+    )
+    assert alone == told != refused
+    assert evaluate("sos/System-v0", IDLER, **settings, through="gym")[0] == alone
+    (row,) = leaderboard(["sos/System-v0"], [IDLER], ["working_sets"], seed=2, episodes=1)
+    assert row["settings"] == {"may_idle": True}
+    assert all(alone[name] == value for name, value in row["metrics"].items())
+
+
+def test_others_are_never_offered_an_idle_core():
+    """Vacancies of ADMIT are contenders on cores with may_idle alone."""
+    found = {}
+    for may_idle in (False, True):
+        env = SosEnv("sos/System-v0", may_idle=may_idle)
+        env.reset(seed=0)
+        found[may_idle] = 0
+        for _ in range(1_000):
+            decision = env.simulation.decision
+            offered = decision["kind"] == Kind.ADMIT and decision["resource"] == Resource.CPU
+            found[may_idle] += offered and bool((env.simulation.contenders < 0).any())
+            *_, over, _, _ = env.step(int(np.flatnonzero(env.action_masks())[-1]))
+            if over:
+                break
+    assert found[False] == 0 < found[True]

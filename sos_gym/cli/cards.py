@@ -76,8 +76,8 @@ def _marked(policy: "Policy") -> str:
 
 
 def _policy_record(policy: "Policy") -> dict[str, Any]:
-    said = ("name", "aliases", "summary", "privileged", "not_to_be_confused", "on_cores", "on_frames", "reads", "ties")
-    facts = {name: getattr(policy, name) for name in (*said, "source")}
+    said = ("name", "aliases", "summary", "privileged", "idles", "not_to_be_confused", "on_cores", "on_frames")
+    facts = {name: getattr(policy, name) for name in (*said, "reads", "ties", "source")}
     return facts | {"parameters": _parameter_records(policy.parameters)}
 
 
@@ -87,6 +87,7 @@ def _policy_tables(policy: "Policy") -> Iterator[Table]:
         "also known as": ", ".join(policy.aliases),
         "not to be confused with": policy.not_to_be_confused,
         "on cores": policy.on_cores,
+        "leaves cores idle on purpose": "yes: it runs with may_idle=True" if policy.idles else "",
         "on frames": policy.on_frames,
         "reads": policy.reads,
         "ties": policy.ties,

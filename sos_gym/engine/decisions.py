@@ -73,7 +73,7 @@ def _list_admit(sim, decision):
     if decision.entity != NONE:
         sim.contenders[found] = decision.entity
         found += 1
-    elif decision.resource == Resource.MEMORY or _anything_pending(sim):
+    elif decision.resource == Resource.MEMORY or (sim.may_idle and _anything_pending(sim)):
         sim.contenders[found] = -1 - decision.slot
         found += 1
     return found

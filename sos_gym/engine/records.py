@@ -211,6 +211,7 @@ SIM = _aligned(
         ("plenty_frames", "i4"),
         ("tiers", "i4"),
         ("reclaim_local", "i4"),
+        ("may_idle", "i4"),  # a vacant core that somebody may have may stay so
         ("tick_ns", "i8"),  # 0: none
         ("scan_ns", "i8"),  # 0: none
         ("hint_ns", "i8"),  # 0: none
@@ -229,7 +230,6 @@ SIM = _aligned(
         ("nodes_count", "i4"),
         ("threads_count", "i4"),
         ("first_core", "i4"),  # slot
-        ("spare2", "i4"),
         ("hosted", "i4"),  # policies whose verbs are called
         ("linked", "i4"),  # of these, the first ones up to the last that keeps links
         ("advisors", "i4"),  # policies, or pairs of them, that are heard

@@ -297,7 +297,8 @@ def _named_entry(name: str) -> Entry:
     policy = policy_named(name)
     word = name.partition("(")[0].strip()
     called = policy.spec if word.lower() == policy.name else word + policy.spec.removeprefix(policy.name)
-    return Entry(policy.spec, "clairvoyant" if policy.privileged else "heuristic", policy.spec, called=called)
+    kind = "clairvoyant" if policy.privileged else "heuristic"
+    return Entry(policy.spec, kind, policy.spec, {"may_idle": True} if policy.idles else {}, called)
 
 
 def _agent(policy: Decide) -> Entry:

@@ -68,6 +68,7 @@ class Policy:
     time, 1 or 2. `values`: parameters that differ from their default. `checked`: its kernels are compiled with checks,
     so that a mistake is an error in words and not the end of the process (kernel/checked.py); with False it is trusted,
     as the policies of the package are, and faster. `origin`: where it is written, if its kernels do not tell.
+    `idles`: on cores it leaves some idle on purpose; wherever it is asked, the setting `may_idle` is on unless given.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Policy:
     needs_list: bool = True
     needs_future: bool = False
     needs_forecast: bool = False
+    idles: bool = False
     checked: bool = True
     origin: str = ""
 

@@ -33,6 +33,11 @@ class Pair:
         return self.cores.privileged or self.frames.privileged
 
     @property
+    def idles(self) -> bool:
+        """Whether the one that is heard on cores leaves some idle on purpose."""
+        return self.cores.idles
+
+    @property
     def not_to_be_confused(self) -> str:
         return ""
 

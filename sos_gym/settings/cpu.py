@@ -31,3 +31,9 @@ class CpuSettings:
         cost=True,
         many=True,
     )
+    may_idle: bool = setting(
+        False,
+        "",
+        help="a core may be left idle while a thread that may have it waits; kernels are work-conserving. Policies "
+        "that idle on purpose bring it with them",
+    )

@@ -8,7 +8,7 @@ from plain_engine import PlainEngine
 from strategies import COSTS
 
 from sos_gym.engine.simulation import Simulation
-from sos_gym.resource import Op
+from sos_gym.resource import Kind, Op, Why
 from sos_gym.settings.environment import build_settings
 from sos_gym.workload import Tape
 
@@ -24,7 +24,12 @@ def stays(decision):
 def waiter(decision):
     """In ADMIT whoever does not hold the core gets it."""
     others = [c for c in decision.contenders if c != decision.entity]
-    return others[0] if others and decision.kind else stays(decision)
+    return others[0] if decision.kind == Kind.ADMIT else stays(decision)
+
+
+def idles(decision):
+    """In EVICT who asks waits, and a vacant core is left idle."""
+    return min(decision.contenders) if decision.cause == Why.IDLE else stays(decision)
 
 
 def by_kernels(tape, made, choose):
@@ -129,3 +134,39 @@ def test_contents_that_were_dropped_are_touched_first_again():
     found, record = both(programs, cores=1, frames=1, **costs)
     assert found == [{"minor": 14, "service": 9, "fault_wait": 60, "exit": 83}]
     assert (record["faults"], record["major_faults"]) == (3, 1)
+
+
+# -- no wilful idling (N15)
+
+# Thread 0 works 0-10 on node 0, thread 1 0-100 on node 1, thread 2 arrives at 200; thread 3, at home on node 1, at 3.
+FOUR = [[(Op.COMPUTE, ns)] for ns in (10, 100, 1, 5)]
+ABOUT_FOUR = {"arrival_ns": [0, 0, 200, 3], "affinity": [1, 2, -1, -1], "cores": (1, 1), "nodes": 2}
+
+
+def test_a_lone_waiter_gets_an_idle_core_unasked():
+    """Thread 3 finds both cores taken, and waits (one decision). At 10 it gets core 0, though its home is elsewhere."""
+    found, record = both(FOUR, idles, **ABOUT_FOUR)
+    assert found[3] == {"cpu_wait": 7, "service": 5, "exit": 15}
+    assert record["decisions"] == 1
+
+
+def test_with_may_idle_a_core_may_be_left_idle():
+    """At 10 thread 3 is refused (a second decision); at 100 core 1, at home, is vacant: it gets that unasked."""
+    found, record = both(FOUR, idles, may_idle=True, **ABOUT_FOUR)
+    assert found[3] == {"cpu_wait": 97, "service": 5, "exit": 105}
+    assert record["decisions"] == 2
+
+
+@pytest.mark.parametrize("may_idle", [False, True])
+def test_who_wakes_may_wait_beside_a_vacant_core_until_it_is_reminded(may_idle):
+    """Thread 1 is done at 1. Thread 2, at home on node 0, arrives at 5, and chooses to wait for it; a tick is 20.
+
+    Its reminder is due at 25: it gets core 1 unasked, or with `may_idle` is asked, and refused, until its home is
+    vacant at 50. The tick of core 0 at 20 and 40 is asked as well: the holder stays.
+    """
+    programs = [[(Op.COMPUTE, 50)], [(Op.COMPUTE, 1)], [(Op.COMPUTE, 5)]]
+    given = {"arrival_ns": [0, 0, 5], "affinity": [1, 2, -1], "cores": (1, 1), "nodes": 2, "tick_ns": 20}
+    found, record = both(programs, idles, may_idle=may_idle, **given)
+    begins = 50 if may_idle else 25
+    assert found[2] == {"cpu_wait": begins - 5, "service": 5, "exit": begins + 5}
+    assert record["decisions"] == (5 if may_idle else 2)  # 5, 20, 25, 40, 45; or 5, 20

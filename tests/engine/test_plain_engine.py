@@ -332,7 +332,7 @@ def test_switch_and_moves_are_paid_before_service():
     """Thread 1 starts on node 0, runs on node 1."""
     tape = make_tape([thread((Op.COMPUTE, 50), affinity=1), thread((Op.COMPUTE, 5), (Op.SLEEP, 20), (Op.COMPUTE, 5))])
     order = iter([1, 1, vacancy(1)])
-    engine = run(tape, lambda d: next(order), (1, 1), switch_ns=3, move_far_ns=9, tick_ns=None)
+    engine = run(tape, lambda d: next(order), (1, 1), switch_ns=3, move_far_ns=9, tick_ns=None, may_idle=True)
     assert engine.times[1] == {
         **{"switch": 3, "move": 0, "minor": 0, "remote": 0, "service": 10, "sleep": 20, "cpu_wait": 0, "fault_wait": 0},
         **{"arrival": 0, "exit": 33},
@@ -369,7 +369,7 @@ def test_a_refused_core_is_offered_again_at_the_tick():
         seen.append(decision.now)
         return vacancy(0) if decision.now < 18 else 3
 
-    engine = run(make_tape([*busy, thread((Op.COMPUTE, 5), arrival_ns=3)]), choose, (1, 1), tick_ns=4)
+    engine = run(make_tape([*busy, thread((Op.COMPUTE, 5), arrival_ns=3)]), choose, (1, 1), tick_ns=4, may_idle=True)
     assert seen == [10, 14, 18]
     assert engine.times[3]["exit"] == 23
 
@@ -450,10 +450,9 @@ def rule_sets(draw):
     overhead = 2 * (2 * costs["page_move_ns"] + costs["shootdown_ns"] + 5 * costs["shootdown_core_ns"])  # of a scan
     scan_ns = st.integers(2 * overhead + 1, 2 * overhead + 60)  # shorter ones may leave no time for service
     periods = {"scan_ns": draw(st.none() | scan_ns), "tick_ns": draw(st.none() | st.integers(15, 60))}
-    tiers = {"tiers": draw(st.booleans()), "hint_ns": draw(st.none() | st.integers(0, 30))}
-    return Rules(
-        draw(per_node), draw(per_node), reclaim=draw(st.sampled_from(["global", "local"])), **costs, **periods, **tiers
-    )
+    ways = {"tiers": draw(st.booleans()), "hint_ns": draw(st.none() | st.integers(0, 30))}
+    ways |= {"reclaim": draw(st.sampled_from(["global", "local"])), "may_idle": draw(st.booleans())}
+    return Rules(draw(per_node), draw(per_node), **costs, **periods, **ways)
 
 
 @settings(max_examples=600, deadline=None)

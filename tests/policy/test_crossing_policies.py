@@ -27,7 +27,9 @@ def joint(threads: int, seed: int, **changed) -> Tape:
 
 def history(tape: Tape, policy: str, **keywords):
     """Yields the simulation at each decision; the policy is followed."""
-    simulation = Simulation(tape, build_settings({**SYSTEM, **keywords}), [policy_named(policy).host()], seed=1)
+    card = policy_named(policy)
+    made = build_settings({**SYSTEM, "may_idle": card.idles, **keywords})
+    simulation = Simulation(tape, made, [card.host()], seed=1)
     simulation.advance()
     while simulation.undecided:
         yield simulation

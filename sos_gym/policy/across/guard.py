@@ -91,7 +91,10 @@ def claim(my, entity):
 
 @kernel
 def pick(my, decision):
-    """Who is outside waits, even for a vacant core, unless that may not stay vacant: then no vacancy contends."""
+    """Who is outside waits, even for a vacant core, unless that may not stay vacant: then no vacancy contends.
+
+    (Nothing else is pending, or the setting `may_idle` is off, which this policy turns on unless it is given.)
+    """
     chosen, last = pick_by_claim(my, decision), my.contenders[decision.count - 1]
     if my.use_is_credit > 0:
         return chosen
@@ -106,10 +109,11 @@ GUARD = Policy(
     summary="only threads whose working sets fit the frames together run, in turns",
     on_cores=(
         "round robin among those inside: the head of the queue, as far as their working sets fit; the others wait, "
-        "also for an idle core, until a burst inside ends or its `stay` is over; a core they are refused asks again at "
-        "its next tick"
+        "also for an idle core (it runs with may_idle=True), until a burst inside ends or its `stay` is over; a core "
+        "they are refused asks again at its next tick"
     ),
     on_frames="pages of the threads inside stay; then LRU. Plenty of cores: nobody is inside, LRU",
+    idles=True,
     reads="shared: sizes of the working sets, who is inside; last_user, use_seq; want_ns, hold_ns, turn_over",
     not_to_be_confused="WSClock: the guard evicts by recency, what it controls is who runs",
     source="Denning, CACM 11(5), 1968; Denning, IEEE TSE 6(1), 1980 (load control)",
