@@ -48,6 +48,7 @@ def metrics(simulation: Simulation) -> dict[str, int | float]:
 
     stall_ns: time wanted and not had, all threads. weighted_stall_ns: the same, each thread by weight / mean weight.
     minor_ns: of minor faults, which a thread settles on its core; fault_wait_ns: for pages that come from the device.
+    deciding_ns: of the stall, what decisions were charged (`decision_ns` each); advice is free.
     miss_ratio: faults / references. mean_response_ns, response_p99_ns, slowdown_mean: over finished bursts.
     wait_p99_ns: over stretches of waiting, for a core where cores are scarce, else for a page (resolution 1/32).
     jain: fairness of the threads' service per time they were not asleep. swaps: switches + evictions.
@@ -55,7 +56,7 @@ def metrics(simulation: Simulation) -> dict[str, int | float]:
     record, threads = simulation.record[0], simulation.arrays["threads"]
     values: dict[str, int | float] = {name: int(record[name]) for name in COUNTS}
     values["swaps"] = values["switches"] + values["evictions"]
-    values["elapsed_ns"] = int(record["now"])
+    values["elapsed_ns"], values["deciding_ns"] = int(record["now"]), int(record["deciding_ns"])
     for name in ("service", "sleep", *STALLS):
         values[f"{name}_ns"] = exact_sum(threads[name])
     stalls = np.sum([threads[name] for name in STALLS], axis=0)

@@ -96,7 +96,7 @@ def assert_equal(ours, theirs):
         return
     simulation, engine = ours[2], theirs[2]
     record, threads = simulation.record[0], simulation.arrays["threads"]
-    for name in ("faults", "major_faults", "evictions", "switches", "moves", "write_backs"):
+    for name in ("faults", "major_faults", "evictions", "switches", "moves", "write_backs", "deciding_ns"):
         assert int(record[name]) == getattr(engine, name), name
     for t in range(len(threads)):
         expected = engine.times[t]

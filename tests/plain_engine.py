@@ -1,4 +1,4 @@
-"""The plain engine: docs/engine.md in slow, plain Python; N1 to N18 are its rules."""
+"""The plain engine: docs/engine.md in slow, plain Python; N1 to N19 are its rules."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -48,6 +48,7 @@ class Rules:
     remote_line_ns: int = 140
     reclaim: str = "global"  # or "local"
     may_idle: bool = False
+    decision_ns: int = 0
 
 
 class Instruction(NamedTuple):
@@ -128,6 +129,8 @@ class PlainEngine:
         self.agenda: dict[tuple, tuple] = {}  # (method, subject): (resource, kind, slot or sequence number)
         self.now, self.seq, self.order = 0, count(1), count(1)
         self.live, self.tried = len(self.threads), False
+        self.decided_ns = 0  # what the decision on the fault that is being settled takes
+        self.deciding_ns = 0
         self.faults = self.major_faults = self.evictions = self.switches = self.moves = self.write_backs = 0
         self.decisions, self.verbs, self.bursts, self.done, self.times = [], [], [], Counter(), {}
         self.shootdown = rules.shootdown_ns + rules.shootdown_core_ns * (len(self.cores) or len(self.threads))
@@ -147,7 +150,7 @@ class PlainEngine:
         t.pc, t.status, t.since, t.started, t.turn_over = t.first, Status.NEW, 0, False, False
         t.left = dict.fromkeys(PARTS, 0)
         t.times = dict.fromkeys((*PARTS, "sleep", "cpu_wait", "fault_wait"), 0)
-        t.burst_start = t.attained = t.reported = 0
+        t.burst_start = t.attained = t.reported = t.owed = 0
         self.owners[t.owner].live += 1
         homes = (
             [0] if self.rules.tiers and not self.cores else [node for node in self.nodes_with_cores if t.allowed(node)]
@@ -218,7 +221,24 @@ class PlainEngine:
         choice = int(self.choose(Decision(*raised, self)))
         assert choice in contenders, f"{choice} is none of {raised[-1]}"
         self.decisions.append((*raised, choice))
+        self.pay(self.decisions[-1])
         return choice
+
+    def pay(self, decided: tuple) -> None:
+        """A raised decision costs (N19)."""
+        ns, (_, _, kind, cause, resource, e, _, _, choice) = self.rules.decision_ns, decided
+        if cause == Why.FAULT and resource == Resource.MEMORY:
+            self.decided_ns = ns
+        elif resource == Resource.MEMORY:
+            page = self.entities[e if cause == Why.HINT else choice] if choice >= 0 else None
+            ns *= page is not None and self.delay(self.threads[page.last_user], "move", ns)
+        elif kind == Kind.ADMIT and choice < 0:
+            ns = 0
+        elif kind == Kind.ADMIT and choice == e:
+            self.delay(self.threads[e], "switch", ns)
+        else:
+            self.threads[e if kind == Kind.EVICT else choice].owed += ns
+        self.deciding_ns += ns
 
     # -- time of a thread (N1, N2, N12)
 
@@ -497,7 +517,7 @@ class PlainEngine:
     def dispatch(self, t: Thread, core: Slot, previous: int) -> None:
         """It runs, after its switch and its move."""
         self.enter(t, Status.RUNNING)
-        t.left["switch"] = self.rules.switch_ns * (previous != t.id)
+        t.left["switch"], t.owed = self.rules.switch_ns * (previous != t.id) + t.owed, 0
         self.switches += previous != t.id
         if t.last_slot not in (NONE, core.id):
             far = t.home != core.node
@@ -510,18 +530,20 @@ class PlainEngine:
 
     def fetch(self, p: Page, displaced: bool) -> None:
         """Its frame is being filled: by the device, or by the thread that touched it first, on its core."""
-        shootdown = self.shootdown * displaced
+        shootdown, decided_ns = self.shootdown * displaced, self.decided_ns
         if p.is_new():
-            p.queue[0][0].left["minor"] += self.rules.first_touch_ns + shootdown
+            self.decided_ns = 0
+            p.queue[0][0].left["minor"] += decided_ns + self.rules.first_touch_ns + shootdown
             p.touched = True
             return self.page_in(p.id)
         p.state = State.IN_FLIGHT
         self.due("page_in", p.id, self.device(self.rules.swap_in_ns) + self.rules.minor_fault_ns + shootdown)
+        self.decided_ns = 0
 
     def device(self, ns: int) -> int:
         """When a request that takes ns is done."""
         lane = self.lanes.index(min(self.lanes))
-        self.lanes[lane] = max(self.now, self.lanes[lane]) + ns
+        self.lanes[lane] = max(self.now + self.decided_ns, self.lanes[lane]) + ns
         return self.lanes[lane]
 
     def release(self, entity: Entity, why: Why) -> None:
@@ -735,18 +757,19 @@ class PlainEngine:
             page.stay_ns = self.now
             self.moves += 1
             self.tell("move", page, slot.id)
-        self.delay(self.threads[p.last_user], self.rules.page_move_ns * len(moved) + self.shootdown)
+        self.delay(self.threads[p.last_user], "move", self.rules.page_move_ns * len(moved) + self.shootdown)
         if old.holder == NONE:
             self.serve(old.node)
 
-    def delay(self, t: Thread, ns: int) -> None:
-        """A page's move is paid by who used it last."""
+    def delay(self, t: Thread, part: str, ns: int) -> bool:
+        """A page's move is paid by who used it last; False: it has exited."""
         if t.status == Status.EXITED:
-            return
+            return False
         self.charge(t)
-        t.left["move"] += ns
+        t.left[part] += ns
         if ("complete", t.id) in self.events:
             self.due("complete", t.id, self.now + t.total_left())
+        return True
 
     # -- conservation
 

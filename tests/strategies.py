@@ -73,9 +73,11 @@ def settings_of(draw, cores=None, frames=None):
     given["remote_line_ns"] = given["local_line_ns"] + draw(st.integers(0, 6))
     given["move_ns"] = (draw(st.integers(0, 3)), draw(st.integers(0, 6)))
     given["lanes"] = draw(st.integers(1, 2))
-    far = given["switch_ns"] + max(given["move_ns"])
+    given["decision_ns"] = draw(st.sampled_from([0, 0, 1, 4, 9]))
+    far = given["switch_ns"] + max(given["move_ns"]) + given["decision_ns"]
     given["tick_ns"] = draw(st.none() | st.integers(far + 1, far + 40))
-    busy = 2 * (2 * given["page_move_ns"] + given["shootdown_ns"] + 64 * given["shootdown_core_ns"])
+    moves = 2 * given["page_move_ns"] + given["shootdown_ns"] + 64 * given["shootdown_core_ns"]
+    busy = 2 * (moves + given["decision_ns"])
     given["scan_ns"] = draw(st.none() | st.integers(busy + 1, busy + 40))
     given["tiers"], given["hint_ns"] = draw(st.booleans()), draw(st.none() | st.integers(1, 30))
     given["reclaim"], given["may_idle"] = draw(st.sampled_from(["global", "local"])), draw(st.booleans())

@@ -29,7 +29,8 @@ def dispatch(sim, t, core, why):
     switches = place.last != t
     if switches:
         sim.switches += 1
-    thread.switch_left = sim.switch_ns if switches else 0
+    thread.switch_left = thread.owed + (sim.switch_ns if switches else 0)
+    thread.owed = 0
     if entity.touched and entity.last_slot != core:
         if entity.home == place.node:
             thread.move_left += sim.move_near_ns

@@ -6,8 +6,16 @@ A contender is an entity, or a vacancy (-1 - slot). The same text decides on cor
 from sos_gym.engine.account import charge
 from sos_gym.engine.calendar import size_of, take
 from sos_gym.engine.cores import dispatch, leave_core, remind_cores, wait_off_core
-from sos_gym.engine.events import Event, Item, core_source, due
-from sos_gym.engine.frames import bind_page, fill_on_core, is_new, move_page, page_in_due, queue_for_frame
+from sos_gym.engine.events import Event, Item, core_source, due, put_off
+from sos_gym.engine.frames import (
+    bind_page,
+    charge_move,
+    fill_on_core,
+    is_new,
+    move_page,
+    page_in_due,
+    queue_for_frame,
+)
 from sos_gym.engine.futures import foresee, recall
 from sos_gym.engine.holding import lowest_vacant, node_of
 from sos_gym.engine.legality import allowed, legal_holder, legal_waiter, may_leave
@@ -179,9 +187,42 @@ def _apply_admit(sim, resource, slot, cause, choice):
 
 
 @kernel
+def _pay(sim, decision, choice):
+    """Charge a raised decision to whom it concerns; see N19."""
+    paid = True
+    if decision.resource == Resource.CPU:
+        paid = _pay_as_switch(sim, decision, choice)
+    elif decision.cause == Why.FAULT:
+        sim.decided_ns = sim.decision_ns
+    else:
+        page = decision.entity if decision.cause == Why.HINT else choice
+        paid = page >= 0 and charge_move(sim, sim.entities[page].last_user, sim.decision_ns)
+    if paid:
+        sim.deciding_ns += sim.decision_ns
+
+
+@kernel
+def _pay_as_switch(sim, decision, choice):
+    """A holder that stays pays at once, who gets the core or asked for it with its next switch; a vacancy does not."""
+    if decision.kind == Kind.EVICT:
+        sim.threads[decision.entity].owed += sim.decision_ns
+    elif choice < 0:
+        return False
+    elif choice == decision.entity:
+        charge(sim, choice)
+        sim.threads[choice].switch_left += sim.decision_ns
+        put_off(sim, choice)
+    else:
+        sim.threads[choice].owed += sim.decision_ns
+    return True
+
+
+@kernel
 def apply(sim, choice):
-    """Carry out the present decision; `choice` is one of its contenders."""
+    """Carry out the present decision; `choice` is one of its contenders. One that was raised is paid."""
     decision = sim.decision[0]
+    if sim.undecided and sim.decision_ns > 0:
+        _pay(sim, decision, choice)
     sim.undecided = 0
     if decision.kind == Kind.EVICT:
         _apply_evict(sim, decision.resource, decision.entity, decision.cause, choice)
@@ -407,6 +448,8 @@ def settle_fault(sim, e):
         else:
             raise_decision(sim)
             sim.undecided = 0
+            if sim.decision_ns > 0:
+                _pay(sim, decision, NONE)
             slot = slot_of(sim, sim.advice[sim.driver])
     bind_page(sim, e, slot)
     return True

@@ -6,9 +6,10 @@ threads + c (its tick), then the scan, then the horizon. Each has one date at mo
 
 from enum import IntEnum
 
+from sos_gym.engine.account import left
 from sos_gym.engine.calendar import enter, size_of, take
 from sos_gym.kernel import inlined, kernel
-from sos_gym.resource import NEVER, Resource
+from sos_gym.resource import NEVER, Resource, Status
 
 RANK_BIT = 56  # of an entry's order: the event's rank above it, how many were made due before it below
 
@@ -73,6 +74,14 @@ def void(sim, source):
     """Nothing of `source` is due any more."""
     if sim.places[source] > 0:
         take(sim.calendar, sim.places, sim.places[source])
+
+
+@kernel
+def put_off(sim, t):
+    """What thread `t`, charged up to now, has left has grown: its completion, if it is due, is due later."""
+    thread = sim.threads[t]
+    if thread.status == Status.RUNNING and sim.places[t] > 0:
+        due(sim, t, sim.now + left(thread), Event.COMPLETION)
 
 
 @inlined

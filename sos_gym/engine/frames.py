@@ -1,7 +1,7 @@
 """What holding a frame entails: page-ins, the swap device, uses, moves between nodes."""
 
-from sos_gym.engine.account import charge, left
-from sos_gym.engine.events import Event, Item, ask_for, due, offer_slot
+from sos_gym.engine.account import charge
+from sos_gym.engine.events import Event, Item, ask_for, due, offer_slot, put_off
 from sos_gym.engine.holding import (
     fill,
     join_waiting,
@@ -19,7 +19,7 @@ from sos_gym.engine.holding import (
 from sos_gym.engine.legality import allowed, may_leave, may_move
 from sos_gym.engine.records import RECENT, Verb
 from sos_gym.kernel import inlined, kernel
-from sos_gym.resource import COLD_OFFSET, NONE, Resource, State, Status, Why
+from sos_gym.resource import COLD_OFFSET, NONE, Resource, State, Why
 
 
 @inlined
@@ -70,7 +70,7 @@ def cool_page(sim, e):
 def _device(sim, duration):
     """The lane that is free first takes the request; when it ends. Lanes stand in the order in which they are free."""
     lanes = sim.lanes
-    end = max(sim.now, lanes[0]) + duration
+    end = max(sim.now + sim.decided_ns, lanes[0]) + duration
     at = 1
     while at < lanes.size and lanes[at] < end:
         lanes[at - 1] = lanes[at]
@@ -173,8 +173,12 @@ def bind_page(sim, e, slot):
     sim.in_flight += 1
     if page.node != page.home:
         join_waiting(sim, Resource.MEMORY, e)
-    ready = sim.now + sim.first_touch_ns if is_new(page) else _device(sim, sim.swap_in_ns) + sim.minor_fault_ns
+    if is_new(page):
+        ready = sim.now + sim.decided_ns + sim.first_touch_ns
+    else:
+        ready = _device(sim, sim.swap_in_ns) + sim.minor_fault_ns
     page.touched = 1
+    sim.decided_ns = 0
     sim.ready_ns = ready + sim.shootdown_ns if victim != NONE else ready
 
 
@@ -232,18 +236,19 @@ def move_page(sim, e, slot):
         relocate(sim, other, old)
         _settle_place(sim, other)
     _settle_place(sim, e)
-    _charge_move(sim, page.last_user, moved * sim.page_move_ns + sim.shootdown_ns)
+    charge_move(sim, page.last_user, moved * sim.page_move_ns + sim.shootdown_ns)
 
 
 @kernel
-def _charge_move(sim, t, cost):
+def charge_move(sim, t, cost):
+    """Thread `t` pays `cost` ns as a move; False: it has exited."""
     thread = sim.threads[t]
     if thread.exit_ns != NONE:
-        return
+        return False
     charge(sim, t)
     thread.move_left += cost
-    if thread.status == Status.RUNNING and sim.places[t] > 0:
-        due(sim, t, sim.now + left(thread), Event.COMPLETION)
+    put_off(sim, t)
+    return True
 
 
 @kernel

@@ -49,6 +49,7 @@ THREAD = _aligned(
         ("fault_wait", "i8"),
         ("remote", "i8"),
         ("reported", "i8"),  # service told to policies so far
+        ("owed", "i8"),  # ns of decisions that it pays with its next switch
         ("burst_start", "i8"),
         ("wait_since", "i8"),  # start of this stretch of waiting (core or page)
         ("status", "i4"),  # Status
@@ -216,6 +217,7 @@ SIM = _aligned(
         ("scan_ns", "i8"),  # 0: none
         ("hint_ns", "i8"),  # 0: none
         ("horizon_ns", "i8"),  # 0: none
+        ("decision_ns", "i8"),
         ("switch_ns", "i8"),
         ("move_near_ns", "i8"),
         ("move_far_ns", "i8"),
@@ -248,6 +250,7 @@ SIM = _aligned(
         ("timers", "i8"),  # arrivals and wakes that are due
         ("in_flight", "i8"),  # pages
         ("ready_ns", "i8"),  # page-in of the fault that is settled in place
+        ("decided_ns", "i8"),  # what the decision on the fault that is being settled takes
         ("rescue_ns", "i8"),  # instant at which all vacant cores were last offered in distress, or NONE
         ("finished", "i4"),
         ("truncated", "i4"),
@@ -263,6 +266,7 @@ SIM = _aligned(
         ("switches", "i8"),
         ("moves", "i8"),
         ("write_backs", "i8"),
+        ("deciding_ns", "i8"),  # what was charged for decisions
         ("bursts_used", "i8"),
         # -- since the episode began; differences give a step's reward
         ("service_ns", "i8"),

@@ -448,7 +448,7 @@ class Simulation:
         record["hint_ns"] = settings.hint_ns or 0 if settings.tiers else 0
         record["plenty_cores"], record["plenty_frames"] = settings.cores is None, settings.frames is None
         record["tiers"], record["reclaim_local"] = settings.tiers, settings.reclaim == "local"
-        record["may_idle"] = settings.may_idle
+        record["may_idle"], record["decision_ns"] = settings.may_idle, settings.decision_ns
         record["nodes_count"], record["threads_count"], record["live"] = settings.nodes, threads, threads
         record["hosted"], record["advisors"], record["driver"] = len(self.hosts), len(self.advisors), driver
         record["linked"] = max((k + 1 for k, host in enumerate(self.hosts) if host.queues), default=0)

@@ -31,6 +31,14 @@ class EpisodeSettings:
     stall_per_service: float = setting(
         0.5, "", 0.0, 1e6, "rho, reward per ns of service in 'progress': the stall per service under lottery"
     )
+    decision_ns: int = setting(
+        0,
+        "ns",
+        0,
+        1 << 50,
+        "what a decision takes, charged once when it is raised (engine.md, N19); it is the policy's and no cost of the "
+        "machine, hence `cost_scale` leaves it alone",
+    )
     horizon_ns: int | None = setting(None, "ns", 1, 1 << 60, "simulated time after which an episode is truncated")
     cost_scale: tuple | None = setting(
         None, "", help="(low, high): each cost is multiplied by a log-uniform draw per episode"
@@ -92,20 +100,22 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
         if self.cores is not None and self.tick_ns is not None:
             nodes = sum(count > 0 for count in self.cores_by_node)
             move = self.move_far_ns if nodes > 1 else self.move_near_ns if sum(self.cores_by_node) > 1 else 0
-            if self.tick_ns <= self.switch_ns + move:
+            overhead = self.switch_ns + move + self.decision_ns
+            if self.tick_ns <= overhead:
                 raise SettingError(
                     "tick_ns",
                     self.tick_ns,
-                    f"more than the {self.switch_ns + move} ns that switch_ns and move_ns can take of a slice",
-                    "lengthen the tick or lower switch_ns and move_ns",
+                    f"more than the {overhead} ns that switch_ns, move_ns and decision_ns can take of a slice",
+                    "lengthen the tick or lower switch_ns, move_ns and decision_ns",
                 )
-        busy = self.nodes * (2 * self.page_move_ns + self.shootdown_ns + 64 * self.shootdown_core_ns)
+        moves = 2 * self.page_move_ns + self.shootdown_ns + 64 * self.shootdown_core_ns
+        busy = self.nodes * (moves + self.decision_ns)
         if self.frames is not None and self.scan_ns is not None and self.scan_ns <= busy:
             raise SettingError(
                 "scan_ns",
                 self.scan_ns,
-                f"more than the {busy} ns that the moves of one scan can take",
-                "scan less often, or lower page_move_ns and shootdown_ns",
+                f"more than the {busy} ns that the moves and decisions of one scan can take",
+                "scan less often, or lower page_move_ns, shootdown_ns and decision_ns",
             )
 
     def _per_node(self, name: str) -> tuple[int, ...] | None:

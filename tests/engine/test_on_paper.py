@@ -9,7 +9,7 @@ from strategies import COSTS
 
 from sos_gym.engine.simulation import Simulation
 from sos_gym.resource import Kind, Op, Why
-from sos_gym.settings.environment import build_settings
+from sos_gym.settings.environment import SettingError, build_settings
 from sos_gym.workload import Tape
 
 FREE = {**dict.fromkeys((*COSTS, "remote_line_ns", "move_ns"), 0), "nodes": 1, "lanes": 1, "tick_ns": None}
@@ -170,3 +170,137 @@ def test_who_wakes_may_wait_beside_a_vacant_core_until_it_is_reminded(may_idle):
     begins = 50 if may_idle else 25
     assert found[2] == {"cpu_wait": begins - 5, "service": 5, "exit": begins + 5}
     assert record["decisions"] == (5 if may_idle else 2)  # 5, 20, 25, 40, 45; or 5, 20
+
+
+# -- decisions cost (N19), 7 ns each
+
+DECISION = {"decision_ns": 7}
+TWO = [[(Op.COMPUTE, 40)], [(Op.COMPUTE, 10)]]
+
+
+def victim(decision):
+    """In EVICT a holder goes: the first one."""
+    holders = [c for c in decision.contenders if c >= 0 and c != decision.entity]
+    return holders[0] if decision.kind == Kind.EVICT else stays(decision)
+
+
+def test_a_major_fault_asks_the_device_when_the_decision_is_paid():
+    """Two frames, three pages of a file, the first is written: a swap-in takes 60 + 1, an access 5, a write-back 15.
+
+    Page 0: 0-61, access to 66. Page 1: 66-127, to 132. Page 2: one of two must go, page 0: decision to 139, write-back
+    to 154, page-in to 214, mapped at 215, access to 220. The device has one lane.
+    """
+    costs = {"swap_in_ns": 60, "minor_fault_ns": 1, "write_back_ns": 15, "local_line_ns": 5, "remote_line_ns": 5}
+    programs = [[(Op.WRITE, 0, 1), (Op.READ, 1, 1), (Op.READ, 2, 1)]]
+    for cores in (1, None):
+        found, record = both(programs, victim, pages=dict.fromkeys(range(3), FILE), cores=cores, frames=2, **costs)
+        assert found == [{"fault_wait": 61 + 61 + 76, "service": 15, "exit": 213}]
+        paid, record = both(
+            programs, victim, pages=dict.fromkeys(range(3), FILE), cores=cores, frames=2, **costs, **DECISION
+        )
+        assert paid == [{"fault_wait": 61 + 61 + 83, "service": 15, "exit": 220}]
+        assert (record["decisions"], record["deciding_ns"]) == (1, 7)
+
+
+def test_a_minor_fault_is_longer_by_its_decision():
+    """0-10 fault, to 15; 15-25, to 30; of two pages one must go: 30-47 decision and fault, to 52."""
+    costs = {"first_touch_ns": 10, "local_line_ns": 5, "remote_line_ns": 5}
+    for cores in (1, None):
+        found, record = both([[(Op.READ, p, 1) for p in range(3)]], victim, cores=cores, frames=2, **costs, **DECISION)
+        assert found == [{"minor": 37, "service": 15, "exit": 52}]
+        assert (record["decisions"], record["deciding_ns"]) == (1, 7)
+
+
+def test_a_tick_is_paid_by_who_keeps_the_core_and_a_wait_by_who_waits():
+    """A switch is 3, a tick 20. Thread 1 asks at 0, waits, and owes 7.
+
+    Thread 0: switch to 3, 17 of work; at 20 it stays: 7, then 13 of work; at 40 it stays: 7, then the other 10: 57.
+    Thread 1 gets the core unasked: 3 + the 7 that it owes, 67; work to 77.
+    """
+    found, record = both(TWO, cores=1, tick_ns=20, switch_ns=3, **DECISION)
+    assert found[0] == {"switch": 3 + 7 + 7, "service": 40, "exit": 57}
+    assert found[1] == {"cpu_wait": 57, "switch": 3 + 7, "service": 10, "exit": 77}
+    assert (record["decisions"], record["deciding_ns"]) == (3, 21)
+
+
+def test_a_wakeup_that_preempts_is_paid_by_who_wakes():
+    """Thread 1 arrives at 10 and takes the core: 3 + 7 of switch, work to 30. Thread 0, with 7 done, 3 again: to 66."""
+    found, record = both(TWO, victim, arrival_ns=[0, 10], cores=1, switch_ns=3, **DECISION)
+    assert found[1] == {"switch": 10, "service": 10, "exit": 30}
+    assert found[0] == {"switch": 6, "service": 40, "cpu_wait": 20, "exit": 66}
+    assert (record["decisions"], record["deciding_ns"]) == (1, 7)
+
+
+def test_an_idle_core_is_paid_by_who_gets_it():
+    """Both others ask at 0, wait, and owe 7. At 40 one of two is chosen and owes 14: 40-54, to 64; the last one 64-71.
+
+    The first choice among waiters is thread 1. The last gets the core unasked.
+    """
+    found, record = both([*TWO, [(Op.COMPUTE, 5)]], cores=1, **DECISION)
+    assert found[1] == {"cpu_wait": 40, "switch": 14, "service": 10, "exit": 64}
+    assert found[2] == {"cpu_wait": 64, "switch": 7, "service": 5, "exit": 76}
+    assert (record["decisions"], record["deciding_ns"]) == (3, 21)
+
+
+def test_a_core_that_is_left_idle_decides_for_nothing():
+    """As above without costs: thread 3 is refused at 10 and gets core 1 at 100, with the 7 that it owes since 3."""
+    found, record = both(FOUR, idles, may_idle=True, **ABOUT_FOUR, **DECISION)
+    assert found[3] == {"cpu_wait": 97, "switch": 7, "service": 5, "exit": 112}
+    assert (record["decisions"], record["deciding_ns"]) == (2, 7)
+
+
+FAR = {"local_line_ns": 10, "remote_line_ns": 25, "page_move_ns": 100, "shootdown_ns": 7, "nodes": 2, "frames": (1, 1)}
+
+
+def scans(decision):
+    """Page 1 (entity 2) gets the far frame at its fault, and every frame that a scan offers."""
+    return 2 if decision.cause == Why.SCAN else decision.contenders[0]
+
+
+def test_a_scan_is_paid_as_a_move():
+    """Page 0 is read 0-10. Page 1 may take the far frame or displace page 0: 7, and 25 for the far line: to 42.
+
+    Work of 1000. At 500 page 1 is chosen, which changes places with page 0: 2 * 100 + 7, and 7. At 1000 page 0 is
+    offered its place back, and page 1 stays: 7. Work to 42 + 1000 + 221 = 1263, a near line to 1273.
+    """
+    programs = [[(Op.READ, 0, 1), (Op.READ, 1, 1), (Op.COMPUTE, 1000), (Op.READ, 1, 1)]]
+    found, record = both(programs, scans, scan_ns=500, **FAR, **DECISION)
+    assert found == [{"minor": 7, "remote": 15, "move": 221, "service": 1030, "exit": 1273}]
+    assert (record["decisions"], record["deciding_ns"]) == (3, 21)
+
+
+@pytest.mark.parametrize(("promoted", "end"), [(True, 268 + 10), (False, 76 + 25)])
+def test_a_hint_is_paid_as_a_move(promoted, end):
+    """Page 0: 1 of fault, 10. Page 1, in the slow tier: 7 + 1, 25: 44. Then it asks for the fast one.
+
+    It changes places: 7 + 207, a near line: 268, and another. Or it stays: 7, a far line: 76, and another.
+    """
+
+    def choose(decision):
+        losers = [c for c in decision.contenders if c != decision.entity]
+        return losers[0] if decision.cause == Why.FAULT or promoted else decision.entity
+
+    programs = [[(Op.READ, 0, 1), *[(Op.READ, 1, 1)] * 3]]
+    found, record = both(programs, choose, first_touch_ns=1, tiers=True, hint_ns=1000, **FAR, **DECISION)
+    excess = 15 if promoted else 45
+    assert found == [
+        {"minor": 9, "remote": excess, "move": 214 if promoted else 7, "service": 40, "exit": end},
+    ]
+    assert (record["decisions"], record["deciding_ns"]) == (2, 14)
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"cores": 1, "tick_ns": 12, "switch_ns": 5, "move_ns": 0}, "tick_ns=12"),
+        ({"cores": None, "frames": 4, "nodes": 2, "scan_ns": 2 * (200 + 7 + 7), **FAR}, "scan_ns=428"),
+    ],
+)
+def test_a_tick_or_scan_that_decisions_fill_is_refused(settings, word):
+    """One ns more is enough."""
+    keywords = {**FREE, **settings, **DECISION}
+    with pytest.raises(SettingError, match=word):
+        build_settings(keywords)
+    name = word.partition("=")[0]
+    build_settings({**keywords, name: settings[name] + 1})
+    build_settings({**keywords, "decision_ns": 6})

@@ -447,9 +447,11 @@ def rule_sets(draw):
     names = [name for name in FREE if name not in ("lanes", "remote_line_ns")]
     costs = {name: draw(cost) for name in names} | {"lanes": draw(st.integers(1, 2))}
     costs["remote_line_ns"] = costs["local_line_ns"] + draw(cost)
-    overhead = 2 * (2 * costs["page_move_ns"] + costs["shootdown_ns"] + 5 * costs["shootdown_core_ns"])  # of a scan
+    costs["decision_ns"] = draw(st.sampled_from([0, 1, 6]))
+    moves = 2 * costs["page_move_ns"] + costs["shootdown_ns"] + 5 * costs["shootdown_core_ns"]
+    overhead = 2 * (moves + costs["decision_ns"])  # of a scan
     scan_ns = st.integers(2 * overhead + 1, 2 * overhead + 60)  # shorter ones may leave no time for service
-    periods = {"scan_ns": draw(st.none() | scan_ns), "tick_ns": draw(st.none() | st.integers(15, 60))}
+    periods = {"scan_ns": draw(st.none() | scan_ns), "tick_ns": draw(st.none() | st.integers(21, 60))}
     ways = {"tiers": draw(st.booleans()), "hint_ns": draw(st.none() | st.integers(0, 30))}
     ways |= {"reclaim": draw(st.sampled_from(["global", "local"])), "may_idle": draw(st.booleans())}
     return Rules(draw(per_node), draw(per_node), **costs, **periods, **ways)
