@@ -34,7 +34,7 @@ def stall_bound_ns(tape: Tape, settings: Settings) -> int | None:
     Frames scarce, one tier, no advice in the tape: a page that only one thread touches is fetched at least as often as
     Belady's MIN fetches it in all the frames, were the thread alone with its own pages (Belady, 1966: MIN misses least;
     a rival takes frames away and brings none of these pages); first touches cost `first_touch_ns`, or a page-in of a
-    file, all others a page-in; the thread waits for each. Pages of several threads: somebody waits for the first touch.
+    file, all others a page-in; the thread pays for each. Pages of several threads: somebody pays for the first touch.
     One core, frames plenty, one burst per thread, no cost of switches: shortest remaining time first has the least sum
     of responses (Schrage, Operations Research 16(3), 1968).
 

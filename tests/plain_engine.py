@@ -221,7 +221,8 @@ class PlainEngine:
         choice = int(self.choose(Decision(*raised, self)))
         assert choice in contenders, f"{choice} is none of {raised[-1]}"
         self.decisions.append((*raised, choice))
-        self.pay(self.decisions[-1])
+        if self.rules.decision_ns:
+            self.pay(self.decisions[-1])
         return choice
 
     def pay(self, decided: tuple) -> None:

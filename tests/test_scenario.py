@@ -112,3 +112,22 @@ def test_others_are_never_offered_an_idle_core():
             if over:
                 break
     assert found[False] == 0 < found[True]
+
+
+@pytest.mark.parametrize("env_id", PRESETS)
+@pytest.mark.parametrize("policy", ["lru", "eevdf + sieve", IDLER])
+def test_decisions_cost_the_same_on_every_path(env_id, policy):
+    """Once, whoever else is asked: inside the engine, and followed beside other advisors."""
+    ways = {"seed": 4, "decision_ns": 2_000, **SHORT}
+    alone = evaluate(env_id, policy, **ways)[0]
+    assert alone == evaluate(env_id, policy, through="gym", **ways)[0]
+
+    def follow(observation, info):
+        return info["advice"][policy]
+
+    may_idle = {"may_idle": policy == IDLER}
+    beside = evaluate(env_id, follow, advisors=("sieve", policy, "turns"), **may_idle, **ways)[0]
+    assert {**beside, "policy": alone["policy"]} == alone
+    assert 0 < alone["deciding_ns"] <= 2_000 * alone["decisions"]
+    free = evaluate(env_id, policy, **{**ways, "decision_ns": 0})[0]
+    assert free["deciding_ns"] == 0 and free != alone

@@ -26,7 +26,9 @@ class MemorySettings:
     reclaim: str = setting("global", "", choices=RECLAIM, help="local: holders on the home node are offered first")
     local_line_ns: int = setting(85, "ns", 0, LONGEST_NS, "64-byte access to local DRAM", cost=True)
     remote_line_ns: int = setting(140, "ns", 0, LONGEST_NS, "the same, other node; CXL: 250 (Pond, 2023)", cost=True)
-    first_touch_ns: int = setting(1_000, "ns", 0, LONGEST_NS, "minor fault that fills a zero page", cost=True)
+    first_touch_ns: int = setting(
+        1_000, "ns", 0, LONGEST_NS, "minor fault: its thread fills a zero page, on its core", cost=True
+    )
     minor_fault_ns: int = setting(1_000, "ns", 0, LONGEST_NS, "trap and mapping of a page that came in", cost=True)
     swap_in_ns: int = setting(60_000, "ns", 0, LONGEST_NS, "4 KiB read, NVMe; zswap: 6 000", cost=True)
     write_back_ns: int = setting(15_000, "ns", 0, LONGEST_NS, "4 KiB write, NVMe, asynchronous", cost=True)

@@ -36,7 +36,7 @@ PRESETS = {
         ),
         Preset(
             "sos/System-v0",
-            "scarce cores and frames; a faulting thread gives up its core",
+            "scarce cores and frames; a thread that waits for the device gives up its core",
             "EVICT at page faults and wakeups, ADMIT at ticks, idle cores and scans, interleaved",
             "working_sets",
             {
