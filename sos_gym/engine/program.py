@@ -166,36 +166,27 @@ def _fault(sim, t, e, writes):
     page.dirty = writes
     want(sim, Resource.MEMORY, e, Why.FAULT)
     if alone:
-        return _minor_fault_in_place(sim, t, e) if minor else _fault_in_place(sim, t, e)
+        return _fault_in_place(sim, t, e, minor)
     ask_for(sim, Resource.MEMORY, t, page.want_seq, Item.REQUEST)
     return False
 
 
 @inlined
-def _fault_in_place(sim, t, e):
+def _fault_in_place(sim, t, e, minor):
     """Settle the fault without agenda and calendar, as far as nothing else happens before its page-in."""
     settled = settle_fault(sim, e)
-    if not settled or not nothing_until(sim, sim.ready_ns):
+    if settled and minor:
+        fill_on_core(sim, t)
+        _use_from_afar(sim, t, e)
+    elif settled and nothing_until(sim, sim.ready_ns):
+        stall_in_place(sim, t, sim.ready_ns - sim.now)
+    else:
         _wait_for(sim, t, e)
         if settled:
             page_in_due(sim, e)
         return False
-    stall_in_place(sim, t, sim.ready_ns - sim.now)
     land_page(sim, e)
     _execute_touch(sim, t)
-    return True
-
-
-@inlined
-def _minor_fault_in_place(sim, t, e):
-    """Likewise a minor fault, for which nobody waits."""
-    if not settle_fault(sim, e):
-        _wait_for(sim, t, e)
-        return False
-    fill_on_core(sim, t)
-    land_page(sim, e)
-    _execute_touch(sim, t)
-    _use_from_afar(sim, t, e)
     return True
 
 

@@ -245,10 +245,14 @@ def _frames(simulation: Simulation) -> list[str]:
 def _threads(simulation: Simulation) -> list[str]:
     """Who runs, waits for a core, waits for a page, sleeps."""
     threads, now = simulation.arrays["threads"], int(simulation.record["now"][0])
+
+    def page_of(t: int) -> str:
+        return _entity(simulation, int(threads["page"][t]))
+
     said = {
-        Status.RUNNING: ("running", lambda t: ""),
+        Status.RUNNING: ("running", lambda t: f" (faults on {page_of(t)})" if threads["stays"][t] else ""),
         Status.CPU_WAIT: ("waiting", lambda t: f" ({_ms(now - int(threads['wait_since'][t]))})"),
-        Status.FAULTING: ("faulting", lambda t: f" on {_entity(simulation, int(threads['page'][t]))}"),
+        Status.FAULTING: ("faulting", lambda t: f" on {page_of(t)}"),
         Status.SLEEPING: ("asleep", lambda t: ""),
         Status.BLOCKED: ("blocked", lambda t: ""),
     }

@@ -175,11 +175,13 @@ def test_ansi_names_the_page_of_a_fault_and_the_one_that_went():
     env.reset(seed=0)
     text = env.render()
     assert "frames    node 0  aa  2 of 2 held" in text
-    assert "faulting  thread 0 on page 2" in text
+    assert "running   thread 0 (faults on page 2)" in text  # for the first time, hence on its core
     assert "open      page 2 wants a frame, fault: who goes without?" in text
     row = next(row for row, e in enumerate(env.candidates) if e == 1)  # page 0
     env.step(row)
-    assert "last      page 2 wants a frame, fault: page 0 goes without" in env.render()
+    text = env.render()
+    assert "last      page 2 wants a frame, fault: page 0 goes without" in text
+    assert "faulting  thread 0 on page 0" in text  # which must come from the device
 
 
 def test_ansi_after_the_end_has_no_open_decision(shared_core):

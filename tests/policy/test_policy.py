@@ -198,7 +198,8 @@ def test_the_two_instances_of_a_policy_share_their_scratch():
         shared={"pages": 0, "threads": 0},
         shared_each={"held": 0},
     )
-    tape = Tape.build([[(Op.READ, 3 * t + i) for i in range(3)] for t in range(2)])
+    files = {page: {"file": 1} for page in range(6)}  # each fault takes a thread off its core
+    tape = Tape.build([[(Op.READ, 3 * t + i) for i in range(3)] for t in range(2)], pages=files)
     simulation = Simulation(tape, build_settings({"nodes": 1, "frames": 6, "cores": 1}), [sharer.host()], driver=0)
     simulation.advance()
     shared = simulation.kept("shared")[0]
