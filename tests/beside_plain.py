@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 from hypothesis import assume
+from invariants import invariants
 from plain_engine import PlainEngine, Rules, Stuck
 from scribe import chosen, events_of, questions_of, scribe
 
@@ -11,6 +12,8 @@ from sos_gym.engine.simulation import Simulation, StuckError
 from sos_gym.resource import Resource
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.ranges import SettingError
+
+SOME = 8  # decisions from one check of the invariants to the next: they take longer than the rest
 
 
 def rules_of(made) -> Rules:
@@ -25,11 +28,14 @@ def compiled(tape, made, seed):
         simulation.advance()
         while simulation.undecided:
             d = simulation.decision
+            if d["number"] % SOME == seed % SOME:
+                invariants(simulation)
             contenders = sorted(simulation.contenders.tolist())
             choice = chosen(int(d["number"]), seed, contenders)
             fields = [int(d[name]) for name in ("number", "now", "kind", "cause", "resource", "entity", "slot")]
             decisions.append((*fields, contenders, choice))
             simulation.advance(choice)
+        invariants(simulation)
     except StuckError:
         stuck = True
     return decisions, logs_of(simulation), simulation, stuck

@@ -8,7 +8,7 @@ from sos_gym.engine.events import Item
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status, Why
 
 PARTS = ("service", "sleep", "cpu_wait", "switch", "move", "minor", "fault_wait", "remote")
-LEFTS = ("switch_left", "move_left", "minor_left", "remote_left", "service_left")
+LEFTS = ("switch_left", "move_left", "minor_left", "remote_left", "service_left", "owed")
 TOUCHES = (Op.READ, Op.WRITE)
 WANTED = (State.WAITING, State.IN_FLIGHT, State.HOLDING)
 
@@ -45,6 +45,7 @@ def _clock(simulation):
     assert asleep <= record["timers"] <= asleep + (status == Status.BLOCKED).sum()
     assert 0 <= record["full_ns"] <= record["some_ns"] <= record["psi_since"] <= record["now"]
     assert record["major_faults"] <= record["faults"] <= record["references"]
+    assert 0 <= record["deciding_ns"] <= record["decisions"] * record["decision_ns"]
     for name in ("calendar", "agenda"):
         heap = simulation.arrays[name]
         keys = list(zip(heap["time"].tolist(), heap["order"].tolist(), strict=True))

@@ -238,7 +238,8 @@ FREE_OF_COST = {name: 0 for name in (*COSTS, "remote_line_ns", "move_ns")}
 @pytest.mark.parametrize("frames", [(30,), (4,)])
 def test_an_item_is_on_the_agenda_once(frames):
     """Where nothing costs time a thread wants a core again and again at one instant; the agenda must not grow."""
-    tape = Tape.build([[(Op.READ, 5 * t + i) for i in range(5)] for t in range(3)])
+    files = {page: {"file": 1} for page in range(15)}  # whose faults take threads off their core
+    tape = Tape.build([[(Op.READ, 5 * t + i) for i in range(5)] for t in range(3)], pages=files)
     made = build_settings({"nodes": 1, "cores": 1, "frames": frames, **FREE_OF_COST})
     simulation = Simulation(tape, made, listing=True)
     overwritten = guarded(simulation)
