@@ -96,7 +96,7 @@ def _step_by_step(env_id: str, made: dict[str, Any], policy: str | Decide, stric
         over = False
         while not over:
             # a tape without a decision has one legal row, and nobody to ask
-            action = decide(observation, info) if info["decision"] else 0
+            action = decide(observation, info) if info["decision"]["open"] else 0
             observation, _, terminated, truncated, info = env.step(action)
             over = terminated or truncated
         return env.simulation

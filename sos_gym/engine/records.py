@@ -232,6 +232,7 @@ SIM = _aligned(
         ("switches", "i8"),
         ("moves", "i8"),
         ("write_backs", "i8"),
+        ("masked_out", "i8"),  # rows that an agent chose and the mask forbade
         ("bursts_used", "i8"),
         # -- since the episode began; differences give a step's reward
         ("service_ns", "i8"),

@@ -8,7 +8,6 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numba
 
 from sos_gym.policy.contract import Policy
 from sos_gym.settings.ranges import SettingError, did_you_mean
+from sos_gym.settings.written import parts_of
 
 
 def discovered(paths: Sequence[str], prefix: str) -> Iterator[Policy]:
@@ -66,29 +66,13 @@ def policy_named(name: str) -> Policy:
         SettingError: unknown; with did-you-mean.
     """
     names = _names()
-    plain, parameters = _parts(name)
+    plain, parameters = parts_of("policy", name, "s3fifo(small=0.2)")
     if plain.lower() in _APART:
         return _APART[plain.lower()].with_values(parameters)
     if plain.lower() not in names:
         remedy = did_you_mean(plain, names) or "see `sos-gym policies`"
         raise SettingError("policy", name, "a registered policy or alias", remedy)
     return _POLICIES[names[plain.lower()]].with_values(parameters)
-
-
-def _parts(spec: str) -> tuple[str, dict[str, int | float]]:
-    """s3fifo(small=0.2) is ("s3fifo", {"small": 0.2})."""
-    written = re.fullmatch(r"\s*([^()]*?)\s*(?:\((.*)\))?\s*", str(spec))
-    allowed, remedy = "a name, or name(parameter=number, ...)", "write for example s3fifo(small=0.2)"
-    if not isinstance(spec, str) or not written:
-        raise SettingError("policy", spec, allowed, remedy)
-    parameters: dict[str, int | float] = {}
-    for part in filter(None, (part.strip() for part in (written[2] or "").split(","))):
-        name, _, value = (word.strip() for word in part.partition("="))
-        try:
-            parameters[name] = int(value) if re.fullmatch(r"[-+]?\d+", value) else float(value)
-        except ValueError:
-            raise SettingError("policy", spec, allowed, remedy) from None
-    return written[1], parameters
 
 
 def claim(name: str, summary: str, needs_future: bool = False) -> Callable[[Callable], Callable]:

@@ -365,7 +365,7 @@ def clairvoyant_row(env) -> int:
 def limited(env_id: str, seed: int, rows: int) -> float:
     env = SosEnv(env_id, rows=rows, reward="foresight")  # which makes the engine bring `future` up to date
     _, info = env.reset(seed=seed)
-    over = info["decision"] is None
+    over = not info["decision"]["open"]
     while not over:
         _, _, terminated, truncated, info = env.step(clairvoyant_row(env))
         over = terminated or truncated
