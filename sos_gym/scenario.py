@@ -133,7 +133,6 @@ def _workload_asked(options: Mapping[str, Any], scenario: Scenario) -> tuple[str
     own, split = options.get("workload", scenario.workload), options.get("split", scenario.split)
     if isinstance(own, str) and own in SPLITS:
         own, split = scenario.workload, own
-    own = scenario.preset.workload if own is None else own
     return refuse_workload(own, split), split
 
 

@@ -315,7 +315,7 @@ class Transitions:
     def ends(self, lengths: np.ndarray, stepped: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rewards f8, terminated and truncated, bool (N,).
 
-        `lengths` (N,): steps of each episode; `stepped` bool (N,): others have just begun, and end no sooner than a step.
+        `lengths` (N,): steps of each episode; `stepped` bool (N,): the others have just begun.
         """
         truncated = self.steps["truncated"] | (lengths >= (self.vector.max_episode_steps or MOST_STEPS))
         return self.steps["reward"].copy(), self.steps["terminated"] & stepped, truncated & stepped
