@@ -21,9 +21,9 @@ class SosVecEnv(VecEnv):
 
     Observations are those of `gym.make`, so that a model goes from one to the other. MaskablePPO finds the mask by
     `env_method("action_masks")`; others see it in the observation, may choose a masked-out row, and get a random legal
-    one. Infos have the keys of `SosEnv`, `metrics` at the end alone. What ends is reset at once: its info is that of
-    the end, with `terminal_observation`, `TimeLimit.truncated` and `episode` (r: sum of rewards, l: decisions, t: seconds
-    since the start, as of `VecMonitor`).
+    one. Infos have the keys of `SosEnv`, but `metrics` at the end alone. What ends is reset at once: its info is that
+    of the end, with `terminal_observation`, `TimeLimit.truncated` and `episode` (r: sum of rewards, l: decisions, t:
+    seconds since the start, as of `VecMonitor`).
 
     Args:
         env_id: one of the registered ids.
