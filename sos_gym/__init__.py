@@ -17,11 +17,13 @@ from sos_gym.workload import Tape, TapeError, workload, workloads
 
 if TYPE_CHECKING:
     from sos_gym.bounds import best_known
+    from sos_gym.engine.mistakes import PolicyError
     from sos_gym.engine.simulation import StuckError
     from sos_gym.envs.env import ActionError, SosEnv
     from sos_gym.evaluation import evaluate
     from sos_gym.learned import LearnedClaim
-    from sos_gym.policy import claim, policies
+    from sos_gym.policy import claim, pair, policies, register
+    from sos_gym.policy.contract import Policy
     from sos_gym.workload.traces import import_tape
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "CONTEXT",
     "ActionError",
     "LearnedClaim",
+    "Policy",
+    "PolicyError",
     "SettingError",
     "SosEnv",
     "StuckError",
@@ -38,7 +42,9 @@ __all__ = [
     "claim",
     "evaluate",
     "import_tape",
+    "pair",
     "policies",
+    "register",
     "workload",
     "workloads",
 ]
@@ -53,11 +59,15 @@ _LAZY = {
     "LearnedClaim": "learned",
     "SosEnv": "envs.env",
     "StuckError": "engine.simulation",
+    "Policy": "policy.contract",
+    "PolicyError": "engine.mistakes",
     "best_known": "bounds",
     "claim": "policy",
     "evaluate": "evaluation",
     "import_tape": "workload.traces",
+    "pair": "policy",
     "policies": "policy",
+    "register": "policy",
 }
 
 

@@ -8,7 +8,9 @@ from sos_gym.engine.simulation import Simulation
 from sos_gym.envs.env import SosEnv
 from sos_gym.learned import LearnedClaim
 from sos_gym.metrics import metrics
-from sos_gym.policy import policy_named
+from sos_gym.policy import is_policy, policy_of
+from sos_gym.policy.contract import Policy
+from sos_gym.policy.pairing import Pair
 from sos_gym.scenario import Scenario
 from sos_gym.settings.ranges import SettingError, number_in
 from sos_gym.workload import Tape
@@ -19,7 +21,7 @@ Play = Callable[[int], Simulation]  # an episode of a seed, to its end
 
 def evaluate(
     env_id: str,
-    policy: str | Decide,
+    policy: str | Policy | Pair | Decide,
     workload: str | Tape | None = None,
     seed: int = 0,
     episodes: int = 1,
@@ -33,8 +35,8 @@ def evaluate(
 
     Args:
         env_id: one of the registered ids.
-        policy: a name or alias (runs inside the engine), a `LearnedClaim` (also inside), or a callable
-            (observation, info) -> action.
+        policy: a name or alias, "eevdf + sieve" for a pair, a `Policy`, a `PlainPolicy` class or a `LearnedClaim`, all
+            of which run inside the engine; or a callable (observation, info) -> action.
         workload: a family, a recorded tape, a `Tape`, or None for the environment's default.
         through: "engine", or "gym": the step-by-step path, with the policy as an advisor whose row is followed.
             Both give the same metrics to the last bit.
@@ -48,17 +50,19 @@ def evaluate(
     """
     for name, value, low in (("episodes", episodes, 1), ("seed", seed, 0), ("workers", workers, 1)):
         number_in(name, value, low, exact=True, allowed=f"an integer >= {low}", remedy="pass a whole number")
-    if not isinstance(policy, str) and not callable(policy):
+    if not is_policy(policy) and not callable(policy):
         raise SettingError(
             "policy", policy, "a name or a callable (observation, info) -> row", "see `sos-gym policies`"
         )
     if through not in ("engine", "gym"):
         raise SettingError("through", through, "'engine' or 'gym'", "choose one of these")
-    inside = isinstance(policy, (str, LearnedClaim)) and through == "engine"
-    advisors = (policy,) if isinstance(policy, str) else tuple(settings.pop("advisors", ()))
+    named = policy_of(policy) if is_policy(policy) else None
+    inside = (named is not None or isinstance(policy, LearnedClaim)) and through == "engine"
+    advisors = (named,) if named is not None else tuple(settings.pop("advisors", ()))
     made = {"workload": workload, "split": split, "advisors": advisors, **settings}
-    play = _inside(Scenario.of(env_id, **made), policy) if inside else _step_by_step(env_id, made, policy, strict)
-    name = policy_named(policy).spec if isinstance(policy, str) else getattr(policy, "__name__", "callable")
+    decide: Any = policy if named is None else named
+    play = _inside(Scenario.of(env_id, **made), decide) if inside else _step_by_step(env_id, made, decide, strict)
+    name = getattr(policy, "__name__", "callable") if named is None else named.spec
 
     def run(own: int) -> dict[str, Any]:
         episode = play(own)
@@ -71,7 +75,7 @@ def evaluate(
         return list(pool.map(run, seeds))
 
 
-def _inside(scenario: Scenario, policy: str | Decide) -> Play:
+def _inside(scenario: Scenario, policy: Any) -> Play:
     """The engine decides, by the one advisor or by the claim."""
 
     def play(seed: int) -> Simulation:
@@ -86,9 +90,9 @@ def _inside(scenario: Scenario, policy: str | Decide) -> Play:
     return play
 
 
-def _step_by_step(env_id: str, made: dict[str, Any], policy: str | Decide, strict: bool) -> Play:
+def _step_by_step(env_id: str, made: dict[str, Any], policy: Any, strict: bool) -> Play:
     """An environment, of whose rows the policy chooses."""
-    decide: Decide = policy if callable(policy) else lambda observation, info: info["advice"].get(policy, 0)
+    decide: Decide = policy if callable(policy) else lambda observation, info: info["advice"].get(policy.spec, 0)
     env = SosEnv(env_id, strict=strict, **made)
 
     def play(seed: int) -> Simulation:

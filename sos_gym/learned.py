@@ -24,6 +24,8 @@ PAIR = ("bind_cost", "distance")
 INPUTS = (*(name for name in COLUMNS if name not in PAIR), *CONTEXT)
 OWN_COLUMNS = np.array([k for k, name in enumerate(COLUMNS) if name not in PAIR])
 PAIR_COLUMNS = np.array([COLUMNS.index(name) for name in PAIR])
+DECISIONS = 1 << 12  # that are made in one go
+OVER = -2  # in place of a row
 ADMIT_COLUMN = CONTEXT.index("admit")
 
 
@@ -68,16 +70,18 @@ def choose(candidates, context, mask, sizes, weights, pair_costs):
 
 
 @kernel
-def _play(address, sims, discount_ns, shown, candidates, context, mask, advised, steps, sizes, weights, pair_costs):
-    """A whole episode."""
+def _play(
+    row, address, sims, discount_ns, shown, candidates, context, mask, advised, steps, sizes, weights, pair_costs
+):
+    """Take `row` and those that follow, up to the end or DECISIONS of them; the row to go on with, or OVER."""
     sim, step = sims[0], steps[0]
     seen = tables_of(shown, candidates, context, mask, advised)
-    row = BEGIN
-    while True:
+    for _ in range(DECISIONS):
         step_at(address)(sim, row, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], step)
         if not step.open:
-            return
+            return OVER
         row = choose(candidates, context, mask, sizes, weights, pair_costs)
+    return row
 
 
 class LearnedClaim:
@@ -129,7 +133,9 @@ class LearnedClaim:
         written = shown, candidates, context, mask, np.zeros(0, np.int32), np.zeros(1, STEP)
         discount_ns = float(simulation.settings.discount_ns)
         network = self.sizes, self.weights, self.pair_costs
-        _play(step_address(), simulation.record, discount_ns, *written, *network)
+        row = BEGIN
+        while row != OVER:  # between two calls the process hears of an interruption
+            row = _play(row, step_address(), simulation.record, discount_ns, *written, *network)
         simulation.raise_if_stuck()
 
     def save(self, path: str | os.PathLike) -> Path:

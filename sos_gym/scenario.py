@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from sos_gym.engine.simulation import Host, Simulation
-from sos_gym.policy import policy_named
+from sos_gym.engine.hosts import Host, Pairing
+from sos_gym.engine.simulation import Simulation
+from sos_gym.policy import is_policy, policy_of
+from sos_gym.policy.contract import Policy
+from sos_gym.policy.pairing import Pair
 from sos_gym.resource import NONE
 from sos_gym.settings.environment import SETTINGS, Settings, build_settings
 from sos_gym.settings.presets import Preset, preset_named
@@ -29,7 +32,8 @@ class Scenario:
     workload: str | Tape  # a name, or the tape of every episode
     split: str | None  # from which seeds, and ranges, a family is drawn
     advisors: tuple[str, ...]  # names of policies
-    hosts: tuple[Host, ...]  # the same, compiled
+    hosts: tuple[Host | Pairing, ...]  # the same, compiled
+    privileged: bool = False  # who decides is told of the future: by the reward, or by an advisor
     given: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # settings, as they were given
     asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # settings that `reset` was asked for since
 
@@ -39,7 +43,7 @@ class Scenario:
         preset: str = "sos/Memory-v0",
         workload: str | Tape | None = None,
         split: str | None = None,
-        advisors: Sequence[str] = (),
+        advisors: Sequence[str | Policy | Pair] = (),
         **settings: Any,
     ) -> "Scenario":
         """From an id, and what is to differ from its defaults.
@@ -49,15 +53,12 @@ class Scenario:
         """
         chosen = preset_named(preset)
         numbers = build_settings({**chosen.settings, **settings})
-        names = _advisors(advisors, numbers.rows)
-        hosts = tuple(policy_named(name).host() for name in names)
+        _refuse_advisors(advisors, numbers.rows)
+        names = tuple(one if isinstance(one, str) else policy_of(one).spec for one in advisors)
+        hosts = tuple(policy_of(one).host() for one in advisors)
         own = refuse_workload(chosen.workload if workload is None else workload, split)
-        return cls(chosen, numbers, own, split, names, hosts, given=settings)
-
-    @property
-    def privileged(self) -> bool:
-        """Whether who decides is told of the future: by the reward, or by an advisor."""
-        return self.settings.reward == "foresight" or any(policy_named(name).privileged for name in self.advisors)
+        told = numbers.reward == "foresight" or any(policy_of(one).privileged for one in advisors)
+        return cls(chosen, numbers, own, split, names, hosts, privileged=told, given=settings)
 
     def under(self, options: Mapping[str, Any]) -> "Scenario":
         """The scenario of the episodes that follow a `reset` with these options; what they do not name stays.
@@ -107,14 +108,13 @@ class Scenario:
         )
 
 
-def _advisors(names: Sequence[str], rows: int) -> tuple[str, ...]:
-    if isinstance(names, str):
-        raise SettingError("advisors", names, "a sequence of policy names", f"pass ({names!r},)")
-    if len(names) > MOST_ADVISORS:
-        raise SettingError("advisors", names, f"at most {MOST_ADVISORS} names", "ask fewer")
-    if rows < 4 + len(names):
-        raise SettingError("rows", rows, f"at least 4 + the number of advisors ({len(names)})", "raise rows")
-    return tuple(names)
+def _refuse_advisors(given: Sequence[Any], rows: int) -> None:
+    if is_policy(given):
+        raise SettingError("advisors", given, "a sequence of policies or their names", f"pass ({given!r},)")
+    if len(given) > MOST_ADVISORS:
+        raise SettingError("advisors", given, f"at most {MOST_ADVISORS} names", "ask fewer")
+    if rows < 4 + len(given):
+        raise SettingError("rows", rows, f"at least 4 + the number of advisors ({len(given)})", "raise rows")
 
 
 def _settings_asked(options: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:

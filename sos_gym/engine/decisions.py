@@ -354,7 +354,7 @@ def charge_running(sim):
 
 @inlined
 def raise_decision(sim):
-    """Charge all holders up to now, then ask every hosted policy."""
+    """Charge all holders up to now, then ask every hosted policy; of a pair both are asked, and one is heard."""
     decision = sim.decision[0]
     decision.now, decision.number = sim.now, sim.decisions
     sim.decisions += 1
@@ -368,7 +368,9 @@ def raise_decision(sim):
     for k in range(sim.hosted):
         my = sim.policies[2 * k + decision.resource]
         my.now, my.number = decision.now, decision.number
-        sim.advice[k] = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + Verb.PICK])(my, decision)
+        choice = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + Verb.PICK])(my, decision)
+        if sim.voices[2 * k + decision.resource] != NONE:
+            sim.advice[sim.voices[2 * k + decision.resource]] = choice
 
 
 @inlined

@@ -10,6 +10,10 @@ from sos_gym.engine.program import complete, page_in, wake
 from sos_gym.kernel import kernel
 from sos_gym.resource import NONE, Resource
 
+PATIENCE = 1 << 16  # steps: some 20 ms
+ENDLESS = (1 << 31) - 1
+GO_ON = -1 << 31  # in place of a choice
+
 
 @kernel
 def _handle(sim):
@@ -48,18 +52,22 @@ def _rescue(sim):
 
 @kernel
 def run(sim):
-    """Advance until the driver must decide, or the episode ends."""
-    while not (sim.finished or sim.truncated or sim.stuck):
-        if sim.live == 0:
+    """Advance until the driver must decide, or the episode ends, or the caller's patience does."""
+    while not (sim.finished or sim.truncated or sim.stuck) and sim.patience > 0:
+        sim.patience -= 1
+        if sim.fault[0].code != 0:
+            sim.stuck = 1
+        elif sim.live == 0:
             sim.finished = 1
         elif size_of(sim.calendar) > 0 and sim.calendar[1].time == sim.now:
             _handle(sim)
         elif size_of(sim.agenda) > 0:
             if prepare(sim):
                 raise_decision(sim)
-                if sim.driver == NONE:
+                if sim.driver != NONE:
+                    apply(sim, sim.advice[sim.driver])
+                elif sim.fault[0].code == 0:
                     return
-                apply(sim, sim.advice[sim.driver])
         elif sim.running + sim.timers + sim.in_flight == 0:
             _rescue(sim)
         else:
@@ -68,10 +76,17 @@ def run(sim):
 
 @kernel
 def advance(sims, i, choice):
-    """Apply `choice` to the open decision of simulation `i`, if any, and run to the next."""
+    """Apply `choice` to the open decision of simulation `i`, if any, and run to the next; GO_ON: run on.
+
+    False: it has to be called again, to go on; meanwhile the caller may find that it was interrupted.
+    """
     sim = sims[i]
-    if sim.undecided:
+    if sim.undecided and choice != GO_ON:
         apply(sim, choice)
+    sim.patience = PATIENCE
     run(sim)
+    if sim.patience == 0 and not (sim.undecided or sim.finished or sim.truncated or sim.stuck):
+        return False
     for t in range(sim.threads_count):
         charge(sim, t)
+    return True

@@ -411,7 +411,7 @@ def _expect(sim, pages, at):
 
 @kernel
 def step(sim, t):
-    """Run thread `t` from its next op on, in place as long as nothing else is due before its completion.
+    """Run thread `t` from its next op on, in place as long as nothing else is due before its completion, and a while.
 
     In place nothing is charged: what is left piles up since the last charge and is charged in one go.
     """
@@ -441,7 +441,8 @@ def step(sim, t):
             continue
         done = thread.since + left(thread)
         if done > sim.now:
-            if not comes_first(sim, done):
+            sim.patience -= 1
+            if sim.patience <= 0 or not comes_first(sim, done):
                 due(sim, t, done, Event.COMPLETION)
                 return
             sim.now = done

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from sos_gym.kernel import ROOMS, array_fields, expose, function_at, record_type
+from sos_gym.kernel import ROOMS, array_fields, expose, function_at, protect, record_type
 from sos_gym.resource import DECISION, ENTITY, OWNER, SLOT
 from sos_gym.workload.tables import FORECAST, OPS, PAGES, THREADS
 
@@ -101,6 +101,22 @@ USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or
 LINK = np.dtype([("next", "i4"), ("previous", "i4"), ("queue", "i4"), ("mark", "i4")])
 
 
+FAULT = np.dtype(  # the first mistake of a hosted policy, which ends the episode (guards.py)
+    [
+        ("code", "i4"),  # Fault
+        ("host", "i4"),
+        ("part", "i4"),  # of PARTS
+        ("resource", "i4"),
+        ("entity", "i8"),  # that it was told or asked about, or NONE
+        ("number", "i8"),  # of decisions so far
+        ("choice", "i8"),  # that is no contender
+        ("wrong", "i8"),  # an index,
+        ("size", "i8"),  # and what it must be less than
+        ("error_at", "i8"),  # see kernel.raised_at
+    ]
+)
+
+
 class Array(NamedTuple):
     """An array of a simulation."""
 
@@ -147,6 +163,8 @@ ARRAYS: dict[str, Array] = {
     "forecasts": Array(FORECAST, policies_see=True),
     "forecast_next": Array("i8"),
     "thread_table": Array(THREADS, changes=False),
+    "fault": Array(FAULT, policies_see=True),
+    "voices": Array("i4", changes=False),
 }
 
 # What a policy sees: `my` (policy/contract.py). The engine's arrays are read only; links and rooms are its own.
@@ -168,7 +186,15 @@ POLICY = _aligned(
         ("first_slot", "i4"),  # of its resource
         ("first_entity", "i4"),  # of its resource
         ("entities_count", "i4"),  # of its resource
-        ("spare", "i4"),
+        # -- what guards keep (guards.py)
+        ("host", "i4"),  # which of the hosted policies it is
+        ("resource", "i4"),
+        ("inside", "i4"),  # bits of the PARTS that are being called
+        ("turns", "i8"),  # of loops, that are left to the part that is called
+        ("wrong", "i8"),
+        ("size", "i8"),
+        ("mind_at", "i8"),  # what a plain policy is found by (policy/plain.py)
+        *array_fields("guarded"),  # addresses of PARTS that are called by a guard
     ]
 )
 
@@ -203,7 +229,8 @@ SIM = _aligned(
         ("spare2", "i4"),
         ("hosted", "i4"),  # policies whose verbs are called
         ("linked", "i4"),  # of these, the first ones up to the last that keeps links
-        ("driver", "i4"),  # index of the hosted policy that decides, or NONE: the agent
+        ("advisors", "i4"),  # policies, or pairs of them, that are heard
+        ("driver", "i4"),  # index of the advisor that decides, or NONE: the agent
         ("listing", "i4"),  # contenders are always listed
         ("prophets", "i4"),  # `future` is kept up to date for contenders
         ("observed", "i4"),  # rings of recent pages are kept
@@ -222,6 +249,7 @@ SIM = _aligned(
         ("finished", "i4"),
         ("truncated", "i4"),
         ("stuck", "i4"),
+        ("patience", "i4"),  # steps until the caller is returned to, for it may have been interrupted
         ("unknown_op", "i8"),  # index of an op that nobody handles, or NONE; it ends the run like `stuck`
         ("undecided", "i4"),  # a decision is raised and not yet answered
         ("decisions", "i8"),
@@ -263,6 +291,7 @@ SIM = _aligned(
 for _name, _array in ARRAYS.items():
     expose(_name, _array.dtype)
 expose("links", LINK)
+expose("guarded", "i8")
 
 MY, _ENTITY, _DECISION = map(record_type, (POLICY, ENTITY, DECISION))
 VERB_SIGNATURE = types.void(MY, types.int64)  # (my, e)
@@ -284,9 +313,13 @@ class Verb(IntEnum):
 
 
 STEPS = len(Verb)
+PARTS = (*(verb.name.lower() for verb in Verb), "claim", "rank", "victim")  # all that a policy may give
+CLAIM, RANK, VICTIM = map(PARTS.index, ("claim", "rank", "victim"))
 WAIT_BUCKETS = 2048  # per resource; see metrics.bucket_ns
 RECENT = 16  # pages in a thread's ring of what it used lately
 
+for _read_only in (ENTITY, SLOT, OWNER, DECISION, THREAD, NODE, OPS, USER, FORECAST, FAULT, SIM):
+    protect(record_type(_read_only))
 for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, CHANNEL, NODE, INSTANCE, ENTRY, BURST, USER, LINK, POLICY, SIM):
     # an array's name would hide the field
-    assert not set(_record.names or ()) & {*ARRAYS, "links"}, _record
+    assert not set(_record.names or ()) & {*ARRAYS, "links", "guarded"}, _record

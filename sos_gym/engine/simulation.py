@@ -1,5 +1,6 @@
 """One episode: a tape, settings and policies laid out as the records of `records.py`."""
 
+import copy
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,16 +10,19 @@ import numpy as np
 from sos_gym.engine import bitmap
 from sos_gym.engine.events import Event, due, horizon_source, next_arrival, scan_source
 from sos_gym.engine.futures import lay_futures
-from sos_gym.engine.hosts import Host
-from sos_gym.engine.loop import advance
+from sos_gym.engine.hosts import Host, Pairing, enter_mind
+from sos_gym.engine.loop import GO_ON, advance
+from sos_gym.engine.mistakes import mistake
 from sos_gym.engine.records import (
     ARRAYS,
     BURST,
     CHANNEL,
     ENTRY,
+    FAULT,
     INSTANCE,
     LINK,
     NODE,
+    PARTS,
     POLICY,
     RECENT,
     SIM,
@@ -99,8 +103,8 @@ class Simulation:
     Args:
         tape: what the threads do.
         settings: the numbers.
-        hosts: policies whose verbs are called.
-        driver: index of the host that decides; NONE: the caller does, through `advance`.
+        advisors: policies whose verbs are called, or pairs of them.
+        driver: index of the advisor that decides; NONE: the caller does, through `advance`.
         seed: of the policies' streams and of drawn costs.
         listing: contenders are listed at every decision (else only when a host needs them).
         observed: what only observations need is kept.
@@ -111,7 +115,7 @@ class Simulation:
         self,
         tape: Tape,
         settings: Settings,
-        hosts: Sequence[Host] = (),
+        advisors: Sequence[Host | Pairing] = (),
         driver: int = NONE,
         seed: int = 0,
         listing: bool = False,
@@ -122,7 +126,9 @@ class Simulation:
         refuse_pinned(tape, settings)
         costs = drawn_costs(settings, seed)
         refuse_endless(tape, costs)
-        self.tape, self.settings, self.hosts = tape, settings, tuple(hosts)
+        self.tape, self.settings, self.advisors = tape, settings, tuple(advisors)
+        self.hosts = tuple(host for advisor in self.advisors for host in advisor.hosts)
+        self.minds = [mind for host in self.hosts for mind in (host.minds() if host.minds else (None, None))]
         self._ways = {"seed": seed, "driver": driver, "listing": listing, "observed": observed, "foresight": foresight}
         self.record = aligned_zeros(1, SIM) if record is None else record
         self.record.view(np.uint8)[:] = 0
@@ -151,18 +157,29 @@ class Simulation:
         """Apply `choice`, a contender of the open decision if there is one, and run to the next decision or the end.
 
         Raises:
+            PolicyError: a policy made a mistake.
             StuckError: no thread can go on; the text names them.
             UnknownOpError: a thread came to an op that the engine does not handle.
         """
-        advance(self.record, 0, choice)
+        done = advance(self.record, 0, choice)
+        while not done:  # between two calls the process hears of an interruption
+            done = advance(self.record, 0, GO_ON)
         self.raise_if_stuck()
 
     def raise_if_stuck(self) -> None:
-        """Refuse to go on when nothing is due and no thread can run, or an op is unknown."""
+        """Refuse to go on when nothing is due and no thread can run, a policy made a mistake, or an op is unknown."""
+        if self.arrays["fault"]["code"][0]:
+            self._raise_mistake()
         if self.record["unknown_op"][0] != NONE:
             raise UnknownOpError(self._what_is_unknown())
         if self.record["stuck"][0]:
             raise StuckError(self._who_is_stuck())
+
+    def _raise_mistake(self) -> None:
+        fault = self.arrays["fault"][0]
+        mind = self.minds[2 * fault["host"] + fault["resource"]]
+        error = mistake(fault, self.hosts[fault["host"]], self.tape, mind)
+        raise error from getattr(mind, "error", None)
 
     @property
     def over(self) -> bool:
@@ -187,7 +204,8 @@ class Simulation:
 
     def state(self) -> dict[str, Any]:
         """A copy of everything that changes while the episode runs, and of which episode it is; no addresses."""
-        return {"episode": self._episode(), "arrays": self._copied(filter(_changes, self.arrays))}
+        arrays = self._copied(filter(_changes, self.arrays))
+        return {"episode": self._episode(), "arrays": arrays, "minds": copy.deepcopy(self.minds)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Put a `state()` of this episode back, whichever simulation or process it is of.
@@ -199,6 +217,7 @@ class Simulation:
         for name, array in state["arrays"].items():
             target = self.arrays[name] if name else self.record
             target[...] = array
+        self.minds = copy.deepcopy(state["minds"])
         self._attach()
 
     def refuse_foreign(self, state: Any) -> None:
@@ -208,7 +227,7 @@ class Simulation:
             SettingError: names what differs.
         """
         remedy = "restore what state() gave, after a reset with the same seed and options"
-        if not (isinstance(state, Mapping) and set(state) == {"episode", "arrays"}):
+        if not (isinstance(state, Mapping) and set(state) == {"episode", "arrays", "minds"}):
             raise SettingError("state", type(state).__name__, "what Simulation.state() gave", remedy)
         theirs, own = state["episode"], self._episode()
         for name in own | theirs:
@@ -224,21 +243,24 @@ class Simulation:
 
     def _episode(self) -> dict[str, Any]:
         """What tells this episode from others."""
-        policies = tuple(host.spec for host in self.hosts)
+        policies = tuple(advisor.spec for advisor in self.advisors)
         return {"tape": self.tape.hash(), "policies": policies, **vars(self.settings), **self._ways}
 
     def _copied(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Copies of the record, under "", and of some arrays; without addresses, which are this process's own."""
         copied = {"": self.record.copy(), **{name: self.arrays[name].copy() for name in names}}
-        copied["verbs"][:] = 0
-        for records in (copied[""], copied["policies"]):
+        for name in copied:
+            if name == "verbs" or name.startswith("guarded "):
+                copied[name][:] = 0
+        for records in (copied[""], copied["policies"], copied["fault"]):
             for field in records.dtype.names or ():
                 if field.endswith("_at"):
                     records[field] = 0
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
-        made = {"tape": self.tape, "settings": self.settings, "hosts": self.hosts, "_ways": self._ways}
+        names = "tape", "settings", "advisors", "hosts", "minds", "_ways"
+        made = {name: getattr(self, name) for name in names}
         return {**made, "arrays": self._copied(name for name in self.arrays if name not in OF_THE_TAPE)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -331,7 +353,8 @@ class Simulation:
             waiting=np.zeros(threads + pages, np.int32),
             contenders=np.zeros(max(slots, threads, pages) + self.settings.nodes + 2, np.int32),
             lanes=np.zeros(self.settings.lanes, np.int64),
-            advice=np.zeros(max(1, len(self.hosts)), np.int32),
+            advice=np.zeros(max(1, len(self.advisors)), np.int32),
+            fault=np.zeros(1, FAULT),
             decision=np.zeros(1, DECISION),
             bursts=np.zeros(bursts, BURST),
             waits=np.zeros(2 * WAIT_BUCKETS, np.int64),
@@ -348,6 +371,16 @@ class Simulation:
             for resource in Resource:
                 self._lay_policy(policies[2 * k + resource], 2 * k + resource, host, resource, seed)
         self._add(policies=policies, verbs=np.zeros(len(self.hosts) * len(Resource) * STEPS, np.int64))
+        self._add(voices=self._voices())
+
+    def _voices(self) -> np.ndarray:  # i4 (2 * hosts,)
+        """Of each host on each resource: the advisor that speaks by it, or NONE."""
+        voices, k = np.full((len(self.hosts), len(Resource)), NONE, np.int32), 0
+        for number, advisor in enumerate(self.advisors):
+            for resource in Resource:
+                voices[k + advisor.hosts.index(advisor.speaks(resource)), resource] = number
+            k += len(advisor.hosts)
+        return voices.reshape(-1)
 
     def _lay_policy(self, policy: np.void, i: int, host: Host, resource: Resource, seed: int) -> None:
         instance = self.arrays["instances"][resource]
@@ -358,6 +391,8 @@ class Simulation:
         entities, slots = int(instance["population"] + instance["first_entity"]), len(self.arrays["slots"])
         self._add(**{f"{room.name} {i}": room.laid(entities, slots) for room in host.rooms if not room.shared})
         self._add(**{f"links {i}": _empty_queues(entities * host.links, host.queues)})
+        self._add(**{f"guarded {i}": np.zeros(len(PARTS) if host.guarded else 0, np.int64)})
+        policy["host"], policy["resource"] = i // len(Resource), resource
 
     def _attach(self) -> None:
         """Write the addresses of arrays and kernels into the records."""
@@ -366,12 +401,15 @@ class Simulation:
         seen = {name: self.arrays[name] for name, array in ARRAYS.items() if array.policies_see}
         owners = np.split(self.arrays["owners"], len(Resource))
         for k, host in enumerate(self.hosts):
-            verbs[k] = host.verbs
             for resource in Resource:
                 i = 2 * k + resource
-                policy = self.arrays["policies"][i]
-                policy["claim_at"], policy["rank_at"], policy["victim_at"] = host.claim, host.rank, host.victim
+                policy, called = self.arrays["policies"][i], host.called(resource)
+                verbs[k, resource] = called[:STEPS]
+                policy["claim_at"], policy["rank_at"], policy["victim_at"] = called[STEPS:]
+                policy["mind_at"] = enter_mind(self.minds[i])
+                self.arrays[f"guarded {i}"][:] = host.parts[resource] if host.guarded else 0
                 arrays = {**seen, "owners": owners[resource], "links": self.arrays[f"links {i}"]}
+                arrays["guarded"] = self.arrays[f"guarded {i}"]
                 for number, room in enumerate(host.rooms):
                     arrays[f"room{number}"] = self.kept(room.name, k, None if room.shared else resource)
                 attach(self.arrays["policies"][i : i + 1], arrays)
@@ -399,7 +437,7 @@ class Simulation:
         record["plenty_cores"], record["plenty_frames"] = settings.cores is None, settings.frames is None
         record["tiers"], record["reclaim_local"] = settings.tiers, settings.reclaim == "local"
         record["nodes_count"], record["threads_count"], record["live"] = settings.nodes, threads, threads
-        record["hosted"], record["driver"] = len(self.hosts), driver
+        record["hosted"], record["advisors"], record["driver"] = len(self.hosts), len(self.advisors), driver
         record["linked"] = max((k + 1 for k, host in enumerate(self.hosts) if host.queues), default=0)
         record["listing"] = listing or any(host.needs_list for host in self.hosts)
         record["prophets"] = foresight or any(host.needs_future for host in self.hosts)

@@ -1,6 +1,7 @@
 """How records and functions meet compiled code; nothing here knows the model."""
 
 from sos_gym.kernel.atomics import exchange_now, load_now, pause
+from sos_gym.kernel.checked import RAISED, RefusedError, TurnsError, attempt_at, checked, protect, raised_at, reason_of
 from sos_gym.kernel.compiling import inlined, kernel
 from sos_gym.kernel.functions import address_of, function_at
 from sos_gym.kernel.intrinsics import bit_count, bit_length, prefetch, prefetch_lines
@@ -24,14 +25,19 @@ from sos_gym.kernel.table import (
 __all__ = [
     "CACHE_LINE",
     "CHECKED",
+    "RAISED",
     "ROOMS",
+    "RefusedError",
     "Table",
+    "TurnsError",
     "address_of",
     "aligned_zeros",
     "array_fields",
     "attach",
+    "attempt_at",
     "bit_count",
     "bit_length",
+    "checked",
     "exchange_now",
     "expose",
     "extended",
@@ -44,6 +50,9 @@ __all__ = [
     "pause",
     "prefetch",
     "prefetch_lines",
+    "protect",
+    "raised_at",
+    "reason_of",
     "record_type",
     "table_of",
     "view_as",

@@ -10,12 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numba as nb
-from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaExperimentalFeatureWarning
 
 from sos_gym.kernel.disk import KernelCache, root
 from sos_gym.kernel.sources import file_of, hash_of
 from sos_gym.kernel.table import CHECKED
+from sos_gym.settings.ranges import SettingError
+
+if nb.config.DISABLE_JIT:  # type: ignore[attr-defined]
+    raise SettingError(
+        "NUMBA_DISABLE_JIT",
+        1,
+        "unset, or 0: the engine runs as machine code alone",
+        "to step through a policy in a debugger write it as a sos_gym.PlainPolicy, see docs/write-a-policy.md",
+    )
 
 KEPT = 4  # folders per module: of earlier sources too, so that two checkouts do not fight
 
@@ -28,9 +36,7 @@ def kernel(function: Callable, inline: bool = False) -> Callable:
     """Compile `function` when it is first called, or load it from the disk cache. It runs without the GIL."""
     options: Any = {"error_model": "numpy", "forceinline": inline, "nogil": True}
     compiled = nb.njit(**options)(function)
-    folder = _cache_folder(function.__module__) if file_of(function.__module__) else None  # typed at a prompt
-    if folder is not None and isinstance(compiled, Dispatcher):  # NUMBA_DISABLE_JIT leaves functions as they are
-        compiled._cache = KernelCache(function, folder)  # type: ignore[attr-defined]  # nb.config.CACHE_DIR is the user's
+    keep_on_disk(compiled)
     return compiled
 
 
@@ -39,16 +45,25 @@ def inlined(function: Callable) -> Callable:
     return kernel(function, inline=True)
 
 
+def keep_on_disk(compiled: Any, *words: str) -> None:
+    """Let it keep its machine code; `words` tell ways of compiling apart. Nothing is kept of what has no file."""
+    function = compiled.py_func
+    folder = _cache_folder(function.__module__, *words) if file_of(function.__module__) else None
+    if folder is not None:
+        compiled._cache = KernelCache(function, folder)  # nb.config.CACHE_DIR is the user's
+
+
 @cache
-def _cache_folder(module: str) -> str | None:
+def _cache_folder(module: str, *words: str) -> str | None:
     """A folder named by the sources: Numba's cache does not see edits in kernels imported from other files."""
-    kernels = root()
+    kernels, name = root(), "-".join([module, *words])
     if kernels is None:
         return None
-    folder = kernels / f"{module}-{hash_of(module, nb.__version__, CHECKED)}"
+    ways = (*words, hash_of(__package__)) if words else ()
+    folder = kernels / f"{name}-{hash_of(module, nb.__version__, CHECKED, *ways)}"
     with contextlib.suppress(OSError):  # a full disk: nothing is kept
         if not folder.exists():
-            _forget_old(kernels, module)
+            _forget_old(kernels, name)
             folder.mkdir(exist_ok=True)
         os.utime(folder)
     return str(folder)

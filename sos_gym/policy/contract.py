@@ -40,11 +40,10 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from sos_gym.engine.hosts import Host, Room
-from sos_gym.engine.records import CLAIM_SIGNATURE, PICK_SIGNATURE, POLICY, VERB_SIGNATURE, Verb, claim_at, pick_at
-from sos_gym.kernel import ROOMS, address_of, extended, kernel
+from sos_gym.engine.hosts import Host
+from sos_gym.engine.records import claim_at, pick_at
+from sos_gym.kernel import kernel
+from sos_gym.policy.hosting import host_of, refuse_misfits
 from sos_gym.resource import NONE, Kind, Resource
 from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean
 
@@ -92,7 +91,9 @@ class Policy:
     """A policy: its card, its kernels, and what it keeps.
 
     `rank`: what its heap orders by, when that is not its claim. `links`: in how many queues an entity may stand at a
-    time, 1 or 2. `values`: parameters that differ from their default.
+    time, 1 or 2. `values`: parameters that differ from their default. `checked`: its kernels are compiled with checks,
+    so that a mistake is an error in words and not the end of the process (kernel/checked.py); with False it is trusted,
+    as the policies of the package are, and faster. `origin`: where it is written, if its kernels do not tell.
     """
 
     name: str
@@ -127,10 +128,13 @@ class Policy:
     needs_list: bool = True
     needs_future: bool = False
     needs_forecast: bool = False
+    checked: bool = True
+    origin: str = ""
 
     def __post_init__(self) -> None:
         if self.victim is not None:
             object.__setattr__(self, "needs_list", False)
+        refuse_misfits(self)
 
     @property
     def spec(self) -> str:
@@ -175,99 +179,18 @@ class Policy:
 
     @cached_property
     def _host(self) -> Host:
-        claim, pick = self._signed(CLAIM_SIGNATURE), self._signed(PICK_SIGNATURE)
-        return Host(
-            name=self.name,
-            verbs=(self._verbs(Resource.MEMORY), self._verbs(Resource.CPU)),
-            claim=address_of(self.claim, claim),
-            rank=address_of(self.rank or self.claim, claim),
-            victim=address_of(self.victim, pick),
-            rooms=self._rooms,
-            queues=self.queues,
-            links=self.links,
-            needs_list=self.needs_list,
-            needs_future=self.needs_future,
-            needs_forecast=self.needs_forecast,
-            policy=self,
-        )
-
-    def _verbs(self, resource: Resource) -> tuple[int, ...]:
-        """Addresses in the order of `Verb`."""
-        told = self._signed(VERB_SIGNATURE)
-        given = [getattr(self, verb.name.lower()) for verb in Verb if verb != Verb.PICK]
-        kernels = [verb.on(resource) if isinstance(verb, Sides) else verb for verb in given]
-        picks = self.pick or self._default_pick
-        return (*(address_of(one, told) for one in kernels), address_of(picks, self._signed(PICK_SIGNATURE)))
+        return host_of(self)
 
     @property
-    def _default_pick(self) -> Callable:
+    def default_pick(self) -> Callable:
+        """What chooses where it has no pick."""
         return pick_by_claim if self.victim is None else pick_by_victim
-
-    def _signed(self, signature: Any) -> Any:
-        """A signature with the type of this policy's `my` in place of anybody's."""
-        return signature.return_type(self._my, *signature.args[1:])
-
-    @cached_property
-    def _my(self) -> Any:
-        """The type of `my`: a POLICY record with the names of what this policy keeps."""
-        alone = {room.name: room.start.dtype for room in self._rooms if room.name in ALONE}
-        tables = {room.name: room.start.dtype for room in self._rooms if room.name not in ALONE}
-        return extended(POLICY, alone, tables)
-
-    @cached_property
-    def _rooms(self) -> tuple[Room, ...]:
-        """Single records first, then tables; names without a field have no room."""
-        values = {name: float(self.values.get(name, p.default)) for name, p in self.parameters.items()}
-        kept = {
-            "parameters": Records(values, fixed=1, shared=True),
-            "own": Records(self._with_books("own"), fixed=1),
-            "shared": Records(self.shared, fixed=1, shared=True),
-            "each": Records(self._with_books("each"), per_entity=1),
-            "shared_each": Records(self._with_books("shared_each"), per_entity=1, shared=True),
-            **self.tables,
-            **{name: table for book in self.books for name, table in book.tables.items()},
-        }
-        rooms = [
-            Room(name, record_of(of.start), of.fixed, of.per_entity, of.per_slot, of.shared)
-            for name, of in kept.items()
-            if of.start
-        ]
-        if len(rooms) > ROOMS:
-            raise SettingError("policy", self.name, f"one with at most {ROOMS} records and tables", "join some of them")
-        return tuple(rooms)
-
-    def _with_books(self, part: str) -> Start:
-        """A policy's own fields, and a record for each book under its name."""
-        return {**getattr(self, part), **{book.name: getattr(book, part) for book in self.books if getattr(book, part)}}
 
 
 def _exactly(value: int | float) -> str:
     """A number that is read back as itself, short where that is possible: 0.2, 1e+06, 1234567."""
     short = f"{value:g}"
     return short if float(short) == value else repr(value)
-
-
-ALONE = ("parameters", "own", "shared")  # one record each; the others are tables
-
-
-def record_of(start: Start) -> np.ndarray:  # (1,), of a dtype made for it
-    """A record that starts like this: record_of({"hand": -1, "times": [0, 0]})["hand"] is [-1]."""
-    record = np.zeros(1, _dtype_of(start))
-    for name, value in start.items():
-        record[name] = record_of(value)[0] if isinstance(value, Mapping) else value
-    return record
-
-
-def _dtype_of(start: Start) -> np.dtype:
-    fields = [(name, _field_of(value)) for name, value in start.items()]
-    laid = np.dtype(fields, align=True)
-    offsets = [laid.fields[name][1] for name in start]  # type: ignore[index]
-    formats = [laid[name] for name in start]
-    return np.dtype({"names": list(start), "formats": formats, "offsets": offsets, "itemsize": laid.itemsize})
-
-
-def _field_of(value: Any) -> Any:
-    return _dtype_of(value) if isinstance(value, Mapping) else (np.asarray(value).dtype, np.shape(value))
 
 
 # -- picks

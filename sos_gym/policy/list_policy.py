@@ -38,5 +38,5 @@ class ListPolicy(Policy):
     claim: Callable | None = levels.claim
 
     @property
-    def _default_pick(self) -> Callable:
+    def default_pick(self) -> Callable:
         return pick_from_lists

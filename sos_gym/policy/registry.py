@@ -7,15 +7,21 @@ import copyreg
 import dataclasses
 import importlib
 import inspect
+import math
 import pkgutil
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numba
 
 from sos_gym.policy.contract import Policy
-from sos_gym.settings.ranges import SettingError, did_you_mean
+from sos_gym.policy.pairing import Pair
+from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean, number_in
 from sos_gym.settings.written import parts_of
+
+P = TypeVar("P")
 
 
 def discovered(paths: Sequence[str], prefix: str) -> Iterator[Policy]:
@@ -24,7 +30,12 @@ def discovered(paths: Sequence[str], prefix: str) -> Iterator[Policy]:
         yield from (value for value in vars(importlib.import_module(module.name)).values() if isinstance(value, Policy))
 
 
-_FOUND = {policy.name: policy for policy in discovered([str(Path(__file__).parent)], f"{__package__}.")}
+def _trusted(policy: Policy) -> Policy:
+    object.__setattr__(policy, "checked", False)  # the card itself: a module that imports it means this one
+    return policy
+
+
+_FOUND = {policy.name: _trusted(policy) for policy in discovered([str(Path(__file__).parent)], f"{__package__}.")}
 _POLICIES: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if not policy.needs_forecast}
 _APART: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if policy.needs_forecast}  # see `policies`
 
@@ -59,13 +70,51 @@ def _names() -> dict[str, str]:
     return {alias: policy.name for policy in _POLICIES.values() for alias in (policy.name, *policy.aliases)}
 
 
-def policy_named(name: str) -> Policy:
-    """The policy of a name or alias, with parameters if they follow: "s3fifo(small=0.2)".
+def policy_of(given: Any) -> Policy | Pair:
+    """The policy that is meant: a name, see `policy_named`, a policy or pair, or what `claim` decorated.
+
+    Raises:
+        SettingError: it is nothing of the kind; or an unknown name, with did-you-mean.
+    """
+    given = getattr(given, "sos_policy", given)
+    if isinstance(given, (Policy, Pair)):
+        return given
+    if isinstance(given, str):
+        return policy_named(given)
+    raise SettingError("policy", given, "a name, a Policy or a Pair", "see `sos-gym policies` and sos_gym.register")
+
+
+def is_policy(given: Any) -> bool:
+    """Whether `policy_of` takes it, if a name is known."""
+    return isinstance(getattr(given, "sos_policy", given), (str, Policy, Pair))
+
+
+def pair(cores: Any, frames: Any) -> Pair:
+    """One policy for the cores and another for the frames; the same as the name "CORES + FRAMES".
+
+    Raises:
+        SettingError: one is no policy, or a pair itself.
+    """
+    found = policy_of(cores), policy_of(frames)
+    for place, one in zip(("cores", "frames"), found, strict=True):
+        if isinstance(one, Pair):
+            raise SettingError(place, one.spec, "one policy, no pair", "name two policies")
+    return Pair(*found)  # type: ignore[arg-type]
+
+
+def policy_named(name: str) -> Policy | Pair:
+    """The policy of a name or alias, with parameters if they follow, "s3fifo(small=0.2)"; of two names, their pair.
+
+    "eevdf + sieve": the first is for the cores, the second for the frames.
 
     Raises:
         SettingError: unknown; with did-you-mean.
     """
     names = _names()
+    if isinstance(name, str) and (halves := re.split(r"\+(?![^(]*\))", name))[1:]:
+        if len(halves) != 2:
+            raise SettingError("policy", name, "one name, or two with a + between", "the first is for the cores")
+        return pair(*halves)
     plain, parameters = parts_of("policy", name, "s3fifo(small=0.2)")
     if plain.lower() in _APART:
         return _APART[plain.lower()].with_values(parameters)
@@ -75,40 +124,109 @@ def policy_named(name: str) -> Policy:
     return _POLICIES[names[plain.lower()]].with_values(parameters)
 
 
-def claim(name: str, summary: str, needs_future: bool = False) -> Callable[[Callable], Callable]:
+# -- from outside
+
+
+def register(policy: P, checked: bool | None = None) -> P:
+    """Let a policy from outside the package be found by its name and aliases, wherever a policy is named.
+
+    Args:
+        policy: a `Policy`, see sos_gym/policy/contract.py, or a `PlainPolicy` class, which this may decorate.
+        checked: False: trust its kernels, which is faster; a mistake may then end the process. None: as its card says.
+
+    Raises:
+        SettingError: a name is taken by another policy. One that is defined again takes its own place.
+    """
+    card = policy_of(policy)
+    if not isinstance(card, Policy):
+        raise SettingError("policy", card.spec, "one policy, no pair", "register the two; their pair has a name then")
+    names = _names()
+    for name in (card.name, *card.aliases):
+        _refuse_odd(name)
+        taken = _POLICIES.get(names.get(name.lower(), ""), _APART.get(name.lower()))
+        if taken is not None and (taken.name in _FOUND or _origin(taken) != _origin(card)):
+            raise SettingError("name", name, "a name that is not taken", "choose another one")
+    _POLICIES[card.name] = card if checked is None else dataclasses.replace(card, checked=checked)
+    return policy
+
+
+def _refuse_odd(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z_][\w .-]*", name) or name != name.strip():
+        allowed = "a word of letters, digits, _, - and ."
+        raise SettingError("name", name, allowed, "+ joins two policies, and parentheses hold parameters")
+
+
+def _origin(policy: Policy) -> str:
+    """Where it is written."""
+    return policy.origin or _where(next(part.py_func for part in vars(policy).values() if hasattr(part, "py_func")))
+
+
+def claim(
+    name: str,
+    summary: str = "",
+    needs_future: bool = False,
+    parameters: Mapping[str, Parameter | int | float] | None = None,
+    checked: bool = True,
+) -> Callable[[Callable], Callable]:
     """Register a policy that is one claim: a function of `(entity, now)` that returns a number.
 
     The entity is a record of `resource.ENTITY`. ADMIT takes the strongest claim, EVICT the weakest. Compiled on
     first use.
 
+    Args:
+        name: what it is found by.
+        summary: a sentence for tables; "": the first line of its docstring.
+        needs_future: it reads `entity.future`, and is marked as privileged.
+        parameters: the function is then one of `(entity, now, parameters)` and reads parameters.NAME; a number is the
+            default of a parameter that may be any number.
+        checked: see `register`.
+
     Raises:
-        SettingError: the name is taken, or the function does not take `(entity, now)`.
+        SettingError: the name is taken, or the function takes other parameters.
     """
 
-    def register(function: Callable) -> Callable:
-        if name in _names() and getattr(_POLICIES.get(name), "source", "") != _where(function):
-            raise SettingError("name", name, "a name that is not taken", "choose another one")
-        if list(inspect.signature(function).parameters) != ["entity", "now"]:
-            raise SettingError("claim", function.__name__, "a function of (entity, now)", "name its arguments so")
+    def decorate(function: Callable) -> Callable:
+        given = {key: _as_parameter(value) for key, value in (parameters or {}).items()}
+        wanted = ["entity", "now", "parameters"] if given else ["entity", "now"]
+        if list(inspect.signature(function).parameters) != wanted:
+            allowed = f"a function of ({', '.join(wanted)})"
+            raise SettingError("claim", function.__name__, allowed, "name its arguments so")
         inner = numba.njit(function)  # no disk cache: a function typed at the prompt has no file
 
         @numba.njit
-        def full(my, entity):  # type: ignore[no-untyped-def]
+        def alone(my, entity):  # type: ignore[no-untyped-def]
             return float(inner(entity, my.now)), 0.0
 
-        _POLICIES[name] = Policy(
+        @numba.njit
+        def with_parameters(my, entity):  # type: ignore[no-untyped-def]
+            return float(inner(entity, my.now, my.parameters)), 0.0
+
+        card = Policy(
             name=name,
-            summary=summary,
+            summary=summary or (inspect.getdoc(function) or "a claim").partition("\n")[0],
             on_cores="as it says",
             on_frames="as it says",
             reads="entity, now",
             source=_where(function),
-            claim=full,
+            origin=_where(function),
+            claim=with_parameters if given else alone,
+            parameters=given,
             needs_future=needs_future,
+            checked=checked,
         )
+        register(card)
+        function.sos_policy = card  # type: ignore[attr-defined]
         return function
 
-    return register
+    return decorate
+
+
+def _as_parameter(value: Parameter | int | float) -> Parameter:
+    if isinstance(value, Parameter):
+        return value
+    return Parameter(
+        float(number_in("parameter", value, -math.inf, whole=False)), "", -math.inf, math.inf, "more of it"
+    )
 
 
 def _where(function: Callable) -> str:

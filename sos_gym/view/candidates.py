@@ -161,7 +161,7 @@ def _show_some(sim, decision, shown):
     """Fill all rows from more contenders than there are rows."""
     sample, is_shown = on_stack(nb.int32, MOST_ROWS), on_stack(nb.uint8, MOST_ROWS)
     size, rows = _draw_sample(sim, decision, sample, max(SAMPLE, shown.size)), 0
-    room = shown.size - sim.hosted
+    room = shown.size - sim.advisors
     asks = decision.entity if decision.kind == Kind.ADMIT or decision.may_wait else NONE
     if asks != NONE:
         shown[0], rows = asks, 1
@@ -202,11 +202,11 @@ def select(sim, decision, shown):
 def _show_advice(sim, shown, certain, rows):
     """Advisors' choices replace the last draws."""
     free = rows - 1
-    for k in range(sim.hosted):
+    for k in range(sim.advisors):
         choice = sim.advice[k]
         if _is_among(shown, rows, choice):
             continue
-        while free >= certain and _is_among(sim.advice, sim.hosted, shown[free]):
+        while free >= certain and _is_among(sim.advice, sim.advisors, shown[free]):
             free -= 1
         shown[free] = choice
         free -= 1

@@ -11,7 +11,7 @@ from numba import from_dtype, types
 from sos_gym.engine.account import charge
 from sos_gym.engine.chance import uniform
 from sos_gym.engine.decisions import apply
-from sos_gym.engine.loop import run
+from sos_gym.engine.loop import ENDLESS, run
 from sos_gym.engine.records import SIM
 from sos_gym.kernel import Table, address_of, function_at, kernel, table_of, view_as
 from sos_gym.resource import NONE
@@ -109,6 +109,7 @@ def _step(sim, action, discount_ns, shown, candidates, context, mask, advised, s
     step.fallback_row = NONE
     if action != BEGIN:
         foreseen = _carry_out(sim, action, shown, mask, step)
+    sim.patience = ENDLESS
     run(sim)
     for t in range(sim.threads_count):
         charge(sim, t)

@@ -8,7 +8,6 @@ import pytest
 
 from sos_gym import Tape
 from sos_gym.engine.hosts import Host
-from sos_gym.engine.records import Verb
 from sos_gym.engine.simulation import Simulation
 from sos_gym.envs.env import SosEnv
 from sos_gym.policy import policy_named
@@ -81,7 +80,7 @@ def test_a_damaged_state_changes_nothing(damage):
 def test_a_state_holds_no_addresses():
     one = simulation()
     addresses = {int(array.ctypes.data) for array in one.arrays.values()}
-    addresses |= {verb for verbs in one.hosts[0].verbs for verb in verbs} | {one.hosts[0].victim, one.hosts[0].claim}
+    addresses |= {part for parts in one.hosts[0].parts for part in parts}
     words = np.concatenate(
         [array.view(np.uint8).reshape(-1)[: array.nbytes // 8 * 8].view(np.int64) for array in
          (part.copy() for part in one.state()["arrays"].values())]
@@ -106,7 +105,7 @@ def test_a_restored_simulation_goes_on_alike():
 
 def test_a_host_that_no_policy_made_is_copied_here_and_says_why_it_cannot_leave():
     settings = Scenario.of(frames=3, nodes=1).settings
-    one = Simulation(TAPE, settings, [Host("by hand", ((0,) * len(Verb),) * 2)], seed=1)
+    one = Simulation(TAPE, settings, [Host("by hand", policy_named("recency").host().parts)], seed=1)
     assert copy.deepcopy(one).record["now"] == one.record["now"]
     with pytest.raises(pickle.PicklingError, match="by hand"):
         pickle.dumps(one)

@@ -12,7 +12,6 @@ from runs import run
 
 from sos_gym import SettingError, Tape, policies
 from sos_gym.engine import bitmap
-from sos_gym.engine.records import Verb
 from sos_gym.engine.simulation import Host, Simulation
 from sos_gym.policy import policy_named
 from sos_gym.policy.books import queue
@@ -135,7 +134,7 @@ operations = st.lists(
 @given(operations)
 def test_queues_are_deques(given_operations):
     tape = Tape.build([[(Op.READ, p) for p in range(ENTITIES - 1)]])  # with its thread: as many entities
-    host = Host("queues", ((0,) * len(Verb),) * 2, queues=QUEUES)
+    host = Host("queues", policy_named("recency").host().parts, queues=QUEUES)
     simulation = Simulation(tape, build_settings({"nodes": 1, "frames": 2}), [host])
     log = np.full((len(given_operations), 2 * QUEUES + ENTITIES), NONE)
     _operate(simulation.arrays["policies"], np.array(given_operations), log)
