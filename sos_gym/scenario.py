@@ -33,6 +33,7 @@ class Scenario:
     split: str | None  # from which seeds, and ranges, a family is drawn
     advisors: tuple[str, ...]  # names of policies
     hosts: tuple[Host | Pairing, ...]  # the same, compiled
+    listeners: tuple[Host, ...] = ()  # who is told, and not asked
     privileged: bool = False  # who decides is told of the future: by the reward, or by an advisor
     given: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # settings, as they were given
     asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # settings that `reset` was asked for since
@@ -104,6 +105,7 @@ class Scenario:
             listing=watched,
             observed=watched,
             foresight=watched and self.settings.reward == "foresight",
+            listeners=self.listeners,
             record=record,
         )
 

@@ -47,7 +47,7 @@ def _raised(fault: np.void, part: str, mind: Any) -> tuple[str, str]:
 
 
 def _raised_in_python(fault: np.void, part: str, mind: Any) -> tuple[str, str]:
-    return f"{type(mind.error).__name__}: {mind.error}", "see the traceback above"
+    return f"{type(mind.mistake).__name__}: {mind.mistake}", "see the traceback above"
 
 
 def _no_contender(fault: np.void, part: str, mind: Any) -> tuple[str, str]:

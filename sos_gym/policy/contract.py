@@ -134,6 +134,14 @@ class Policy:
     def __post_init__(self) -> None:
         if self.victim is not None:
             object.__setattr__(self, "needs_list", False)
+        self.refuse_misfits()
+
+    def refuse_misfits(self) -> None:
+        """Refuse parts that are no kernels or take other parameters, and a policy that cannot choose.
+
+        Raises:
+            SettingError: names the part.
+        """
         refuse_misfits(self)
 
     @property
