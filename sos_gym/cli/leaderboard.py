@@ -168,6 +168,8 @@ def records(found: "Sequence[Standing]") -> list[dict[str, Any]]:
             "policy": one.policy,
             "called": one.called,
             "kind": one.kind,
+            "privileged": one.privileged,
+            "masked_out": one.masked_out,
             "family": group,
             "weighted_stall_ms": place.stall_ms,
             "stall_ratio": place.ratio,

@@ -86,9 +86,12 @@ def _literal(text: str) -> Any:
 
 def notes(policies: Sequence[str]) -> Iterator[str]:
     """What an alias may be mistaken for: fifo is turns."""
+    from sos_gym.baseline import RANDOM_ROW
     from sos_gym.policy import policy_named
 
     for name in policies:
+        if name == RANDOM_ROW:
+            continue
         policy = policy_named(name)
         if policy.not_to_be_confused and name.lower() != policy.name:
             yield f"{name} is the rule `{policy.name}` — not to be confused with {policy.not_to_be_confused}"

@@ -69,7 +69,7 @@ def run(
 def _table(found: Sequence[dict[str, Any]], title: str) -> Table:
     """Each metric; of several episodes the mean and the range."""
     first = found[0]
-    names = [name for name, value in first.items() if not isinstance(value, str) and name != "seed"]
+    names = [name for name, value in first.items() if not isinstance(value, (str, bool)) and name != "seed"]
     if len(found) == 1:
         table = grid("metric", "value", title=f"{title}, seed {first['seed']}")
     else:
@@ -101,7 +101,7 @@ def _watched(env: "SosEnv", policy: str, seed: int, console: Console | None) -> 
     if console:
         _show(console, env)
     about = {"env": env.preset.id, "policy": policy_named(policy).spec, "seed": seed}
-    return about | {"tape": env.simulation.tape.hash()} | info["metrics"]
+    return about | {"tape": env.simulation.tape.hash(), "privileged": info["privileged"]} | info["metrics"]
 
 
 def _show(console: Console, env: "SosEnv") -> None:

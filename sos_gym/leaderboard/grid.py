@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from sos_gym import __version__
-from sos_gym.evaluation import Decide, evaluate
+from sos_gym.baseline import RANDOM_ROW
+from sos_gym.evaluation import Decide, carried, evaluate
 from sos_gym.leaderboard.rows import Row, RowFile, code_hash
 from sos_gym.policy import policies as registered
 from sos_gym.policy import policy_named
 from sos_gym.settings.presets import PRESETS
 from sos_gym.settings.ranges import SettingError
-from sos_gym.workload import Tape, workload, workloads
+from sos_gym.workload import Tape, card_of, workload, workloads
 from sos_gym.workload.recordings import SPLIT_OF
 
 SIDES = {  # the sides of workloads that an environment is scored on
@@ -30,7 +31,7 @@ FRAMES_RATIO = 0.25  # frames per page of a tape that is not drawn; on Tier the 
 FEWEST_FRAMES = 2
 CORES = 2  # for a schedule that does not say what it was recorded on
 EPISODES = 5  # seeds per group
-KINDS = ("heuristic", "clairvoyant", "agent", "ensemble")
+KINDS = ("heuristic", "clairvoyant", "agent", "ensemble", "baseline")
 
 Progress = Callable[[Row, int, int], None]  # (row, rows done, rows in all)
 
@@ -138,7 +139,7 @@ def planned(
     """The plan of `leaderboard`, whose arguments these are; nothing runs yet."""
     if episodes < 1:
         raise SettingError("episodes", episodes, "an integer >= 1", "run at least one")
-    entries = entries_of(registered() if policies is None else policies)
+    entries = entries_of((*registered(), RANDOM_ROW) if policies is None else policies)
     return Plan(groups(envs, workloads, split, recordings), entries, range(seed, seed + episodes))
 
 
@@ -173,10 +174,10 @@ def _asked(group: Group, entry: Entry, seed: int) -> Row:
 
 
 def _outcome(asked: Row, decide: str | Decide, tape: str | Tape) -> Row:
-    """The tape that was met, and the metrics."""
+    """The tape that was met, whether it was decided with knowledge of the future, and the metrics."""
     run = evaluate(asked["env"], decide, tape, asked["seed"], split=asked["split"], **asked["settings"])[0]
-    metrics = {name: run[name] for name in run if name not in ("env", "policy", "seed", "tape")}
-    return {"tape": run["tape"], "metrics": metrics}
+    metrics = {name: run[name] for name in run if name not in ("env", "policy", "seed", "tape", "privileged")}
+    return {"tape": run["tape"], "metrics": metrics, "privileged": run["privileged"]}
 
 
 def replay(row: Row, policy: Decide | None = None) -> dict[str, Any]:
@@ -239,14 +240,8 @@ def side_of(name: str) -> str:
     """The side of a named workload, or of a tape by its card, else by what its threads do."""
     tape = named_or_tape(name)
     if isinstance(tape, str):
-        known = workloads()
-        return known[name].side if name in known else _unknown(name)
+        return card_of(name).side
     return tape.card.get("side") or ("memory" if len(tape.pages) else "cpu")
-
-
-def _unknown(name: str) -> str:
-    workload(name)  # raises with did-you-mean
-    raise AssertionError(name)
 
 
 def named_or_tape(name: str) -> str | Tape:
@@ -256,10 +251,9 @@ def named_or_tape(name: str) -> str | Tape:
 
 def group_of(env: str, name: str, split: str | None) -> Group:
     """A family is drawn from the split under the environment's settings; a tape has its own frames or cores."""
-    card = workloads().get(name)
-    if card and not card.recorded:
-        return Group(env, name, split)
     tape = named_or_tape(name)
+    if isinstance(tape, str) and not card_of(name).recorded:
+        return Group(env, name, split)
     return Group(env, name, None, fitted(env, workload(tape) if isinstance(tape, str) else tape))
 
 
@@ -294,6 +288,8 @@ def entries_of(policies: Iterable[str | Decide]) -> list[Entry]:
 
 
 def _named_entry(name: str) -> Entry:
+    if name == RANDOM_ROW:
+        return Entry(RANDOM_ROW, "baseline", RANDOM_ROW)
     policy = policy_named(name)
     word = name.partition("(")[0].strip()
     called = policy.spec if word.lower() == policy.name else word + policy.spec.removeprefix(policy.name)
@@ -301,9 +297,6 @@ def _named_entry(name: str) -> Entry:
 
 
 def _agent(policy: Decide) -> Entry:
-    advisors = tuple(getattr(policy, "advisors", ()))
-    settings = {"rows": policy.rows} if hasattr(policy, "rows") else {}
-    if advisors:
-        settings["advisors"] = advisors
+    settings = {name: value for name, value in carried(policy).items() if name != "advisors" or value}
     name = getattr(policy, "__name__", type(policy).__name__)
-    return Entry(name, "ensemble" if advisors else "agent", policy, settings)
+    return Entry(name, "ensemble" if "advisors" in settings else "agent", policy, settings)

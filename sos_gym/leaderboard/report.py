@@ -19,10 +19,10 @@ from sos_gym.outputs import check_writable, write_whole
 NAME = "leaderboard"
 ROWS = f"{NAME}.jsonl"  # as they come
 WHICH_STALL = f"Stall is weighted stall, `{STALL}`: what the reward charges."
-MARKS = {"heuristic": "", "clairvoyant": " †", "agent": "", "ensemble": " ‡"}
 LEGEND = (
-    "† knows the future and is never the best online heuristic. ‡ an ensemble: an agent that sees other policies' "
-    "choices."
+    "† knows the future, or learnt from who does, and is never the best online heuristic. ‡ an ensemble: an agent that "
+    "sees other policies' choices. § chose rows that were masked out; a random legal one was taken. random_row is the "
+    "untrained agent: a legal row, drawn uniformly."
 )
 EXPLANATION = (
     "Stall ratio: stall to that of the best online heuristic of each family, geometric mean over families; the worst "
@@ -38,8 +38,9 @@ LOWEST_RATIO, HIGHEST_RATIO = 0.3, 10.0  # of the picture; what lies beyond is d
 
 
 def marked(standing: Standing) -> str:
-    """What it is called, with † or ‡."""
-    return standing.called + MARKS[standing.kind]
+    """What it is called, with †, ‡ and §."""
+    marks = "†" * standing.privileged + "‡" * (standing.kind == "ensemble") + "§" * (standing.masked_out > 0)
+    return f"{standing.called} {marks}".rstrip()
 
 
 def worst_family(standing: Standing) -> str:

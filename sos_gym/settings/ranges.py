@@ -25,9 +25,8 @@ class UnknownSetting(SettingError, TypeError):
 
     def __init__(self, name: str, value: object = None, remedy: str = ""):
         if remedy:
-            self.args = (
-                f"got an unexpected keyword argument {name!r}: {name}={value!r} is no known setting; {remedy}",
-            )
+            super().__init__(name, value, "a known setting", remedy)
+            self.args = (f"{self.args[0]} (got an unexpected keyword argument {name!r})",)
         else:  # Gymnasium raises it again, with more text
             self.args = (name,)
 

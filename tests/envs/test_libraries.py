@@ -7,6 +7,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 
 import sos_gym
+import sos_gym.baseline
 from sos_gym import CONTEXT, Tape
 from sos_gym.envs.env import SosEnv
 from sos_gym.metrics import BLANK, metrics
@@ -217,3 +218,104 @@ def test_a_cut_before_the_first_decision_shows_what_there_is():
     observation, info = env.reset(seed=0)
     assert not info["decision"]["open"] and observation["action_mask"].any() and observation["context"].any()
     assert env.step(0)[3]
+
+
+# -- keywords and options
+
+
+def test_an_unknown_keyword_is_the_type_error_that_libraries_probe_for():
+    """TorchRL, for one, gives `frameskip` and takes it back when the error says that nobody expects it."""
+    for make in (gym.make, gym.make_vec, lambda *a, **k: gym.make_vec(*a, vectorization_mode="sync", **k)):
+        with pytest.raises(
+            TypeError, match=r"frameskip=4 .* did you mean 'frames'.*unexpected keyword argument 'frame"
+        ):
+            make("sos/Memory-v0", frameskip=4)
+    with pytest.raises(sos_gym.SettingError, match="known setting"):
+        sos_gym.evaluate("sos/Memory-v0", "lru", frameskip=4)
+
+
+@pytest.mark.parametrize("make", [gym.make, lambda name: gym.make_vec(name, 4)], ids=["one", "many"])
+def test_an_unknown_option_is_warned_of_once(make):
+    env = make("sos/Memory-v0")
+    with pytest.warns(UserWarning, match="'framez'.*did you mean 'frames'") as told:
+        observation, _ = env.reset(seed=0, options={"framez": 3})
+        env.reset(seed=0, options={"framez": 3})
+    assert len(told) == 1
+    assert observation["candidates"].tobytes() == make("sos/Memory-v0").reset(seed=0)[0]["candidates"].tobytes()
+
+
+def test_options_stay_through_resets_and_autoresets():
+    single = gym.make("sos/Memory-v0", **SHORT)
+    vector = gym.make_vec("sos/Memory-v0", 2, autoreset_mode="SameStep", **SHORT)
+    options = {"frames": 32, "workload": "zipf(alpha=0.5)", "discount_ns": 1_000_000}
+    single.reset(seed=3, options=options), vector.reset(seed=3, options=options)
+    for _ in range(3):
+        ended = False
+        while not ended:
+            *_, truncated, info = single.step(0)
+            *_, cut, infos = vector.step(np.zeros(2, int))
+            ended = truncated
+            told = infos["final_info"] if ended else infos
+            assert cut[0] == ended and told["discount"][0] == info["discount"]
+            assert told["dt_ns"][0] == info["dt_ns"]
+        single.reset()
+        for env in (single.unwrapped, vector.unwrapped.episodes[0]):
+            card = env.tape.card
+            assert (env.scenario.settings.frames, card["name"], card["parameters"]["alpha"]) == ((16, 16), "zipf", 0.5)
+    single.reset(options={"settings": {}})
+    assert single.unwrapped.settings.frames == (28, 28) and single.unwrapped.tape.card["name"] == "zipf"
+
+
+def test_a_refused_option_changes_nothing():
+    env = gym.make("sos/Memory-v0").unwrapped
+    env.reset(seed=0, options={"frames": 40})
+    before = env.simulation
+    with pytest.raises(sos_gym.SettingError, match="lanes"):
+        env.reset(seed=0, options={"frames": 30, "lanes": 0})
+    assert env.simulation is before and env.settings.frames == (20, 20)
+
+
+# -- many that do not begin at once
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_a_spread_start_begins_at_even_shares_of_the_decisions(env_id):
+    def start(**keywords):
+        vector = gym.make_vec(env_id, 8, start="spread", **keywords).unwrapped
+        return vector, *vector.reset(seed=0)
+
+    vector, observation, infos = start()
+    begun = infos["decision"]["number"]
+    assert begun[0] == 0 and (np.diff(begun) > 0).sum() >= 6
+    lengths = []
+    for i, episodes in enumerate(vector.episodes):  # a whole random episode of each
+        single = episodes.scenario.episode(i)
+        sos_gym.baseline.RandomRow().play(single)
+        lengths.append(int(single.record["decisions"][0]))
+    assert begun.tolist() == [length * i // 8 for i, length in enumerate(lengths)]
+    assert (
+        observation["action_mask"].any(axis=1).all()
+        and not infos["dt_ns"].any()
+        and not infos["metrics"]["masked_out"].any()
+    )
+    again = start(threads=2)
+    assert equal(observation, again[1]) and equal(infos, again[2])
+    first = vector.step(np.zeros(8, int))
+    assert (first[-1]["dt_ns"] < 100_000_000).all()  # not since the start of the episode
+    masked = observation["action_mask"].sum(1)
+    assert masked.min() >= 1
+
+
+def test_ends_are_spread_too():
+    ends = {}
+    for start in ("together", "spread"):
+        vector = gym.make_vec("sos/Memory-v0", 8, max_episode_steps=80, start=start)
+        vector.reset(seed=0)
+        ends[start] = [int(vector.step(np.zeros(8, int))[3].sum()) for _ in range(80)]
+    assert max(ends["together"]) == 8 and max(ends["spread"]) == 1 and sum(ends["spread"]) == 8
+
+
+def test_a_start_or_limit_that_makes_no_sense_is_named():
+    for keywords in ({"start": "soon"}, {"max_episode_steps": 0}, {"max_episode_steps": 2.5}):
+        with pytest.raises(sos_gym.SettingError, match=next(iter(keywords))):
+            gym.make_vec("sos/CPU-v0", 2, **keywords)

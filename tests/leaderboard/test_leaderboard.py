@@ -473,3 +473,88 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
         write(rows_of({"recency": [9]}), tmp_path)
     assert (tmp_path / "leaderboard.json").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 3
+
+
+# -- who knew the future, and who chose what was masked out
+
+
+def test_privilege_follows_advice_training_and_name():
+    def first(observation, info):
+        return 0
+
+    def advised(observation, info):
+        return max(0, info["advice"]["clairvoyant"])
+
+    advised.advisors = ("lru", "clairvoyant")
+    taught = sos_gym.LearnedClaim.linear({"since_use": -1.0}, "taught")
+    taught.privileged = True
+    where = {"envs": ["sos/Memory-v0"], "workloads": ["loop"], "episodes": 1}
+    rows = leaderboard(policies=["lru", "clairvoyant", first, advised, taught], **where)
+    told = {row["policy"]: row["privileged"] for row in rows}
+    assert told == {"recency": False, "clairvoyant": True, "first": False, "advised": True, "taught": True}
+    said = markdown(rows)
+    assert all(f"| {name} |" in said for name in ("clairvoyant †", "advised †‡", "taught †", "lru", "first"))
+    assert replay(rows[3], advised) == rows[3]["metrics"]
+
+
+def test_evaluate_says_so_too_and_takes_what_a_callable_brings_along():
+    seen = []
+
+    def wide(observation, info):
+        seen.append((len(observation["action_mask"]), list(info["advice"])))
+        return 0
+
+    wide.rows, wide.advisors = 20, ("lru",)
+    assert not sos_gym.evaluate("sos/CPU-v0", wide, horizon_ns=2 * MS)[0]["privileged"]
+    assert set(map(str, seen)) == {"(20, ['lru'])"}
+    sos_gym.evaluate("sos/CPU-v0", wide, horizon_ns=2 * MS, rows=24)
+    assert seen[-1][0] == 24
+    for ways in ({"advisors": ("belady",)}, {"advisors": ("lru", "edf")}):
+        assert sos_gym.evaluate("sos/CPU-v0", wide, horizon_ns=2 * MS, **ways)[0]["privileged"]
+
+
+def test_the_untrained_baseline_draws_legal_rows_and_replays():
+    where = {"envs": ["sos/System-v0"], "episodes": 3, "recordings": False}
+    rows = leaderboard(policies=["random_row", "lottery", "lru"], **where)
+    own = [row for row in rows if row["policy"] == "random_row"]
+    assert {row["kind"] for row in own} == {"baseline"} and not any(row["metrics"]["masked_out"] for row in own)
+    assert len({row["metrics"]["stall_ns"] for row in own}) == 3 and replay(own[0]) == own[0]["metrics"]
+    stall = {
+        name: sum(r["metrics"]["weighted_stall_ns"] for r in rows if r["policy"] == name)
+        for name in ("lottery", "random_row")
+    }
+    assert 0.8 < stall["random_row"] / stall["lottery"] < 1.25
+    assert "| random_row |" in markdown(rows)
+    assert "random_row" in [entry.name for entry in grid.planned(None, None, None, 0, 1, "test", False).entries]
+
+
+def test_a_fair_coin_among_the_rows():
+    """What random_row does is what an agent does that draws among the legal rows: alike in the mean."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+
+    def drawn(observation, info):
+        return int(rng.choice(np.flatnonzero(observation["action_mask"])))
+
+    stalls = [
+        sum(run["stall_ns"] for run in sos_gym.evaluate("sos/Memory-v0", policy, episodes=6, horizon_ns=20 * MS))
+        for policy in ("random_row", drawn)
+    ]
+    assert stalls[0] == pytest.approx(stalls[1], rel=0.1)
+
+
+def test_who_chooses_masked_rows_is_marked():
+    def last(observation, info):
+        return 15
+
+    rows = leaderboard(["sos/Memory-v0"], [last, "lru"], ["loop"], episodes=1)
+    standing = standing_of(rows, "last")
+    assert 0 < standing.masked_out <= 1 and standing_of(rows, "recency").masked_out == 0
+    assert "| last § |" in markdown(rows) and "| lru |" in markdown(rows)
+
+
+def test_a_family_may_be_named_with_parameters():
+    rows = leaderboard(["sos/Memory-v0"], ["lru"], ["zipf(alpha=0.5)", "zipf"], episodes=1)
+    assert [row["workload"] for row in rows] == ["zipf(alpha=0.5)", "zipf"] and rows[0]["tape"] != rows[1]["tape"]
+    assert "## Memory zipf(alpha=0.5)" in markdown(rows)
