@@ -74,6 +74,7 @@ def metrics(simulation: Simulation) -> dict[str, int | float]:
     miss_ratio: faults / references. mean_response_ns, response_p99_ns, slowdown_mean: over finished bursts.
     wait_p99_ns: over stretches of waiting, for a core where cores are scarce, else for a page (resolution 1/32).
     jain: fairness of the threads' service per time they were not asleep. swaps: switches + evictions.
+    masked_out: rows that an agent chose though the mask forbade them; another one was taken.
     """
     record, threads = simulation.record[0], simulation.arrays["threads"]
     values: dict[str, int | float] = {name: int(record[name]) for name in COUNTS}

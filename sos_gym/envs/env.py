@@ -53,6 +53,21 @@ class HasEpisode:
         self.scenario, self.episode_seed = scenario, seed
 
     @property
+    def preset(self) -> Preset:
+        """The id's defaults."""
+        return self.scenario.preset
+
+    @property
+    def settings(self) -> Settings:
+        """The numbers of the environment."""
+        return self.scenario.settings
+
+    @property
+    def advisors(self) -> tuple[str, ...]:
+        """Names of the policies whose choices stand in `info`."""
+        return self.scenario.advisors
+
+    @property
     def tape(self) -> Tape:
         """What the threads of the episode do."""
         return self.simulation.tape
@@ -181,21 +196,6 @@ class SosEnv(HasEpisode, gym.Env):
         return ansi(self) if self.render_mode == "ansi" else timeline(self)
 
     # -- beyond Gymnasium
-
-    @property
-    def preset(self) -> Preset:
-        """The id's defaults."""
-        return self.scenario.preset
-
-    @property
-    def settings(self) -> Settings:
-        """The numbers of the environment."""
-        return self.scenario.settings
-
-    @property
-    def advisors(self) -> tuple[str, ...]:
-        """Names of the policies whose choices stand in `info`."""
-        return self.scenario.advisors
 
     @property
     def candidates(self) -> list[int]:

@@ -166,6 +166,17 @@ class SosVectorEnv(gym.vector.VectorEnv):
         """Which rows may be chosen."""
         return self.batch.masks.astype(bool)
 
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """An attribute of each environment's episodes, or what its method returns; as of Gymnasium's vectors."""
+        if name == "action_masks":
+            return tuple(self.action_masks())
+        found = [getattr(episodes, name) for episodes in self.episodes]
+        return tuple(one(*args, **kwargs) if callable(one) else one for one in found)
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of each environment's episodes: tape, settings, simulation, ..."""
+        return self.call(name)
+
     def close_extras(self, **kwargs: Any) -> None:
         """Let the threads go."""
         self.batch.crew.dismiss()

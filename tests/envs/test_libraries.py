@@ -80,6 +80,16 @@ def test_a_partial_reset_is_told_as_gymnasiums_vectors_tell_it():
     assert equal(ours[0], theirs[0]) and equal(ours[1], theirs[1])
 
 
+def test_attributes_are_asked_for_as_of_gymnasiums_vectors():
+    vectors = list(modes("sos/CPU-v0", ("vector_entry_point", "sync"), AutoresetMode.NEXT_STEP))
+    for vector in vectors:
+        vector.reset(seed=0)
+    ours, theirs = ([row.tolist() for row in vector.call("action_masks")] for vector in vectors)
+    assert ours == theirs
+    for name in ("settings", "advisors", "preset", "tape"):
+        assert vectors[0].get_attr(name) == vectors[1].get_attr(name)
+
+
 @pytest.mark.parametrize("wrapper", [DictInfoToList, RecordEpisodeStatistics])
 def test_wrappers_of_vectors_take_the_native_one(wrapper):
     vector = wrapper(gym.make_vec("sos/Memory-v0", N, **SHORT, autoreset_mode="SameStep"))

@@ -130,6 +130,53 @@ def test_learners_learn_and_follow_their_seed(learner, keywords):
     assert len(models[0].ep_info_buffer) > 0 and models[0].ep_info_buffer[0]["l"] > 1
 
 
+@pytest.mark.parametrize(
+    "learner, keywords",
+    [
+        (PPO, {"n_steps": 16, "batch_size": 16}),
+        (MaskablePPO, {"n_steps": 16, "batch_size": 16}),
+        (DQN, {"learning_starts": 20, "buffer_size": 200}),
+    ],
+)
+def test_a_model_goes_from_one_vector_to_gym_make_and_back(learner, keywords, tmp_path):
+    torch.set_num_threads(1)
+    model = learner("MultiInputPolicy", SosVecEnv("sos/CPU-v0", 2, **SHORT), device="cpu", seed=0, **keywords)
+    for turn, env in enumerate((gym.make("sos/CPU-v0", **SHORT), SosVecEnv("sos/CPU-v0", 2, **SHORT))):
+        model.learn(40).save(tmp_path / f"{turn}.zip")
+        observation, info = gym.make("sos/CPU-v0", **SHORT).reset(seed=3)
+        masks = {"action_masks": info["action_mask"]} if learner is MaskablePPO else {}
+        rows = [one.predict(observation, deterministic=True, **masks)[0] for one in (model,)]
+        model = learner.load(tmp_path / f"{turn}.zip", env=env)
+        assert model.predict(observation, deterministic=True, **masks)[0] == rows[0]
+
+
+def test_infos_say_what_single_environments_say():
+    ours, theirs = SosVecEnv("sos/System-v0", 2, advisors=("lru",), **SHORT), []
+    ours.seed(4), ours.reset()
+    for i in range(2):
+        single = gym.make("sos/System-v0", advisors=("lru",), **SHORT)
+        theirs.append((single, single.reset(seed=4 + i)[1]))
+        assert plain(ours.reset_infos[i]) == plain(theirs[i][1], without_metrics=True)
+    for _ in range(200):
+        *_, over, infos = ours.step(np.full(2, 15))
+        for i, (single, _) in enumerate(theirs):
+            *_, info = single.step(15)
+            for name in ("terminal_observation", "episode", "TimeLimit.truncated"):
+                infos[i].pop(name, None)
+            assert plain(infos[i]) == plain(info, without_metrics=not over[i])
+            if over[i]:
+                single.reset()
+
+
+def plain(info, without_metrics=False):
+    left_out = ("metrics",) if without_metrics else ()
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in info.items()
+        if name not in left_out
+    }
+
+
 def test_maskable_ppo_never_chooses_a_masked_row():
     env = SosVecEnv("sos/System-v0", 4, strict=True, **SHORT)
     MaskablePPO("MultiInputPolicy", env, n_steps=64, batch_size=64, device="cpu").learn(600)
