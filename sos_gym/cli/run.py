@@ -59,7 +59,7 @@ def run(
         if picture:
             _save_picture(world, picture)
     if form is Form.TABLES:
-        show(console, _table(found, f"{policy} on {env_id}"))
+        show(console, _table(found, f"{policy}{' †' * found[0]['privileged']} on {env_id}"))
     else:
         print_records(form, found)
     if picture:

@@ -157,6 +157,7 @@ class SosEnv(HasEpisode, gym.Env):
         setting by its name (but `rows` and `reward`), or `settings`, a dict that takes the place of all settings asked
         for before: {"settings": {}} is what was made. One that is unknown is warned of, once.
         """
+        self.scenario.under(options or {})  # refused before anything has changed
         super().reset(seed=seed)
         warn_of_unknown(options or {}, self._warned)
         self.lay_out(int(seed) if seed is not None else int(self.np_random.integers(1 << 31)), options)

@@ -61,7 +61,9 @@ class SosVecEnv(VecEnv):
         if over.any():
             ends = singles_of(found["final_info"], self.num_envs)
             for i in np.flatnonzero(over).tolist():
-                infos[i] = ends[i] | self._ended(i, found["final_obs"][i], bool(truncated[i] and not terminated[i]))
+                infos[i] = ends[i] | self._ended(i, found["final_obs"][i])
+        for info, cut in zip(infos, (truncated & ~terminated).tolist(), strict=True):
+            info["TimeLimit.truncated"] = cut
         self._returns[over], self._lengths[over] = 0.0, 0
         return observation, rewards.astype(np.float32), over, infos
 
@@ -69,10 +71,10 @@ class SosVecEnv(VecEnv):
         left_out = ("metrics", "final_obs", "final_info")
         return singles_of({name: value for name, value in found.items() if name not in left_out}, self.num_envs)
 
-    def _ended(self, i: int, final: dict[str, np.ndarray], cut: bool) -> dict[str, Any]:
+    def _ended(self, i: int, final: dict[str, np.ndarray]) -> dict[str, Any]:
         elapsed = round(time.perf_counter() - self._started, 6)
         summary = {"r": float(self._returns[i]), "l": int(self._lengths[i]), "t": elapsed}
-        return {"terminal_observation": final, "episode": summary, "TimeLimit.truncated": cut}
+        return {"terminal_observation": final, "episode": summary}
 
     def action_masks(self) -> np.ndarray:  # bool (N, K)
         """Which rows may be chosen."""

@@ -121,6 +121,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
         warn_of_unknown(options, self._warned)
         if self._last is None and not chosen.all():
             raise gym.error.ResetNeeded("reset_mask leaves environments as they are: call reset() without it first")
+        self._refuse_options(chosen, options)
         for i, own in zip(np.flatnonzero(chosen).tolist(), self._seeds(seed)[chosen], strict=True):
             self._begin(i, own, options)
         found = Transitions(self)
@@ -199,6 +200,11 @@ class SosVectorEnv(gym.vector.VectorEnv):
     def _refuse_closed(self) -> None:
         if self.closed:
             raise gym.error.ClosedEnvironmentError("the environments are closed: make them again")
+
+    def _refuse_options(self, chosen: np.ndarray, options: Mapping[str, Any]) -> None:
+        """Before any of the environments has changed."""
+        for i in np.flatnonzero(chosen).tolist() if options else ():
+            self.episodes[i].scenario.under(options)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> np.ndarray:  # object (N,)
         if seed is None:
@@ -334,9 +340,9 @@ class Transitions:
     def infos(self, told: np.ndarray | None = None) -> dict[str, Any]:
         """Of the environments that are `told`, bool (N,); None: all."""
         advised = dict(zip(self.vector.advisors, self.advised.T.astype(np.int64), strict=True))
-        told_all = np.ones(len(self.steps), bool) if told is None else told.copy()
-        form = BatchForm(self.steps, advised, self.masks.copy(), self.vector.privileged.copy(), told_all)
-        infos = info_of(form, metrics_of_many(self._metrics(told_all), len(told_all)))
+        whom = np.ones(len(self.steps), bool) if told is None else told.copy()
+        form = BatchForm(self.steps, advised, self.masks.copy(), self.vector.privileged.copy(), whom)
+        infos = info_of(form, metrics_of_many(self._metrics(whom), len(whom)))
         return infos if told is None else narrowed(infos, told)
 
     def _metrics(self, told: np.ndarray) -> dict[int, dict[str, Any]]:

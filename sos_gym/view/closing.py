@@ -1,10 +1,11 @@
 """What is seen where an episode is cut: the last question, asked once more of those whom it would concern now.
 
 A truncation falls between two decisions. A learner that bootstraps there needs the value of that instant, from an
-observation like all others: EVICT shows who holds a slot of the resource and may leave it, ADMIT who waits for the slot
-that was offered last, and its holder. Nobody is asked, nothing is carried out.
+observation like all others: EVICT shows who holds a slot of the resource and may leave it, or what is vacant if nobody
+does; ADMIT who waits for the slot that was offered last, and its holder. Nobody is asked, nothing is carried out.
 """
 
+from sos_gym.engine.holding import lowest_vacant
 from sos_gym.engine.legality import legal_waiter, may_leave
 from sos_gym.kernel import kernel
 from sos_gym.resource import NONE, Kind, Resource
@@ -17,6 +18,17 @@ def _list_holders(sim, decision):
         holder = sim.slots[slot].holder
         if holder != NONE and may_leave(sim.entities[holder]):
             sim.contenders[found] = holder
+            found += 1
+    return found if found > 0 else _list_vacancies(sim, decision.resource)
+
+
+@kernel
+def _list_vacancies(sim, resource):
+    found = 0
+    for node in range(sim.nodes_count):
+        slot = lowest_vacant(sim, resource, node)
+        if slot != NONE:
+            sim.contenders[found] = -1 - slot
             found += 1
     return found
 

@@ -117,6 +117,7 @@ def test_infos_have_the_same_keys_and_types_at_every_step(env_id):
     for seed in range(3):
         _, info = env.reset(seed=seed)
         layouts.append(layout(info))
+        assert (info["dt_ns"], info["work_ns"], info["discount"]) == (0, 0, 1.0)  # it is paid with the first step
         over = False
         while not over:
             *_, terminated, truncated, info = env.step(int(rng.integers(16)))
@@ -223,6 +224,17 @@ def test_a_truncated_episode_ends_with_an_observation_to_bootstrap_from(env_id):
     assert rows > 20
 
 
+def test_a_cut_while_all_is_idle_shows_what_is_vacant():
+    jobs = Tape.from_jobs([0, 0, 0, 1000, 2000, 9_000_000], [20_000] * 6)
+    env = SosEnv("sos/CPU-v0", workload=jobs, cores=2, nodes=1, move_ns=0, horizon_ns=5_000_000)
+    observation, _ = env.reset(seed=0)
+    truncated = False
+    while not truncated:
+        observation, _, _, truncated, info = env.step(int(np.flatnonzero(observation["action_mask"])[0]))
+    rows = observation["candidates"][observation["action_mask"] == 1]
+    assert info["decision"]["number"] > 0 and rows[:, sos_gym.COLUMNS.index("vacant")].all() and len(rows) == 1
+
+
 def test_a_cut_before_the_first_decision_shows_what_there_is():
     env = SosEnv("sos/Memory-v0", horizon_ns=1)
     observation, info = env.reset(seed=0)
@@ -283,6 +295,15 @@ def test_a_refused_option_changes_nothing():
     with pytest.raises(sos_gym.SettingError, match="lanes"):
         env.reset(seed=0, options={"frames": 30, "lanes": 0})
     assert env.simulation is before and env.settings.frames == (20, 20)
+
+
+def test_a_refused_option_changes_none_of_many():
+    vector = gym.make_vec("sos/Memory-v0", 2, each={"nodes": [2, 1]}).unwrapped
+    vector.reset(seed=0)
+    before = [episodes.simulation for episodes in vector.episodes]
+    with pytest.raises(sos_gym.SettingError, match="frames"):
+        vector.reset(seed=0, options={"frames": (20, 20)})  # which the second, of one node, cannot have
+    assert [episodes.simulation for episodes in vector.episodes] == before
 
 
 # -- many that do not begin at once

@@ -161,7 +161,8 @@ def test_infos_say_what_single_environments_say():
         *_, over, infos = ours.step(np.full(2, 15))
         for i, (single, _) in enumerate(theirs):
             *_, info = single.step(15)
-            for name in ("terminal_observation", "episode", "TimeLimit.truncated"):
+            assert infos[i].pop("TimeLimit.truncated") == over[i]
+            for name in ("terminal_observation", "episode"):
                 infos[i].pop(name, None)
             assert plain(infos[i]) == plain(info, without_metrics=not over[i])
             if over[i]:
