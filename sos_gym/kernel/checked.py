@@ -129,11 +129,12 @@ class _Rewriting:
     def _refuse_calls(self) -> None:
         """Turns that are counted apart multiply."""
         for called in _called(self._code.func_id.func):
-            name = self._code.func_id.func_name
-            raise RefusedError(
-                f"{name} has a loop and calls {called.py_func.__name__} {self._at()}: give it the parameter `{FIRST}`, "
-                "so that its turns can be counted"
-            )
+            if _may_loop(called.py_func):
+                name = self._code.func_id.func_name
+                raise RefusedError(
+                    f"{name} loops and calls {called.py_func.__name__} {self._at()}, which loops too: give both the "
+                    f"parameter `{FIRST}`, so that their turns can be counted"
+                )
 
     # -- one statement
 
@@ -279,17 +280,30 @@ def _enclosed(function: Any) -> dict[str, Any]:
     }
 
 
-def _calls_itself(function: Any) -> bool:
-    """Whether it comes back to itself, by way of others too."""
-    ahead, seen = [function], set()
+def _reached(function: Any) -> set[Any]:
+    """The Python functions that it calls, by way of others too."""
+    ahead, reached = [function], set()
     while ahead:
-        for called in _called(ahead.pop()):
-            if called.py_func is function:
-                return True
-            if called not in seen:
-                seen.add(called)
-                ahead.append(called.py_func)
-    return False
+        new = {called.py_func for called in _called(ahead.pop())} - reached
+        reached |= new
+        ahead += new
+    return reached
+
+
+def _calls_itself(function: Any) -> bool:
+    return function in _reached(function)
+
+
+def _may_loop(function: Any) -> bool:
+    """Whether it, or what it calls, jumps back."""
+    return any(_jumps_back(one.__code__) for one in (function, *_reached(function)))
+
+
+def _jumps_back(code: python.CodeType) -> bool:
+    within = any(_jumps_back(part) for part in code.co_consts if isinstance(part, python.CodeType))  # comprehensions
+    return within or any(
+        one.opcode in (*dis.hasjabs, *dis.hasjrel) and one.argval <= one.offset for one in dis.get_instructions(code)
+    )
 
 
 # -- the checks themselves
