@@ -95,7 +95,7 @@ def _watched(env: "SosEnv", policy: str, seed: int, console: Console | None) -> 
     for number in itertools.count():
         if console and number in DECISIONS_SHOWN:
             _show(console, env)
-        *_, terminated, truncated, info = env.step(max(0, info["advice"][policy]))
+        *_, terminated, truncated, info = env.step(info["advice"][policy])
         if terminated or truncated:
             break
     if console:

@@ -108,7 +108,7 @@ class SosEnv(HasEpisode, gym.Env):
     Info: the same keys after a reset, after every step and at the end. Since the last decision: dt_ns, work_ns
     (service), discount = exp(-dt / discount_ns), cost (the reward's terms, ns), fallback_row (taken in place of a
     masked-out one, else -1). Now: decision (open: whether there is one; kind, cause and resource are numbers that read
-    as words: decision["kind"] == "evict"), advice (name -> row, -1 when none is open), action_mask, privileged (the
+    as words: decision["kind"] == "evict"), advice (name -> row, 0 when none is open), action_mask, privileged (the
     reward or an advisor knows the future). metrics: of the episode once it is over, 0 before.
 
     Version History:

@@ -96,7 +96,7 @@ def _tell(sim, shown, advised, step):
     step.terminated, step.truncated, step.stuck = sim.finished != 0, sim.truncated != 0, sim.stuck != 0
     step.over = step.terminated or step.truncated
     for k in range(advised.size):
-        advised[k] = NONE
+        advised[k] = 0  # the one legal row, when no decision is open
         for row in range(step.rows):
             if step.open and shown[row] == sim.advice[k]:
                 advised[k] = row

@@ -123,8 +123,9 @@ def test_infos_have_the_same_keys_and_types_at_every_step(env_id):
             *_, terminated, truncated, info = env.step(int(rng.integers(16)))
             layouts.append(layout(info))
             over = terminated or truncated
-    empty = gym.make(env_id, advisors=("lru",), workload=Tape.from_jobs([0], [5]))
-    layouts += [layout(empty.reset(seed=0)[1]), layout(empty.step(0)[-1])]
+    empty = gym.make(env_id, advisors=("lru",), workload=Tape.from_jobs([0], [5]), strict=True)
+    _, nothing = empty.reset(seed=0)
+    layouts += [layout(nothing), layout(empty.step(nothing["advice"]["lru"])[-1])]
     assert all(one == layouts[0] for one in layouts)
     assert info["metrics"] == metrics(env.unwrapped.simulation) != BLANK
 

@@ -483,7 +483,7 @@ def test_privilege_follows_advice_training_and_name():
         return 0
 
     def advised(observation, info):
-        return max(0, info["advice"]["clairvoyant"])
+        return info["advice"]["clairvoyant"]
 
     advised.advisors = ("lru", "clairvoyant")
     taught = sos_gym.LearnedClaim.linear({"since_use": -1.0}, "taught")
