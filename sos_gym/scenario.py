@@ -67,6 +67,8 @@ class Scenario:
         Raises:
             SettingError: a value that makes no sense, or a name that is fixed.
         """
+        if not isinstance(options, Mapping):
+            raise SettingError("options", options, "a dict", 'pass for example {"frames": 32}')
         if not {*options} & {*ASKED, *SETTINGS, *FIXED}:
             return self
         for name in FIXED:

@@ -203,6 +203,7 @@ def test_pinned_pages_must_leave_a_frame_on_every_allowed_set():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (3, ("options=3", "a dict")),
         ({"frames": 0}, ("frames=0",)),
         ({"rows": 3}, ("options['rows']=3", "gym.make")),
         ({"settings": {"reward": "stall"}}, ("reward", "gym.make")),
@@ -225,6 +226,7 @@ def test_a_split_of_a_recording_or_tape_is_refused_or_ignored_openly():
     refused(lambda: SosEnv("sos/Memory-v0", split="tset"), "tset", "test")
     refused(lambda: SosEnv("sos/Memory-v0", workload="sort", split="test"), "sort", "split")
     refused(lambda: SosEnv("sos/Memory-v0", workload="phazes"), "phazes", "did you mean 'phases'")
+    refused(lambda: SosEnv("sos/Memory-v0", workload="train"), "workload='train'", "split='train'")
 
 
 @pytest.mark.parametrize("workload", ["phazes", "", 5, 2.5, ["phases"], b"phases"], ids=repr)

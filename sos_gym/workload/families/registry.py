@@ -143,6 +143,8 @@ def refuse_workload(given: Any, split: str | None) -> Any:
         return given
     if not isinstance(given, str):
         raise SettingError("workload", given, "a name, a Tape or a split", "see `sos-gym workloads`")
+    if given in SPLITS:
+        raise SettingError("workload", given, "a name or a Tape", f"it is a split: pass split={given!r}")
     card, (name, parameters) = card_of(given), _named(given, {})
     if card.recorded:
         _refuse_of_recording(name, split, parameters)
