@@ -24,7 +24,7 @@ class OneLineErrors(TyperGroup):
     def invoke(self, ctx):  # type: ignore[no-untyped-def]
         try:
             return super().invoke(ctx)
-        except (SettingError, TapeError, sos_gym.StuckError) as error:
+        except (SettingError, TapeError, sos_gym.StuckError, sos_gym.PolicyError, sos_gym.ActionError) as error:
             said = str(error)
         except BrokenPipeError:  # of `| head`; there is nobody to tell
             raise
