@@ -31,6 +31,7 @@ EXPLANATION = (
 )
 LINE_COLOUR, GRID_COLOUR = "#1b1b1b", "#d9d9d9"
 MARKERS = "os^Dv<>*"
+LETTER_INCHES = 0.08  # the width of a letter of a policy's name in the picture
 LOWEST_RATIO, HIGHEST_RATIO = 0.3, 10.0  # of the picture; what lies beyond is drawn at its edge
 
 
@@ -106,7 +107,8 @@ def picture(rows: Sequence[Row]) -> bytes:
 
     found = standings(rows)[::-1]
     envs = list(dict.fromkeys(group.split(" ")[0] for one in found for group in one.places))
-    figure = Figure(figsize=(2.6 * len(envs) + 2, 0.26 * len(found) + 2), layout="constrained")
+    names = max(2.0, LETTER_INCHES * max(len(marked(one)) for one in found))  # the path of a file may be long
+    figure = Figure(figsize=(2.6 * len(envs) + names, 0.26 * len(found) + 2), layout="constrained")
     for panel, env in zip(figure.subplots(1, len(envs), sharey=True, squeeze=False)[0], envs, strict=True):
         _draw_panel(panel, env, found)
     label = (

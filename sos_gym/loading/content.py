@@ -33,8 +33,8 @@ def content_of(policy: Any) -> str | None:
     Told are a card, the code of its kernels or methods, and the numbers and arrays that these read from their module.
     """
     if isinstance(policy, Pair):
-        halves = content_of(policy.cores), content_of(policy.frames)
-        return None if None in halves else _digest(halves) if any(halves) else ""
+        contents = content_of(policy.cores), content_of(policy.frames)
+        return None if None in contents else _digest((policy.spec, contents)) if any(contents) else ""
     if isinstance(policy, LearnedClaim):
         return _digest((policy.sizes, policy.weights, policy.pair_costs))
     if not isinstance(policy, Policy):

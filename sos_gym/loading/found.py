@@ -110,9 +110,8 @@ def _pair(cores: Found, frames: Found, spec: str) -> Found:
             allowed = "a policy that the engine calls, on either side of the +"
             raise SettingError("policy", half.spec, allowed, f"in {spec!r}: no pair, learned claim or callable")
     policy = Pair(cores.policy, frames.policy)
-    contents = cores.content, frames.content
-    content = None if None in contents else " + ".join(filter(None, contents))  # type: ignore[arg-type]
-    return Found(policy, f"{cores.spec} + {frames.spec}", f"{cores.called} + {frames.called}", content)
+    names = f"{cores.spec} + {frames.spec}", f"{cores.called} + {frames.called}"
+    return Found(policy, *names, content_of(policy))
 
 
 # -- in files

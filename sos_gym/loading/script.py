@@ -23,6 +23,7 @@ from typing import Any
 from numba.core.dispatcher import Dispatcher
 
 from sos_gym.engine.mistakes import PolicyError
+from sos_gym.kernel.sources import INSTALLED
 from sos_gym.loading.spec import InFile
 from sos_gym.policy import is_policy, policy_of
 from sos_gym.policy.contract import Policy
@@ -30,6 +31,7 @@ from sos_gym.policy.registry import registered_apart
 from sos_gym.settings.ranges import SettingError, did_you_mean
 
 LONGEST = 300  # characters of another's error
+OTHERS = (*INSTALLED, str(Path(__file__).parents[1]))  # folders of what nobody wrote as a policy
 LEARN = ("torch", "stable_baselines3", "sb3_contrib", "yaml")  # modules of the extra `learn`
 
 
@@ -195,13 +197,13 @@ def existing(path: str) -> Path:
     try:
         file = Path(path).expanduser().resolve()
         there, found = file.is_file(), file.exists()
-        near = [one.name for one in file.parent.glob("*") if one.suffix == file.suffix]
+        near = {one.stem: one.name for one in file.parent.glob("*") if one.suffix == file.suffix and one.is_file()}
     except (OSError, RuntimeError, ValueError) as error:  # too long; no such user; a null character
         raise SettingError("policy", path, "a file that exists", _short(str(error))) from error
     if found and not there:
         raise SettingError("policy", path, "a file", "that is a folder, or a device")
     if not there:
-        remedy = did_you_mean(file.name, near) or f"there is no such one in {file.parent}"
+        remedy = did_you_mean(file.stem, near, shown=near) or f"there is no such one in {file.parent}"
         raise SettingError("policy", path, "a file that exists", remedy)
     return file
 
@@ -256,9 +258,11 @@ def _folder_below(root: Path, file: Path) -> str:
 
 
 def _executed(name: str, file: Path, package: list[str] | None) -> ModuleType:
-    """The module of that name, run unless it has been."""
-    if name in sys.modules:
-        return sys.modules[name]
+    """The file as a module of that name, unless it has been run, under whatever name."""
+    for loaded in list(sys.modules.values()):
+        where = getattr(loaded, "__file__", None)
+        if isinstance(where, str) and where.endswith(file.name) and Path(where).resolve() == file:
+            return loaded
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=package)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python source")
@@ -269,12 +273,17 @@ def _executed(name: str, file: Path, package: list[str] | None) -> ModuleType:
 
 @contextlib.contextmanager
 def _neighbours_found(root: Path) -> Iterator[None]:
-    """Its folder goes first while a file is run, as Python has it, and last from then on, behind what we import."""
-    folder = str(root)
+    """Its folder goes first while a file is run, as Python has it, and last from then on, behind what we import.
+
+    The words of our command line are not the file's.
+    """
+    folder, words = str(root), sys.argv
     sys.path.insert(0, folder)
+    sys.argv = words[:1]
     try:
         yield
     finally:
+        sys.argv = words
         sys.path.remove(folder)
         if folder not in sys.path:
             sys.path.append(folder)
@@ -291,14 +300,14 @@ def _refuse_others_neighbours(file: Path, root: Path) -> None:
             own = next((path for path in (root / f"{name}.py", root / name / "__init__.py") if path.exists()), None)
             loaded = getattr(sys.modules.get(name), "__file__", None)
             if own and loaded and not own.samefile(loaded) and any(Path(loaded).is_relative_to(one) for one in roots):
-                remedy = "rename one, or make the folders packages, with from . import"
-                raise SettingError(f"import {name}", loaded, f"{own}, and there is one module of a name", remedy)
+                told = "Python has one module of a name: rename one, or make the folders packages with from . import"
+                raise ImportError(f"{name} is {loaded} by now, and would be {own}: {told}")
             ahead += [own] if own and own not in seen else []
 
 
 def _imported_by(file: Path) -> set[str]:
     """The first words of the modules that a file names in import statements; of its own package none."""
-    nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    nodes = list(ast.walk(ast.parse(file.read_bytes(), file)))
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
     return {name.partition(".")[0] for name in names}
@@ -314,11 +323,12 @@ def reason_of(error: BaseException, root: Path) -> str:
 
 
 def _line_of(error: BaseException, root: Path) -> str:
-    """The innermost line of a file below that folder."""
-    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(root):
+    """The innermost line of a file below that folder, but for what is installed there."""
+    if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(root)]
-    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [one for one in frames if Path(one.filename).is_relative_to(root) and not one.filename.startswith(OTHERS)]
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
 
 
 def _said(error: BaseException) -> str:
