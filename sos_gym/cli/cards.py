@@ -1,6 +1,7 @@
 """sos-gym workloads, sos-gym policies: what there is, and the card of one."""
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -150,8 +151,13 @@ def _name_of(advisor: Any) -> str:
 
 
 def _policy_record(policy: "Policy") -> dict[str, Any]:
-    facts = {name: getattr(policy, name) for name in (*SAID, "source")}
+    facts = {name: getattr(policy, name) for name in SAID} | {"source": _source_of(policy)}
     return facts | {"parameters": _parameter_records(policy.parameters)}
+
+
+def _source_of(policy: "Policy") -> str:
+    """Of a claim in a file its name there; the hash in the module's name is nothing to read."""
+    return re.sub(r"^(\w+)_[0-9a-f]{12}\.", r"\1.", policy.source)
 
 
 def _policy_tables(policy: "Policy") -> Iterator[Table]:
@@ -163,7 +169,7 @@ def _policy_tables(policy: "Policy") -> Iterator[Table]:
         "on frames": policy.on_frames,
         "reads": policy.reads,
         "ties": policy.ties,
-        "source": policy.source,
+        "source": _source_of(policy),
     }
     yield card_table(_marked(policy), facts)
     yield from _parameter_tables(policy.parameters)

@@ -19,6 +19,8 @@ from sos_gym.cli.names import env_named, settings_of
 from sos_gym.leaderboard import grid, replay
 from sos_gym.resource import Op
 
+pytestmark = pytest.mark.usefixtures("names_given_back")
+
 RUNNER = CliRunner()
 
 

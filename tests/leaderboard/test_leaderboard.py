@@ -25,6 +25,8 @@ from sos_gym.leaderboard.standing import (
 from sos_gym.policy import policy_named, register
 from sos_gym.policy.contract import Policy
 
+pytestmark = pytest.mark.usefixtures("names_given_back")
+
 MS = 1_000_000
 
 
@@ -408,9 +410,13 @@ def test_two_callables_of_one_name_are_refused():
 # -- policies themselves
 
 
-@sos_gym.claim("latest_use")
-def latest_use(entity, now):
-    return entity.last_use
+@pytest.fixture(scope="module")
+def latest_use():
+    @sos_gym.claim("latest_use")
+    def latest_use(entity, now):
+        return entity.last_use
+
+    return latest_use
 
 
 def card(sign, name="mine", **facts):
@@ -422,7 +428,7 @@ def card(sign, name="mine", **facts):
 
 
 @pytest.fixture
-def themselves():
+def themselves(latest_use):
     """One of each kind, with what it is called and its kind."""
     learned = sos_gym.LearnedClaim.linear({"payoff": -1.0}, "net")
     return {
@@ -456,7 +462,7 @@ def test_rows_of_policies_themselves_are_those_of_evaluate_and_replay(themselves
     assert "seer †" in markdown(rows) and "mine + clairvoyant †" in markdown(rows)
 
 
-def test_a_row_whose_policy_is_unknown_here_says_what_to_pass(themselves, tape_path):
+def test_a_row_whose_policy_is_unknown_here_says_what_to_pass(latest_use, tape_path):
     rows = leaderboard(["sos/Memory-v0"], [card(1.0), latest_use, "lru + sieve"], [tape_path], episodes=1)
     with pytest.raises(sos_gym.SettingError, match="the policy 'mine', from outside; pass it to replay"):
         replay(rows[0])

@@ -11,6 +11,8 @@ from sos_gym.kernel.disk import root
 from sos_gym.loading import found
 from sos_gym.policy import policies
 
+pytestmark = pytest.mark.usefixtures("names_given_back")
+
 SOURCE = """
     import sos_gym
     from sos_gym.policy.words import Parameter, Policy, kernel
