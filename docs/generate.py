@@ -16,6 +16,7 @@ from writer import PAGES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+WITH_EXAMPLES = (README, ROOT / "docs/write-a-policy.md")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXAMPLE = re.compile(r"```python\n(?P<code>.*?)```\n\n```text\n(?P<output>.*?)```", re.DOTALL)
 BOARD = re.compile(r"\nsos-gym (?P<command>.*)\n```\n\n<!-- begin -->\n(?P<table>(?s:.*?))<!-- end -->")
@@ -28,10 +29,13 @@ def pages() -> None:
 
 
 def readme() -> None:
-    """The outputs and the table in README.md."""
+    """The outputs and the table in README.md, and what other pages print."""
+    for page in WITH_EXAMPLES:
+        text = page.read_text(encoding="utf-8")
+        for example in [*EXAMPLE.finditer(text)][::-1]:
+            text = _replaced(text, example.span("output"), output(example["code"]))
+        page.write_text(text, encoding="utf-8")
     text = README.read_text(encoding="utf-8")
-    for example in [*EXAMPLE.finditer(text)][::-1]:
-        text = _replaced(text, example.span("output"), output(example["code"]))
     board = BOARD.search(text)
     assert board, "README.md has no leaderboard"
     README.write_text(_replaced(text, board.span("table"), standings(board["command"])), encoding="utf-8")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sos_gym.learned import LearnedClaim
     from sos_gym.policy import claim, pair, policies, register
     from sos_gym.policy.contract import Policy
+    from sos_gym.policy.plain import PlainPolicy
     from sos_gym.workload.traces import import_tape
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "CONTEXT",
     "ActionError",
     "LearnedClaim",
+    "PlainPolicy",
     "Policy",
     "PolicyError",
     "SettingError",
@@ -59,6 +61,7 @@ _LAZY = {
     "LearnedClaim": "learned",
     "SosEnv": "envs.env",
     "StuckError": "engine.simulation",
+    "PlainPolicy": "policy.plain",
     "Policy": "policy.contract",
     "PolicyError": "engine.mistakes",
     "best_known": "bounds",

@@ -1,9 +1,12 @@
 """Score one policy on one environment: a list of metrics, one per episode."""
 
+import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from sos_gym.detail import LOG
+from sos_gym.detail import detail as in_detail
 from sos_gym.engine.simulation import Simulation
 from sos_gym.envs.env import SosEnv
 from sos_gym.learned import LearnedClaim
@@ -29,6 +32,7 @@ def evaluate(
     through: str = "engine",
     workers: int = 1,
     strict: bool = False,
+    detail: bool = False,
     **settings: Any,
 ) -> list[dict[str, Any]]:
     """Run `policy` for `episodes` episodes of seeds seed, seed + 1, …; one dict of metrics each.
@@ -41,6 +45,7 @@ def evaluate(
         through: "engine", or "gym": the step-by-step path, with the policy as an advisor whose row is followed.
             Both give the same metrics to the last bit.
         workers: threads over which the episodes are spread; the result does not depend on it.
+        detail: each dict also has "threads", "owners" and "events", see `sos_gym.detail`; it takes much longer.
         strict: a masked-out row that a callable chooses raises `ActionError`.
         settings: as for `gym.make`.
 
@@ -61,12 +66,19 @@ def evaluate(
     advisors = (named,) if named is not None else tuple(settings.pop("advisors", ()))
     made = {"workload": workload, "split": split, "advisors": advisors, **settings}
     decide: Any = policy if named is None else named
-    play = _inside(Scenario.of(env_id, **made), decide) if inside else _step_by_step(env_id, made, decide, strict)
+    play = (_inside if inside else _step_by_step)(_scenario(env_id, made, detail), decide, strict)
     name = getattr(policy, "__name__", "callable") if named is None else named.spec
 
     def run(own: int) -> dict[str, Any]:
         episode = play(own)
-        return {"env": env_id, "policy": name, "seed": own, "tape": episode.tape.hash(), **metrics(episode)}
+        return {
+            "env": env_id,
+            "policy": name,
+            "seed": own,
+            "tape": episode.tape.hash(),
+            **metrics(episode),
+            **_detail(episode, detail),
+        }
 
     seeds, threads = range(seed, seed + episodes), min(workers, episodes) if inside else 1
     if threads == 1:
@@ -75,7 +87,15 @@ def evaluate(
         return list(pool.map(run, seeds))
 
 
-def _inside(scenario: Scenario, policy: Any) -> Play:
+def _scenario(env_id: str, made: dict[str, Any], detail: bool) -> Scenario:
+    return dataclasses.replace(Scenario.of(env_id, **made), listeners=(LOG,) if detail else ())
+
+
+def _detail(episode: Simulation, wanted: bool) -> dict[str, list]:
+    return in_detail(episode) if wanted else {}
+
+
+def _inside(scenario: Scenario, policy: Any, strict: bool) -> Play:
     """The engine decides, by the one advisor or by the claim."""
 
     def play(seed: int) -> Simulation:
@@ -90,10 +110,10 @@ def _inside(scenario: Scenario, policy: Any) -> Play:
     return play
 
 
-def _step_by_step(env_id: str, made: dict[str, Any], policy: Any, strict: bool) -> Play:
+def _step_by_step(scenario: Scenario, policy: Any, strict: bool) -> Play:
     """An environment, of whose rows the policy chooses."""
     decide: Decide = policy if callable(policy) else lambda observation, info: info["advice"].get(policy.spec, 0)
-    env = SosEnv(env_id, strict=strict, **made)
+    env = SosEnv.of(scenario, strict=strict)
 
     def play(seed: int) -> Simulation:
         observation, info = env.reset(seed=seed)

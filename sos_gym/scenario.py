@@ -30,6 +30,7 @@ class Scenario:
     split: str | None  # from which seeds, and ranges, a family is drawn
     advisors: tuple[str, ...]  # names of policies
     hosts: tuple[Host | Pairing, ...]  # the same, compiled
+    listeners: tuple[Host, ...] = ()  # who is told, and not asked
 
     @classmethod
     def of(
@@ -96,6 +97,7 @@ class Scenario:
             listing=watched,
             observed=watched,
             foresight=watched and self.settings.reward == "foresight",
+            listeners=self.listeners,
             record=record,
         )
 

@@ -366,11 +366,12 @@ def raise_decision(sim):
     if sim.forecast_rows.size > 0:
         recall(sim)
     for k in range(sim.hosted):
-        my = sim.policies[2 * k + decision.resource]
+        at = 2 * k + decision.resource
+        my, voice, address = sim.policies[at], sim.voices[at], sim.verbs[at * STEPS + Verb.PICK]
         my.now, my.number = decision.now, decision.number
-        choice = pick_at(sim.verbs[(2 * k + decision.resource) * STEPS + Verb.PICK])(my, decision)
-        if sim.voices[2 * k + decision.resource] != NONE:
-            sim.advice[sim.voices[2 * k + decision.resource]] = choice
+        choice = pick_at(address)(my, decision) if address else NONE
+        if voice != NONE:
+            sim.advice[voice] = choice
 
 
 @inlined

@@ -41,7 +41,8 @@ class Host:
 
     `parts[resource][part]`: addresses by `Resource` and `PARTS`. `queues`: how many queues its links make; `links`: in
     how many of them an entity may stand at a time. `needs_list`: contenders are listed for it at every decision.
-    `guarded`: it is called by guards. `minds`: makes the Python objects of an episode, one per resource.
+    `guarded`: it is called by guards. `listens`: it is told, and not asked. `minds`: makes the Python objects of an
+    episode, one per resource.
     """
 
     name: str
@@ -53,12 +54,13 @@ class Host:
     needs_future: bool = False
     needs_forecast: bool = False
     guarded: bool = False
+    listens: bool = False
     minds: Callable[[], tuple[Any, Any]] | None = None
     policy: Any = None  # what made it, and makes it again in another process, with addresses of that one
 
     def __post_init__(self) -> None:
         for own in self.parts:
-            if len(own) != len(PARTS) or not own[Verb.PICK]:
+            if len(own) != len(PARTS) or bool(own[Verb.PICK]) == self.listens:
                 allowed = f"addresses of {', '.join(PARTS)}, of which pick must not be 0"
                 raise SettingError(f"parts of host {self.name!r}", own, allowed, "make hosts by Policy.host()")
 
@@ -127,9 +129,7 @@ _MINDS: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
 def enter_mind(mind: Any) -> int:
-    """A number by which `mind_of` finds it; 0 for None."""
-    if mind is None:
-        return 0
+    """A number by which `mind_of` finds it."""
     _MINDS[id(mind)] = mind
     return id(mind)
 

@@ -85,7 +85,7 @@ def advance(sims, i, choice):
         apply(sim, choice)
     sim.patience = PATIENCE
     run(sim)
-    if sim.patience == 0 and not (sim.undecided or sim.finished or sim.truncated or sim.stuck):
+    if sim.patience <= 0 and not (sim.undecided or sim.finished or sim.truncated or sim.stuck):
         return False
     for t in range(sim.threads_count):
         charge(sim, t)

@@ -42,12 +42,13 @@ def _raised(fault: np.void, part: str, mind: Any) -> tuple[str, str]:
         return f"its loops took too many turns, the last one {said}", "make sure that the loop ends"
     if isinstance(error, IndexError) and fault["size"]:
         allowed = f"it must be in 0..{fault['size'] - 1}"
-        return f"index {fault['wrong']} is not in {said}: {allowed}", "an index of -1 may be NONE: test for it first"
+        remedy = "-1 may be NONE: test for it first" if fault["wrong"] == NONE else "hold it to that range"
+        return f"index {fault['wrong']} is not in {said}: {allowed}", remedy
     return f"{type(error).__name__}: {said or 'it raised this itself'}", "mend it"
 
 
 def _raised_in_python(fault: np.void, part: str, mind: Any) -> tuple[str, str]:
-    return f"{type(mind.error).__name__}: {mind.error}", "see the traceback above"
+    return f"{type(mind.mistake).__name__}: {mind.mistake}", "see the traceback above"
 
 
 def _no_contender(fault: np.void, part: str, mind: Any) -> tuple[str, str]:

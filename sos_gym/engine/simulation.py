@@ -108,6 +108,7 @@ class Simulation:
         seed: of the policies' streams and of drawn costs.
         listing: contenders are listed at every decision (else only when a host needs them).
         observed: what only observations need is kept.
+        listeners: who is told, and not asked.
         record: SIM (1,), where the episode is laid out, such as one of many in an array; None: its own.
     """
 
@@ -121,13 +122,14 @@ class Simulation:
         listing: bool = False,
         observed: bool = False,
         foresight: bool = False,
+        listeners: Sequence[Host] = (),
         record: np.ndarray | None = None,
     ):
         refuse_pinned(tape, settings)
         costs = drawn_costs(settings, seed)
         refuse_endless(tape, costs)
         self.tape, self.settings, self.advisors = tape, settings, tuple(advisors)
-        self.hosts = tuple(host for advisor in self.advisors for host in advisor.hosts)
+        self.hosts = (*(host for advisor in self.advisors for host in advisor.hosts), *listeners)
         self.minds = [mind for host in self.hosts for mind in (host.minds() if host.minds else (None, None))]
         self._ways = {"seed": seed, "driver": driver, "listing": listing, "observed": observed, "foresight": foresight}
         self.record = aligned_zeros(1, SIM) if record is None else record
@@ -178,8 +180,10 @@ class Simulation:
     def _raise_mistake(self) -> None:
         fault = self.arrays["fault"][0]
         mind = self.minds[2 * fault["host"] + fault["resource"]]
-        error = mistake(fault, self.hosts[fault["host"]], self.tape, mind)
-        raise error from getattr(mind, "error", None)
+        cause = getattr(mind, "mistake", None)
+        if cause is not None and not isinstance(cause, Exception):
+            raise cause  # an interruption, or an exit
+        raise mistake(fault, self.hosts[fault["host"]], self.tape, mind) from cause
 
     @property
     def over(self) -> bool:
@@ -243,7 +247,7 @@ class Simulation:
 
     def _episode(self) -> dict[str, Any]:
         """What tells this episode from others."""
-        policies = tuple(advisor.spec for advisor in self.advisors)
+        policies = tuple(one.spec for one in (*self.advisors, *(host for host in self.hosts if host.listens)))
         return {"tape": self.tape.hash(), "policies": policies, **vars(self.settings), **self._ways}
 
     def _copied(self, names: Iterable[str]) -> dict[str, np.ndarray]:
@@ -406,13 +410,21 @@ class Simulation:
                 policy, called = self.arrays["policies"][i], host.called(resource)
                 verbs[k, resource] = called[:STEPS]
                 policy["claim_at"], policy["rank_at"], policy["victim_at"] = called[STEPS:]
-                policy["mind_at"] = enter_mind(self.minds[i])
                 self.arrays[f"guarded {i}"][:] = host.parts[resource] if host.guarded else 0
                 arrays = {**seen, "owners": owners[resource], "links": self.arrays[f"links {i}"]}
                 arrays["guarded"] = self.arrays[f"guarded {i}"]
                 for number, room in enumerate(host.rooms):
                     arrays[f"room{number}"] = self.kept(room.name, k, None if room.shared else resource)
                 attach(self.arrays["policies"][i : i + 1], arrays)
+                policy["mind_at"] = self._show(i, {**seen, "owners": owners[resource]})
+
+    def _show(self, i: int, arrays: Mapping[str, np.ndarray]) -> int:
+        """Show a plain policy what it sees; the number that it is found by, 0 for others."""
+        mind = self.minds[i]
+        if mind is None:
+            return 0
+        mind.see(self.arrays["policies"][i : i + 1], {**arrays, "decision": self.arrays["decision"]})
+        return enter_mind(mind)
 
     def kept(self, name: str, host: int = 0, resource: Resource | None = None) -> np.ndarray:
         """What a hosted policy keeps under a name of its card: on one resource, or (None) on both together."""

@@ -102,8 +102,17 @@ class SosEnv(HasEpisode, gym.Env):
         render_mode: str | None = None,
         **settings: Any,
     ):
-        self.scenario = Scenario.of(preset, workload, split, advisors, **settings)
-        self.strict = strict
+        self._begin(Scenario.of(preset, workload, split, advisors, **settings), strict, render_mode)
+
+    @classmethod
+    def of(cls, scenario: Scenario, strict: bool = False, render_mode: str | None = None) -> "SosEnv":
+        """An environment of a scenario that is made already."""
+        env = cls.__new__(cls)
+        env._begin(scenario, strict, render_mode)
+        return env
+
+    def _begin(self, scenario: Scenario, strict: bool, render_mode: str | None) -> None:
+        self.scenario, self.strict = scenario, strict
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise SettingError("render_mode", render_mode, f"None or one of {self.metadata['render_modes']}", "choose")
         self.render_mode = render_mode

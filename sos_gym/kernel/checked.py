@@ -129,11 +129,12 @@ class _Rewriting:
     def _refuse_calls(self) -> None:
         """Turns that are counted apart multiply."""
         for called in _called(self._code.func_id.func):
-            name = self._code.func_id.func_name
-            raise RefusedError(
-                f"{name} has a loop and calls {called.py_func.__name__} {self._at()}: give it the parameter `{FIRST}`, "
-                "so that its turns can be counted"
-            )
+            if _may_loop(called.py_func):
+                name = self._code.func_id.func_name
+                raise RefusedError(
+                    f"{name} loops and calls {called.py_func.__name__} {self._at()}, which loops too: give both the "
+                    f"parameter `{FIRST}`, so that their turns can be counted"
+                )
 
     # -- one statement
 
@@ -141,14 +142,18 @@ class _Rewriting:
         if isinstance(statement, ir.Assign):
             statement.value = self._permitted(statement)
             if isinstance(statement.value, ir.Expr) and statement.value.op in ("getitem", "static_getitem"):
-                item = statement.value
-                index = item.index if item.op == "getitem" else item.index_var or item.index
-                yield from self._call(_within, self._counter, item.value, index, self._spelled(item.value))
+                yield from self._held(statement.value, statement.value.value, statement.value.op == "getitem")
         elif isinstance(statement, ir.SetAttr):
             yield from self._call(_own, statement.target, f"{self._spelled(statement.target)}, field {statement.attr}")
         elif isinstance(statement, (ir.SetItem, ir.StaticSetItem)):
             yield from self._call(_own, statement.target, self._spelled(statement.target))
+            yield from self._held(statement, statement.target, isinstance(statement, ir.SetItem))
         yield statement
+
+    def _held(self, item: Any, container: ir.Var, varies: bool) -> Iterator[Any]:
+        """Hold the index of an item to its container."""
+        index = item.index if varies else item.index_var or item.index
+        yield from self._call(_within, self._counter, container, index, self._spelled(container))
 
     def _permitted(self, statement: ir.Assign) -> Any:
         """The value that is assigned, or its checked twin."""
@@ -275,17 +280,30 @@ def _enclosed(function: Any) -> dict[str, Any]:
     }
 
 
-def _calls_itself(function: Any) -> bool:
-    """Whether it comes back to itself, by way of others too."""
-    ahead, seen = [function], set()
+def _reached(function: Any) -> set[Any]:
+    """The Python functions that it calls, by way of others too."""
+    ahead, reached = [function], set()
     while ahead:
-        for called in _called(ahead.pop()):
-            if called.py_func is function:
-                return True
-            if called not in seen:
-                seen.add(called)
-                ahead.append(called.py_func)
-    return False
+        new = {called.py_func for called in _called(ahead.pop())} - reached
+        reached |= new
+        ahead += new
+    return reached
+
+
+def _calls_itself(function: Any) -> bool:
+    return function in _reached(function)
+
+
+def _may_loop(function: Any) -> bool:
+    """Whether it, or what it calls, jumps back."""
+    return any(_jumps_back(one.__code__) for one in (function, *_reached(function)))
+
+
+def _jumps_back(code: python.CodeType) -> bool:
+    within = any(_jumps_back(part) for part in code.co_consts if isinstance(part, python.CodeType))  # comprehensions
+    return within or any(
+        one.opcode in (*dis.hasjabs, *dis.hasjrel) and one.argval <= one.offset for one in dis.get_instructions(code)
+    )
 
 
 # -- the checks themselves
@@ -323,15 +341,21 @@ def _field(context, builder, record, pointer, name):  # type: ignore[no-untyped-
 
 @intrinsic(prefer_literal=True)
 def _within(typing_context, counter, table, index, spelled):  # type: ignore[no-untyped-def]
-    """Fail unless `index` is one of the table's; other containers check their own."""
+    """Fail unless `index` is one of the table's, or the array's, which may be negative; others check their own."""
     signature = types.none(counter, table, index, spelled)
-    if not isinstance(table, Table) or not isinstance(index, (types.Integer, types.IntEnumMember)):
+    array = isinstance(table, types.Array) and table.ndim == 1
+    if not (array or isinstance(table, Table)) or not isinstance(index, (types.Integer, types.IntEnumMember)):
         return signature, _nothing
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        length = cgutils.create_struct_proxy(table)(context, builder, arguments[1]).size
+        if array:
+            length = builder.extract_value(context.make_array(table)(context, builder, arguments[1]).shape, 0)
+        else:
+            length = cgutils.create_struct_proxy(table)(context, builder, arguments[1]).size
         place = context.cast(builder, arguments[2], index, types.intp)
-        with builder.if_then(builder.icmp_unsigned(">=", place, length), likely=False):
+        lowest = builder.neg(length) if array else length.type(0)
+        wrong = builder.or_(builder.icmp_signed(">=", place, length), builder.icmp_signed("<", place, lowest))
+        with builder.if_then(wrong, likely=False):
             if isinstance(counter, types.Record):
                 builder.store(place, _field(context, builder, counter, arguments[0], WRONG))
                 builder.store(length, _field(context, builder, counter, arguments[0], SIZE))

@@ -44,10 +44,9 @@ from sos_gym.engine.hosts import Host
 from sos_gym.engine.records import claim_at, pick_at
 from sos_gym.kernel import kernel
 from sos_gym.policy.hosting import host_of, refuse_misfits
+from sos_gym.policy.kept import Book, Records, Start
 from sos_gym.resource import NONE, Kind, Resource
 from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean
-
-Start = Mapping[str, Any]  # what a record of a policy's own starts as: name -> number, list of numbers, or record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,32 +60,7 @@ class Sides:
         return self.cores if resource == Resource.CPU else self.frames
 
 
-@dataclasses.dataclass(frozen=True)
-class Records:
-    """A table of a policy's own: fixed + per_entity * entities + per_slot * slots records that start as `start`.
-
-    One for each resource, or one that both see (`shared`).
-    """
-
-    start: Start
-    fixed: int = 0
-    per_entity: int = 0
-    per_slot: int = 0
-    shared: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Book:
-    """What a book keeps for a policy: `my.own.NAME`, `my.each[e].NAME`, and tables."""
-
-    name: str
-    own: Start = dataclasses.field(default_factory=dict)
-    each: Start = dataclasses.field(default_factory=dict)
-    shared_each: Start = dataclasses.field(default_factory=dict)
-    tables: Mapping[str, Records] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Policy:
     """A policy: its card, its kernels, and what it keeps.
 
@@ -134,6 +108,17 @@ class Policy:
     def __post_init__(self) -> None:
         if self.victim is not None:
             object.__setattr__(self, "needs_list", False)
+        self.refuse_misfits()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.spec!r})"
+
+    def refuse_misfits(self) -> None:
+        """Refuse parts that are no kernels or take other parameters, and a policy that cannot choose.
+
+        Raises:
+            SettingError: names the part.
+        """
         refuse_misfits(self)
 
     @property

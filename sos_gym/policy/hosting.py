@@ -1,39 +1,34 @@
-"""From a policy's card to what the engine hosts: its kernels compiled, checked if it is from outside, and its rooms."""
+"""From a policy's card to what the engine hosts: its kernels compiled, checked if it is from outside."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 from numba import types
 from numba.core.dispatcher import Dispatcher
-from numba.core.errors import NumbaError
 
-from sos_gym.engine.hosts import Host, Room
+from sos_gym.engine.hosts import Host
 from sos_gym.engine.mistakes import PolicyError
-from sos_gym.engine.records import CLAIM_SIGNATURE, PARTS, PICK_SIGNATURE, POLICY, VERB_SIGNATURE
-from sos_gym.kernel import ROOMS, address_of, checked, extended, reason_of
+from sos_gym.engine.records import CLAIM_SIGNATURE, PARTS, PICK_SIGNATURE, VERB_SIGNATURE
+from sos_gym.kernel import address_of, checked, reason_of
+from sos_gym.policy.kept import rooms_of, type_of
 from sos_gym.resource import Resource
 from sos_gym.settings.ranges import SettingError
-
-if TYPE_CHECKING:
-    from sos_gym.policy.contract import Policy, Start
 
 SIGNATURES = dict.fromkeys(PARTS, VERB_SIGNATURE)
 SIGNATURES |= {"pick": PICK_SIGNATURE, "victim": PICK_SIGNATURE, "claim": CLAIM_SIGNATURE, "rank": CLAIM_SIGNATURE}
 PARAMETERS = dict.fromkeys(PARTS, "(my, e)")
 PARAMETERS |= dict.fromkeys(("pick", "victim"), "(my, decision)") | dict.fromkeys(("claim", "rank"), "(my, entity)")
-ALONE = ("parameters", "own", "shared")  # one record each; the others are tables
 
 
-def host_of(policy: "Policy") -> Host:
-    """The policy as the engine takes it; compiles its kernels when the disk cache has none.
+def host_of(policy: Any) -> Host:
+    """A `contract.Policy` as the engine takes it; compiles its kernels when the disk cache has none.
 
     Raises:
         PolicyError: a kernel cannot be compiled; the text says why.
     """
-    rooms = _rooms(policy)
-    my = _type_of(rooms)
+    rooms = rooms_of(policy)
+    my = type_of(rooms)
     return Host(
         name=policy.name,
         parts=(_parts(policy, Resource.MEMORY, my), _parts(policy, Resource.CPU, my)),
@@ -48,7 +43,7 @@ def host_of(policy: "Policy") -> Host:
     )
 
 
-def refuse_misfits(policy: "Policy") -> None:
+def refuse_misfits(policy: Any) -> None:
     """Refuse parts that are no kernels, or take other parameters, and a policy that cannot choose.
 
     Raises:
@@ -73,12 +68,12 @@ def _refuse_misfit(place: str, kernel: Any, parameters: str) -> None:
         raise SettingError(place, str(own), f"a kernel of two parameters, {parameters}", "give it these")
 
 
-def _given(policy: "Policy", part: str, resource: Resource) -> Callable | None:
+def _given(policy: Any, part: str, resource: Resource) -> Callable | None:
     given = getattr(policy, part)
     return given.on(resource) if hasattr(given, "on") else given
 
 
-def _parts(policy: "Policy", resource: Resource, my: Any) -> tuple[int, ...]:
+def _parts(policy: Any, resource: Resource, my: Any) -> tuple[int, ...]:
     """Addresses in the order of PARTS."""
     instead = {"pick": policy.default_pick, "rank": policy.claim}
     addresses = []
@@ -91,7 +86,7 @@ def _parts(policy: "Policy", resource: Resource, my: Any) -> tuple[int, ...]:
     return tuple(addresses)
 
 
-def _compiled(policy: "Policy", part: str, kernel: Any, my: Any, with_checks: bool) -> int:
+def _compiled(policy: Any, part: str, kernel: Any, my: Any, with_checks: bool) -> int:
     """The address of a part; of checked ones the twin's."""
     signature = SIGNATURES[part]
     signature = signature.return_type(my, *signature.args[1:])
@@ -99,12 +94,14 @@ def _compiled(policy: "Policy", part: str, kernel: Any, my: Any, with_checks: bo
         if kernel is not None and (with_checks or (part == "rank" and policy.checked)):
             kernel = _checked(policy, part, kernel, signature)
         return address_of(kernel, signature)
-    except NumbaError as error:
+    except PolicyError:
+        raise
+    except Exception as error:  # Numba's own, or what its parts raise on code that they did not expect
         place = f"{kernel.py_func.__name__}{inspect.signature(kernel.py_func)}"
         raise PolicyError(f"policy {policy.name!r}, {part}: {place} does not compile: {reason_of(error)}") from error
 
 
-def _checked(policy: "Policy", part: str, kernel: Any, signature: Any) -> Any:
+def _checked(policy: Any, part: str, kernel: Any, signature: Any) -> Any:
     """Its twin, which returns what the signature says without loss.
 
     Raises:
@@ -139,65 +136,3 @@ def _fits(returned: Any, wanted: Any) -> bool:
         return False
     numbers = [isinstance(one, (types.Integer, types.Float, types.Boolean)) for one in list(returned)]  # type: ignore[call-overload]
     return len(numbers) == 2 and all(numbers)
-
-
-# -- what it keeps
-
-
-def _type_of(rooms: tuple[Room, ...]) -> Any:
-    """The type of `my`: a POLICY record with the names of what this policy keeps."""
-    alone = {room.name: room.start.dtype for room in rooms if room.name in ALONE}
-    tables = {room.name: room.start.dtype for room in rooms if room.name not in ALONE}
-    return extended(POLICY, alone, tables)
-
-
-def _rooms(policy: "Policy") -> tuple[Room, ...]:
-    """Single records first, then tables; names without a field have no room."""
-    from sos_gym.policy.contract import Records
-
-    values = {name: float(policy.values.get(name, p.default)) for name, p in policy.parameters.items()}
-    kept = {
-        "parameters": Records(values, fixed=1, shared=True),
-        "own": Records(_with_books(policy, "own"), fixed=1),
-        "shared": Records(policy.shared, fixed=1, shared=True),
-        "each": Records(_with_books(policy, "each"), per_entity=1),
-        "shared_each": Records(_with_books(policy, "shared_each"), per_entity=1, shared=True),
-        **policy.tables,
-        **{name: table for book in policy.books for name, table in book.tables.items()},
-    }
-    rooms = [
-        Room(name, record_of(of.start), of.fixed, of.per_entity, of.per_slot, of.shared)
-        for name, of in kept.items()
-        if of.start
-    ]
-    if len(rooms) > ROOMS:
-        raise SettingError("policy", policy.name, f"one with at most {ROOMS} records and tables", "join some of them")
-    return tuple(rooms)
-
-
-def _with_books(policy: "Policy", part: str) -> "Start":
-    """A policy's own fields, and a record for each book under its name."""
-    return {
-        **getattr(policy, part),
-        **{book.name: getattr(book, part) for book in policy.books if getattr(book, part)},
-    }
-
-
-def record_of(start: "Start") -> np.ndarray:  # (1,), of a dtype made for it
-    """A record that starts like this: record_of({"hand": -1, "times": [0, 0]})["hand"] is [-1]."""
-    record = np.zeros(1, _dtype_of(start))
-    for name, value in start.items():
-        record[name] = record_of(value)[0] if isinstance(value, Mapping) else value
-    return record
-
-
-def _dtype_of(start: "Start") -> np.dtype:
-    fields = [(name, _field_of(value)) for name, value in start.items()]
-    laid = np.dtype(fields, align=True)
-    offsets = [laid.fields[name][1] for name in start]  # type: ignore[index]
-    formats = [laid[name] for name in start]
-    return np.dtype({"names": list(start), "formats": formats, "offsets": offsets, "itemsize": laid.itemsize})
-
-
-def _field_of(value: Any) -> Any:
-    return _dtype_of(value) if isinstance(value, Mapping) else (np.asarray(value).dtype, np.shape(value))

@@ -19,6 +19,7 @@ import numba
 
 from sos_gym.policy.contract import Policy
 from sos_gym.policy.pairing import Pair
+from sos_gym.policy.plain import card_of, is_plain
 from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean, number_in
 
 P = TypeVar("P")
@@ -72,7 +73,7 @@ def policies() -> dict[str, Policy]:
 
 def _names() -> dict[str, str]:
     """Every name and alias, lower case, to the canonical name."""
-    return {alias: policy.name for policy in _POLICIES.values() for alias in (policy.name, *policy.aliases)}
+    return {alias.lower(): policy.name for policy in _POLICIES.values() for alias in (policy.name, *policy.aliases)}
 
 
 def policy_of(given: Any) -> Policy | Pair:
@@ -82,16 +83,23 @@ def policy_of(given: Any) -> Policy | Pair:
         SettingError: it is nothing of the kind; or an unknown name, with did-you-mean.
     """
     given = getattr(given, "sos_policy", given)
+    if is_plain(given):
+        return card_of(given)
     if isinstance(given, (Policy, Pair)):
         return given
     if isinstance(given, str):
         return policy_named(given)
-    raise SettingError("policy", given, "a name, a Policy or a Pair", "see `sos-gym policies` and sos_gym.register")
+    raise SettingError(
+        "policy",
+        given,
+        "a name, a Policy, a Pair or a PlainPolicy class",
+        "see `sos-gym policies` and sos_gym.register",
+    )
 
 
 def is_policy(given: Any) -> bool:
     """Whether `policy_of` takes it, if a name is known."""
-    return isinstance(getattr(given, "sos_policy", given), (str, Policy, Pair))
+    return isinstance(getattr(given, "sos_policy", given), (str, Policy, Pair)) or is_plain(given)
 
 
 def pair(cores: Any, frames: Any) -> Pair:

@@ -22,19 +22,21 @@ IN_SECONDS, IN_MINUTES = "run `make docs`", "run `make readme`, or `make noteboo
 
 README = generate.README.read_text(encoding="utf-8")
 WRITTEN = [generate.README, ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
-EXAMPLES = list(generate.EXAMPLE.finditer(README))
+EXAMPLES = [
+    example for page in generate.WITH_EXAMPLES for example in generate.EXAMPLE.finditer(page.read_text("utf-8"))
+]
 
 
 # -- README
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_readme_examples_print_what_stands_below_them(example):
+def test_examples_print_what_stands_below_them(example):
     assert generate.output(example["code"]) == example["output"], IN_MINUTES
 
 
-def test_every_python_block_of_the_readme_is_an_example():
-    assert README.count("```python") == len(EXAMPLES) >= 1
+def test_every_python_block_of_these_pages_is_an_example():
+    assert sum(page.read_text("utf-8").count("```python") for page in generate.WITH_EXAMPLES) == len(EXAMPLES) >= 1
 
 
 def test_readme_leaderboard_is_what_the_command_prints():

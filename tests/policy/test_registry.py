@@ -8,6 +8,7 @@ from runs import run
 from sos_gym import SettingError, Tape, evaluate, policies
 from sos_gym.policy import policy_named, registry
 from sos_gym.policy.contract import Policy, Records, Sides
+from sos_gym.policy.lists import recency
 from sos_gym.resource import NONE
 from sos_gym.settings.presets import PRESETS
 
@@ -52,11 +53,13 @@ def test_every_module_with_a_card_is_in_the_registry():
 def test_a_card_with_too_many_tables_is_refused():
     many = {f"table{number}": Records({"x": 0}, fixed=1) for number in range(9)}
     with pytest.raises(SettingError, match="at most 8 records and tables"):
-        Policy(name="crowded", **CARD, tables=many).host()
+        Policy(name="crowded", **CARD, claim=recency.claim, tables=many).host()
 
 
 def test_what_a_policy_keeps_starts_as_its_card_says():
-    policy = Policy(name="keeper", **CARD, own={"hand": NONE}, each={"times": [0.5, 0.0]}, shared={"load": 2})
+    policy = Policy(
+        name="keeper", **CARD, claim=recency.claim, own={"hand": NONE}, each={"times": [0.5, 0.0]}, shared={"load": 2}
+    )
     rooms = {room.name: room for room in policy.host().rooms}
     assert rooms["own"].laid(5, 3).tolist() == [(NONE,)]
     assert rooms["each"].laid(2, 3)["times"].tolist() == [[0.5, 0.0]] * 2
@@ -66,5 +69,5 @@ def test_what_a_policy_keeps_starts_as_its_card_says():
 def test_a_verb_may_serve_one_resource_alone():
     sieve = policy_named("sieve")
     assert isinstance(sieve.cool, Sides) and sieve.cool.cores is None
-    memory, cores = sieve.host().verbs
+    memory, cores = sieve.host().parts
     assert sum(map(bool, memory)) == sum(map(bool, cores)) + 1
