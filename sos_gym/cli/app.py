@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 import sos_gym
 from sos_gym.cli import alphabet, cards, importing, leaderboard, recording, run
+from sos_gym.cli.printing import said_of
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import TapeError
 
@@ -25,7 +26,7 @@ class OneLineErrors(TyperGroup):
         try:
             return super().invoke(ctx)
         except (SettingError, TapeError, sos_gym.StuckError, sos_gym.PolicyError, sos_gym.ActionError) as error:
-            said = str(error)
+            said = said_of(error)
         except BrokenPipeError:  # of `| head`; there is nobody to tell
             raise
         except OSError as error:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sos_gym.cli.names import KINDS_OF_SPECS, env_named, notes, policy_asked
-from sos_gym.cli.printing import COMPILING, AsCsv, AsJson, Form, form_of, grid, print_records, show, terminal
+from sos_gym.cli.printing import COMPILING, AsCsv, AsJson, Form, form_of, grid, print_records, said_of, show, terminal
 from sos_gym.settings.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def leaderboard(
     if rows:
         _report(console, form, rows, out, _command(chosen, episodes, seed, quick), failed)
     for name, mistake in failed.items():
-        typer.echo(f"sos-gym: {name} is left out: {' '.join(mistake.split())}", err=True)
+        typer.echo(f"sos-gym: {name} is left out: {mistake}", err=True)
     if failed:
         raise typer.Exit(2)
 
@@ -109,7 +109,7 @@ def _noting(progress: Progress, failed: dict[str, str]) -> Callable[[str, Except
     """A callback that notes who failed, and how."""
 
     def note(name: str, mistake: Exception) -> None:
-        failed[name] = str(mistake)
+        failed[name] = said_of(mistake)
         progress.console.print(f"{name} made a mistake and is left out", soft_wrap=True)
 
     return note

@@ -318,12 +318,12 @@ def _imported_by(file: Path) -> set[str]:
 
 def reason_of(error: BaseException, root: Path) -> str:
     """mine.py, line 3: ZeroDivisionError: division by zero."""
-    place = _line_of(error, root)
+    place = line_of(error, root)
     return f"{place}{': ' if place else ''}{_short(_said(error))}"
 
 
-def _line_of(error: BaseException, root: Path) -> str:
-    """The innermost line of a file below that folder, but for what is installed there."""
+def line_of(error: BaseException, root: Path = Path("/")) -> str:
+    """The innermost line of a file below that folder, but for what is installed there: mine.py, line 3."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)

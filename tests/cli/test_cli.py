@@ -424,6 +424,20 @@ def most(entity, now, parameters):
     return entity.uses * parameters.half
 
 
+class Plain(sos_gym.PlainPolicy):
+    """Least recently used, in Python."""
+
+    name = "cli_plain"
+
+    def claim(self, my, entity):
+        return entity.use_seq
+
+
+class Divides(sos_gym.PlainPolicy):
+    def claim(self, my, entity):
+        return 1 // (entity.use_seq * 0)
+
+
 def first(observation, info):
     """The first legal row."""
     print("printed by a policy")
@@ -465,7 +479,7 @@ def small(tape_path):
 
 
 def every_kind(mine, claim_path):
-    names = ("LRU", "cli_most(half=0.5)", "LRU + sieve", "first", "follow")
+    names = ("LRU", "Plain", "cli_most(half=0.5)", "LRU + sieve", "first", "follow")
     return [*(f"{mine}:{name}" for name in names), str(claim_path), "eevdf + sieve"]
 
 
@@ -523,6 +537,7 @@ def test_what_a_callable_asks_for_can_be_overruled(mine, small):
     "name, said",
     [
         ("BAD", "policy 'cli_bad', claim on frames"),
+        ("Divides", "ZeroDivisionError: integer division or modulo by zero; see mine.py, line 39"),
         ("wrong", "it returned None, which is no row"),
         ("LRv", "did you mean 'LRU'?"),
         ("LRU + LRU + LRU", "is not allowed"),
@@ -544,8 +559,9 @@ def test_the_help_says_that_code_is_run():
 
 def test_cards_of_every_kind(mine, claim_path):
     cards = {spec: flat(cli("policies", spec).stdout) for spec in every_kind(mine, claim_path)}
-    lru, most, pair, first, follow, claim, names = cards.values()
-    assert "mine: least recently used" in lru and "Who was used most. " in most and "half 0.25" in most
+    lru, plain, most, pair, first, follow, claim, names = cards.values()
+    assert "mine: least recently used" in lru and plain.startswith("cli_plain what Least recently used, in Python.")
+    assert "Who was used most. " in most and "half 0.25" in most
     assert pair.startswith("cli_lru + sieve what cli_lru on the cores and sieve on the frames")
     assert "mine: least recently used" in pair and "SIEVE, exact" in pair
     assert "The first legal row." in first and "rows 24; advised by lru" in follow
@@ -592,9 +608,9 @@ def test_the_leaderboard_takes_every_kind_and_resumes(mine, claim_path, tmp_path
     assert result.exit_code == 0 and "printed by the file" not in result.stdout, result.output
     rows = json.loads((tmp_path / "leaderboard.json").read_text())["rows"]
     assert [row["called"] for row in rows] == specs
-    kinds = ["heuristic"] * 3 + ["agent", "ensemble", "agent", "heuristic", "clairvoyant", "heuristic"]
+    kinds = ["heuristic"] * 4 + ["agent", "ensemble", "agent", "heuristic", "clairvoyant", "heuristic"]
     assert [row["kind"] for row in rows] == kinds and f"{mine}:SEER †" in result.stdout
-    assert rows[0]["metrics"] == rows[-1]["metrics"]
+    assert rows[0]["metrics"] == rows[1]["metrics"] == rows[-1]["metrics"]
     calls, evaluate = [], grid.evaluate
     monkeypatch.setattr(grid, "evaluate", lambda *args, **named: calls.append(args) or evaluate(*args, **named))
     assert cli(*words, "--resume").exit_code == 0

@@ -7,7 +7,7 @@ import pytest
 
 import sos_gym
 from sos_gym.loading import content_of
-from sos_gym.policy import policy_named
+from sos_gym.policy import policy_named, policy_of
 from sos_gym.policy.words import Policy, kernel
 
 FACTOR = 1.0
@@ -74,6 +74,23 @@ def test_parameters_and_halves_are_content():
 @pytest.mark.parametrize("given", [lambda observation, info: 0, STATE])
 def test_of_callables_nobody_can_say(given):
     assert content_of(given) is None
+
+
+def test_the_methods_of_plain_policies_are_content():
+    class Plain(sos_gym.PlainPolicy):
+        sign = 1.0
+
+        def claim(self, my, entity):
+            return self.sign * entity.use_seq
+
+    class Other(Plain):
+        name = "plain"
+        sign = -1.0
+
+    first, other = content_of(policy_of(Plain)), content_of(policy_of(Other))
+    assert first == content_of(policy_of(Plain)) != other and None not in (first, other)
+    Plain.weights = STATE
+    assert content_of(policy_of(Plain)) is None
 
 
 def test_of_what_holds_an_object_nobody_can_say():

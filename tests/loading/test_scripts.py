@@ -39,6 +39,11 @@ SOURCE = """
 
     agent = Agent()
 
+    class Plain(sos_gym.PlainPolicy):
+        parameters = {{"sign": Parameter(1.0, "", -1.0, 1.0, "more")}}
+        def claim(self, my, entity):
+            return self.parameters.sign * entity.use_seq
+
     def first(observation, info):
         '''The first legal row.'''
         return observation["action_mask"].argmax()
@@ -82,13 +87,15 @@ def stall(policy, **settings):
 
 # -- what a name may be
 
+PLAIN = ("Plain", "Plain(sign=-1)")
 
-@pytest.mark.parametrize("name", ["LRU", "fast", "fast_of_mine", "FAST_of_mine", "fast(half=0.5)", "BOTH"])
+
+@pytest.mark.parametrize("name", ["LRU", "fast", "fast_of_mine", "FAST_of_mine", "fast(half=0.5)", "BOTH", *PLAIN])
 def test_policies_run_inside_the_engine(mine, name):
     one = found(f"{mine}:{name}")
     assert isinstance(one.policy, (sos_gym.Policy, type(sos_gym.pair("lru", "lru")))) and not one.is_callable
     assert one.spec == one.called == f"{mine}:{name}"
-    expected = {"LRU": "lru", "BOTH": "sieve"}.get(name, "mru")
+    expected = {"LRU": "lru", "BOTH": "sieve", "Plain": "lru"}.get(name, "mru")
     assert stall(one.policy) == stall(expected)
 
 
@@ -117,7 +124,7 @@ def test_a_callables_error_has_its_line(mine):
 @pytest.mark.parametrize(
     "name, said",
     [
-        ("", "it has LRU, BOTH, fast, agent, first, broken"),
+        ("", "it has LRU, BOTH, fast, Plain, agent, first, broken"),
         ("lru", "did you mean 'LRU'"),
         ("frist", "did you mean 'first'"),
         ("xyz", "it has LRU"),
