@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -398,6 +399,7 @@ def test_the_package_is_the_command():
 # -- policies in files
 
 MINE = '''
+import numpy as np
 import sos_gym
 from sos_gym.policy.words import Policy, kernel
 
@@ -435,7 +437,7 @@ class Plain(sos_gym.PlainPolicy):
 
 class Divides(sos_gym.PlainPolicy):
     def claim(self, my, entity):
-        return 1 // (entity.use_seq * 0)
+        return np.linalg.inv(np.zeros((2, 2)))  # the line of a mistake is one's own, not numpy's
 
 
 def first(observation, info):
@@ -458,6 +460,15 @@ follow = Follow()
 
 def wrong(observation, info):
     return None
+
+
+def tires(observation, info):
+    """Goes wrong in its second episode."""
+    tires.episodes += info["decision"]["number"] == 0
+    return 0 if tires.episodes < 2 else 99
+
+
+tires.episodes = 0
 '''
 
 
@@ -537,7 +548,7 @@ def test_what_a_callable_asks_for_can_be_overruled(mine, small):
     "name, said",
     [
         ("BAD", "policy 'cli_bad', claim on frames"),
-        ("Divides", "ZeroDivisionError: integer division or modulo by zero; see mine.py, line 39"),
+        ("Divides", "LinAlgError: Singular matrix; see mine.py, line 40"),
         ("wrong", "it returned None, which is no row"),
         ("LRv", "did you mean 'LRU'?"),
         ("LRU + LRU + LRU", "is not allowed"),
@@ -561,7 +572,7 @@ def test_cards_of_every_kind(mine, claim_path):
     cards = {spec: flat(cli("policies", spec).stdout) for spec in every_kind(mine, claim_path)}
     lru, plain, most, pair, first, follow, claim, names = cards.values()
     assert "mine: least recently used" in lru and plain.startswith("cli_plain what Least recently used, in Python.")
-    assert "Who was used most. " in most and "half 0.25" in most
+    assert "Who was used most. " in most and "source mine.most" in most and "half 0.25" in most
     assert pair.startswith("cli_lru + sieve what cli_lru on the cores and sieve on the frames")
     assert "mine: least recently used" in pair and "SIEVE, exact" in pair
     assert "The first legal row." in first and "rows 24; advised by lru" in follow
@@ -628,15 +639,19 @@ def test_the_leaderboard_takes_every_kind_and_resumes(mine, claim_path, tmp_path
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_policy_that_fails_is_left_out_of_the_leaderboard(mine, tmp_path, tape_path, form):
-    specs = f"{mine}:BAD,lru,{mine}:wrong,random"
+    specs = f"{mine}:BAD,{mine}:tires,lru,{mine}:wrong,random"
     words = ("leaderboard", "--envs", "Memory", "--policies", specs, "--workloads", tape_path, "--episodes", 2)
     result = cli(*words, "--out", tmp_path, *form)
-    *_, bad, wrong = result.stderr.splitlines()
+    document = json.loads((tmp_path / "leaderboard.json").read_text())
+    *_, bad, tires, wrong = result.stderr.splitlines()
     assert result.exit_code == 2 and "Traceback" not in result.output
     assert bad.startswith(f"sos-gym: {mine}:BAD is left out: policy 'cli_bad'") and f"{mine}:wrong is left out" in wrong
-    document = json.loads((tmp_path / "leaderboard.json").read_text())
+    assert "tires is left out: policy" in tires and "it returned 99" in tires
+    mean_ms = sum(row["metrics"]["weighted_stall_ns"] for row in document["rows"][:2]) / 2 / 1e6
+    said = result.stderr if form else result.stdout
+    assert re.findall(r"lru +weighted stall +([\d.]+) ms", said) == [f"{mean_ms:.1f}"]
     assert {row["policy"] for row in document["rows"]} == {"recency", "lottery"}
-    assert list(document["failed"]) == [f"{mine}:BAD", f"{mine}:wrong"]
+    assert list(document["failed"]) == [f"{mine}:{name}" for name in ("BAD", "tires", "wrong")]
     if form:
         assert {one["called"] for one in json.loads(result.stdout)} == {"lru", "random"}
 
