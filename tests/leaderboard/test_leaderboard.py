@@ -471,6 +471,16 @@ def test_a_row_whose_policy_is_unknown_here_says_what_to_pass(latest_use, tape_p
         replay(rows[0], card(-1.0))
 
 
+def test_advisors_may_be_policies_themselves(tape_path):
+    def does(observation, info):
+        return info["advice"]["mine"]
+
+    does.advisors = (card(1.0),)
+    rows = json.loads(json.dumps(leaderboard(["sos/Memory-v0"], [does, card(1.0)], [tape_path], episodes=1)))
+    assert rows[0]["settings"]["advisors"] == ["mine"] and rows[0]["kind"] == "ensemble"
+    assert replay(rows[0], does) == rows[0]["metrics"] == rows[1]["metrics"]
+
+
 def test_two_policies_of_one_name_are_refused_and_one_twice_is_one():
     with pytest.raises(sos_gym.SettingError, match="'mine' is not allowed: it must be distinct names"):
         entries_of([card(1.0), card(-1.0)])
@@ -521,8 +531,12 @@ def test_a_mistake_is_raised_or_told_and_the_others_go_on(tape_path, tmp_path):
         leaderboard(policies=["lru", bad], **asked)
     with pytest.raises(sos_gym.ActionError):
         leaderboard(policies=["lru", mistaken], **asked)
-    rows = leaderboard(policies=[bad, "lru", mistaken, "random"], failed=told.__setitem__, **asked)
+    asked["workloads"].append("zipf")
+    heard = []
+    rows = leaderboard(policies=[bad, "lru", mistaken, "random"], failed=lambda *said: heard.append(said), **asked)
     assert rows == leaderboard(policies=["lru", "random"], **asked)
+    assert len(heard) == 2  # they are not asked again
+    told.update(heard)
     assert set(told) == {"bad", "mistaken"} and isinstance(told["bad"], sos_gym.PolicyError)
     reasons = {name: str(mistake) for name, mistake in told.items()}
     paths = write(rows, tmp_path, failed=reasons)
