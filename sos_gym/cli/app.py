@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 import sos_gym
 from sos_gym.cli import alphabet, cards, importing, leaderboard, recording, run
-from sos_gym.cli.printing import said_of
+from sos_gym.cli.printing import exit_of, said_of
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import TapeError
 
@@ -31,6 +31,8 @@ class OneLineErrors(TyperGroup):
             raise
         except OSError as error:
             said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        except SystemExit as error:  # of a policy: a command ends by typer.Exit
+            said = exit_of(error)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] != "matplotlib":
                 raise

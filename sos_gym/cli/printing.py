@@ -64,6 +64,13 @@ def said_of(error: Exception) -> str:
     return said.replace(TRACEBACK, f"see {line_of(error.__cause__)}")
 
 
+def exit_of(error: SystemExit) -> str:
+    """What is said when the Python of a policy ends the process, and where it does so."""
+    from sos_gym.loading.script import line_of
+
+    return f"a policy called sys.exit({error.code if error.code is None else repr(error.code)}), {line_of(error)}"
+
+
 # -- records, for programs
 
 

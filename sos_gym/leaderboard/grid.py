@@ -114,7 +114,8 @@ def leaderboard(
         keep: a file to which every row is appended as it comes, as a line of JSON.
         resume: rows that `keep` has, of the same code, tape and content of the policy, are not run again; the result
             is the same. Those of callables are: another one may have the name.
-        failed: told of a policy that makes a mistake, of which there are no rows then; None: the mistake is raised.
+        failed: told of a policy that makes a mistake, or asks for settings that make no sense; of it there are no rows
+            then. None: the mistake is raised.
 
     Raises:
         SettingError: a name or value that makes no sense, or `keep` is no file of rows.
@@ -174,7 +175,9 @@ def _rows(plan: Plan, kept: RowFile | None, gone: set[str], failed: Failed) -> I
                 continue
             try:
                 yield from _rows_of(entry, group, tape, plan.seeds, kept)
-            except MISTAKES as mistake:
+            except (*MISTAKES, SettingError) as mistake:
+                if isinstance(mistake, SettingError) and entry.content == "":
+                    raise  # what was asked makes no sense; else what a policy asks for
                 gone.add(entry.name)
                 failed(entry.called or entry.name, mistake)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sos_gym.loading.script import Decider, existing, reason_of
+from sos_gym.loading.script import Decider, existing, neighbours_found, reason_of
 from sos_gym.loading.spec import InFile
 from sos_gym.settings.ranges import SettingError, did_you_mean
 from sos_gym.view.columns import COLUMNS, CONTEXT
@@ -57,7 +57,8 @@ def model_in(asked: InFile) -> ModelDecider:
     algorithm = asked.name or _algorithm_of(file, asked.path)
     kind = _kind(algorithm, written)
     try:
-        model = kind.load(file, device="cpu")
+        with neighbours_found(file.parent):  # a policy class of one's own is imported from there
+            model = kind.load(file, device="cpu")
     except Exception as error:  # of unpickling: any
         remedy = reason_of(error, file.parent)
         raise SettingError("policy", written, f"a model that {algorithm}.save wrote", remedy) from error

@@ -58,7 +58,7 @@ class Decider:
     def __call__(self, observation: Any, info: Any) -> Any:
         try:
             row = self.decide(observation, info)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PolicyError(f"policy {self.__name__!r}: {reason_of(error, self.root)}") from error
         rows = len(observation["action_mask"])
         if not hasattr(row, "__index__") or not 0 <= row < rows:
@@ -212,7 +212,7 @@ def _imported(file: Path, path: str) -> Script:
     root, names = _place_of(file)
     before = set(sys.modules)
     try:
-        with _neighbours_found(root), registered_apart(_TAKEN) as registered:
+        with neighbours_found(root), registered_apart(_TAKEN) as registered:
             _refuse_others_neighbours(file, root)
             module = _module(file, root, names)
     except BaseException as error:
@@ -272,7 +272,7 @@ def _executed(name: str, file: Path, package: list[str] | None) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _neighbours_found(root: Path) -> Iterator[None]:
+def neighbours_found(root: Path) -> Iterator[None]:
     """Its folder goes first while a file is run, as Python has it, and last from then on, behind what we import.
 
     The words of our command line are not the file's.
@@ -333,7 +333,7 @@ def line_of(error: BaseException, root: Path = Path("/")) -> str:
 
 def _said(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return f"it calls sys.exit({'' if error.code is None else repr(error.code)}), put that under `if __name__ ==`"
+        return f"it calls sys.exit({'' if error.code is None else repr(error.code)}), which has no place here"
     if isinstance(error, ModuleNotFoundError) and error.name:
         first = error.name.partition(".")[0]
         remedy = "pip install 'sos-gym[learn]'" if first in LEARN else "install it, or put it beside the file"

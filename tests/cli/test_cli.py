@@ -440,6 +440,15 @@ class Divides(sos_gym.PlainPolicy):
         return np.linalg.inv(np.zeros((2, 2)))  # the line of a mistake is one's own, not numpy's
 
 
+class Exits(sos_gym.PlainPolicy):
+    def claim(self, my, entity):
+        raise SystemExit
+
+
+def exits(observation, info):
+    raise SystemExit(0)
+
+
 def first(observation, info):
     """The first legal row."""
     print("printed by a policy")
@@ -555,6 +564,8 @@ def test_a_record_calls_a_policy_in_a_file_as_it_was_asked_for(mine, small):
     [
         ("BAD", "policy 'cli_bad', claim on frames"),
         ("Divides", "LinAlgError: Singular matrix; see mine.py, line 40"),
+        ("Exits", "a policy called sys.exit(None), mine.py, line 45"),
+        ("exits", "mine.py, line 49: it calls sys.exit(0)"),
         ("wrong", "it returned None, which is no row"),
         ("LRv", "did you mean 'LRU'?"),
         ("LRU + LRU + LRU", "is not allowed"),

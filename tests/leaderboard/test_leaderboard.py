@@ -544,6 +544,15 @@ def test_a_mistake_is_raised_or_told_and_the_others_go_on(tape_path, tmp_path):
     assert f"bad is left out: {reasons['bad']}" in paths[1].read_text()
 
 
+def test_settings_that_a_callable_asks_for_in_vain_are_its_mistake(tape_path):
+    def small(observation, info):
+        return 0
+
+    small.rows, told = 2, {}
+    rows = leaderboard(["sos/Memory-v0"], ["lru", small], [tape_path], episodes=1, failed=told.__setitem__)
+    assert len(rows) == 1 and "rows=2" in str(told["small"])
+
+
 def test_rows_before_a_mistake_are_kept_in_the_file_and_not_ranked(tape_path, tmp_path):
     def late(observation, info):
         return 99 if info["decision"]["number"] > 3 and late.seeds else 0

@@ -1,5 +1,6 @@
 """Saved claims and saved models as policies."""
 
+import importlib
 import json
 import sys
 import zipfile
@@ -117,6 +118,27 @@ def test_what_is_no_model_for_us_is_refused(spec, said, models):
     with pytest.raises(sos_gym.SettingError, match=said) as caught:
         found(f"{models}/{spec}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_policy_class_of_ones_own_is_found_beside_the_model(tmp_path, monkeypatch):
+    from sos_gym.envs.sb3 import SosVecEnv
+
+    source = (
+        "from sb3_contrib.common.maskable.policies import MaskableMultiInputActorCriticPolicy\n"
+        "class Own(MaskableMultiInputActorCriticPolicy):\n    pass\n"
+    )
+    (tmp_path / "policy_of_ones_own.py").write_text(source)
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        own = importlib.import_module("policy_of_ones_own").Own
+        contrib.MaskablePPO(own, SosVecEnv("sos/Memory-v0", 1), device="cpu").save(tmp_path / "own.zip")
+        patch.delitem(sys.modules, "policy_of_ones_own")
+    assert type(found(f"{tmp_path}/own.zip").policy.model.policy).__name__ == "Own"
+    monkeypatch.delitem(sys.modules, "policy_of_ones_own")
+    sys.path.remove(str(tmp_path))
+    (tmp_path / "policy_of_ones_own.py").unlink()
+    with pytest.raises(sos_gym.SettingError, match="it needs the module 'policy_of_ones_own'"):
+        found(f"{tmp_path}/own.zip")
 
 
 def test_without_the_extra_the_error_says_what_to_install(models, monkeypatch):
