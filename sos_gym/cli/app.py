@@ -31,8 +31,10 @@ class OneLineErrors(TyperGroup):
             raise
         except OSError as error:
             said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        except SystemExit as error:  # of a policy: a command ends by typer.Exit
+        except SystemExit as error:
             said = exit_of(error)
+            if not said:  # of rich, when nobody reads on; a command ends by typer.Exit
+                raise
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] != "matplotlib":
                 raise

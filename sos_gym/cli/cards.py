@@ -14,7 +14,7 @@ from sos_gym.settings.ranges import SettingError, did_you_mean
 from sos_gym.workload import workloads as workload_cards
 
 if TYPE_CHECKING:
-    from sos_gym.loading import Found
+    from sos_gym.loading.found import Found
     from sos_gym.policy.contract import Policy
     from sos_gym.policy.pairing import Pair
     from sos_gym.settings.ranges import Parameter

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from sos_gym.cli.names import KINDS_OF_SPECS, env_named, notes, policy_asked
 from sos_gym.cli.printing import COMPILING, AsCsv, AsJson, Form, form_of, grid, print_records, said_of, show, terminal
+from sos_gym.loading.spec import specs_in
 from sos_gym.settings.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -130,8 +131,6 @@ def _split(values: Sequence[str] | None) -> list[str]:
 
 def _specs(values: Sequence[str] | None) -> list[str]:
     """The same of policies, where commas between parentheses, and in paths, part nothing."""
-    from sos_gym.loading import specs_in
-
     return [spec for value in values or () for spec in specs_in(value)]
 
 

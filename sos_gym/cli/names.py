@@ -12,7 +12,7 @@ from sos_gym.settings.ranges import SettingError, did_you_mean
 from sos_gym.workload import SPLITS, Tape
 
 if TYPE_CHECKING:
-    from sos_gym.loading import Found
+    from sos_gym.loading.found import Found
 
 KINDS_OF_SPECS = (
     "two as CORES + FRAMES, FILE.py:NAME, FILE.npz (a saved claim) or FILE.zip (a model of Stable-Baselines3); "
@@ -100,7 +100,7 @@ def policy_asked(spec: str) -> "Found":
     Raises:
         SettingError: there is none, or its file fails.
     """
-    from sos_gym.loading import found
+    from sos_gym.loading.found import found
 
     with contextlib.redirect_stdout(sys.stderr):
         return found(spec)

@@ -65,10 +65,11 @@ def said_of(error: Exception) -> str:
 
 
 def exit_of(error: SystemExit) -> str:
-    """What is said when the Python of a policy ends the process, and where it does so."""
+    """What is said when the Python of a policy ends the process, and where it does so; "": it was no policy."""
     from sos_gym.loading.script import line_of
 
-    return f"a policy called sys.exit({error.code if error.code is None else repr(error.code)}), {line_of(error)}"
+    place = line_of(error)
+    return f"a policy called sys.exit({error.code!r}), {place}" if place else ""
 
 
 # -- records, for programs

@@ -32,7 +32,7 @@ from sos_gym.workload import Tape
 
 if TYPE_CHECKING:
     from sos_gym.envs.env import SosEnv
-    from sos_gym.loading import Found
+    from sos_gym.loading.found import Found
 
 DECISIONS_SHOWN = (0, 10, 100)  # of --render, besides the end
 

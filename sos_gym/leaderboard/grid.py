@@ -15,7 +15,7 @@ from sos_gym.engine.mistakes import PolicyError
 from sos_gym.envs.env import ActionError
 from sos_gym.evaluation import Decide, evaluate
 from sos_gym.leaderboard.rows import CONTENT, Row, RowFile, code_hash
-from sos_gym.loading import Found, found_as
+from sos_gym.loading.found import Found, found_as
 from sos_gym.loading.spec import halves_of, in_file
 from sos_gym.policy import policies as registered
 from sos_gym.policy import policy_of
@@ -102,9 +102,9 @@ def leaderboard(
 
     Args:
         envs: registered ids; None: all.
-        policies: names, files such as "mine.py:LRU" (see `loading.found`), policies and pairs themselves, learned
-            claims, or callables (observation, info) -> action; None: all names. A callable may carry `rows` and
-            `advisors`, the settings under which it decides; one with advisors is an ensemble.
+        policies: names, files such as "mine.py:LRU" (see sos_gym/loading/found.py), policies and pairs themselves,
+            learned claims, or callables (observation, info) -> action; None: all names. A callable may carry `rows`
+            and `advisors`, the settings under which it decides; one with advisors is an ensemble.
         workloads: names, or paths of tapes, each run where its side fits; None: each id's own, and recordings of the
             split "test".
         seed: the first of `episodes` seeds.

@@ -31,7 +31,7 @@ from sos_gym.policy.registry import registered_apart
 from sos_gym.settings.ranges import SettingError, did_you_mean
 
 LONGEST = 300  # characters of another's error
-OTHERS = (*INSTALLED, str(Path(__file__).parents[1]))  # folders of what nobody wrote as a policy
+OTHERS = (*INSTALLED, str(Path(__file__).parents[1]))  # folders of Python and of this package
 LEARN = ("torch", "stable_baselines3", "sb3_contrib", "yaml")  # modules of the extra `learn`
 
 
@@ -327,8 +327,13 @@ def line_of(error: BaseException, root: Path = Path("/")) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    own = [one for one in frames if Path(one.filename).is_relative_to(root) and not one.filename.startswith(OTHERS)]
+    own = [one for one in frames if Path(one.filename).is_relative_to(root) and not _is_installed(one.filename)]
     return f"{Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
+
+
+def _is_installed(file: str) -> bool:
+    """Whether nobody wrote it as a policy."""
+    return file.startswith(OTHERS) or not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts)
 
 
 def _said(error: BaseException) -> str:

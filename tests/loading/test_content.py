@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sos_gym
-from sos_gym.loading import content_of
+from sos_gym.loading.content import content_of
 from sos_gym.policy import policy_named, policy_of
 from sos_gym.policy.words import Policy, kernel
 

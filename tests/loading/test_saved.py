@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sos_gym
-from sos_gym.loading import found
+from sos_gym.loading.found import found
 from sos_gym.loading.model import ALGORITHMS
 
 sb3 = pytest.importorskip("stable_baselines3")

@@ -8,7 +8,7 @@ import pytest
 
 import sos_gym
 from sos_gym.kernel.disk import root
-from sos_gym.loading import found
+from sos_gym.loading.found import found
 from sos_gym.policy import policies
 
 pytestmark = pytest.mark.usefixtures("names_given_back")
@@ -210,7 +210,7 @@ def test_neighbours_do_not_hide_what_we_import_later(tmp_path):
 
 def test_kernels_are_kept_on_disk_until_a_neighbour_changes(tmp_path):
     script = (
-        "import sys, sos_gym; from sos_gym.loading import found; one = found(sys.argv[1]); one.policy.host();"
+        "import sys, sos_gym; from sos_gym.loading.found import found; one = found(sys.argv[1]); one.policy.host();"
         "tape = sos_gym.Tape.from_references([0, 1, 2, 3, 0, 4] * 8);"
         "print(one.content, sos_gym.evaluate('sos/Memory-v0', one.policy, tape, frames=3, nodes=1)[0]['stall_ns'])"
     )

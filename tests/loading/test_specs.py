@@ -3,8 +3,7 @@
 import pytest
 
 import sos_gym
-from sos_gym.loading import specs_in
-from sos_gym.loading.spec import InFile, halves_of, in_file
+from sos_gym.loading.spec import InFile, halves_of, in_file, specs_in
 
 
 @pytest.mark.parametrize(
