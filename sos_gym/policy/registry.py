@@ -3,6 +3,7 @@
 A policy of the package is found where its card stands: any module in the rooms beside this file.
 """
 
+import contextlib
 import copyreg
 import dataclasses
 import importlib
@@ -10,7 +11,7 @@ import inspect
 import math
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,11 +43,16 @@ _APART: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if 
 
 def _reduced(policy: Policy) -> tuple:
     """A policy of the package is pickled by name; kernels of others travel with them, and are compiled again."""
-    found = _FOUND.get(policy.name)
-    fields = [field.name for field in dataclasses.fields(policy) if field.name != "values"]
-    if found is not None and all(getattr(policy, name) is getattr(found, name) for name in fields):
+    if is_of_the_package(policy):
         return _found_again, (policy.name, dict(policy.values))
     return object.__reduce_ex__(policy, 2)  # type: ignore[return-value]
+
+
+def is_of_the_package(policy: Policy) -> bool:
+    """Whether it is one of the package's own, of whatever parameters."""
+    found = _FOUND.get(policy.name)
+    fields = [field.name for field in dataclasses.fields(policy) if field.name != "values"]
+    return found is not None and all(getattr(policy, name) is getattr(found, name, None) for name in fields)
 
 
 def _found_again(name: str, values: dict[str, int | float]) -> Policy:
@@ -124,7 +130,7 @@ def policy_named(name: str) -> Policy | Pair:
         if len(halves) != 2:
             raise SettingError("policy", name, "one name, or two with a + between", "the first is for the cores")
         return pair(*halves)
-    plain, parameters = _parts(name)
+    plain, parameters = name_and_parameters(name)
     if plain.lower() in _APART:
         return _APART[plain.lower()].with_values(parameters)
     if plain.lower() not in names:
@@ -133,8 +139,12 @@ def policy_named(name: str) -> Policy | Pair:
     return _POLICIES[names[plain.lower()]].with_values(parameters)
 
 
-def _parts(spec: str) -> tuple[str, dict[str, int | float]]:
-    """s3fifo(small=0.2) is ("s3fifo", {"small": 0.2})."""
+def name_and_parameters(spec: str) -> tuple[str, dict[str, int | float]]:
+    """s3fifo(small=0.2) is ("s3fifo", {"small": 0.2}).
+
+    Raises:
+        SettingError: it is not of that form.
+    """
     written = re.fullmatch(r"\s*([^()]*?)\s*(?:\((.*)\))?\s*", str(spec))
     allowed, remedy = "a name, or name(parameter=number, ...)", "write for example s3fifo(small=0.2)"
     if not isinstance(spec, str) or not written:
@@ -179,6 +189,26 @@ def _refuse_odd(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z_][\w .-]*", name) or name != name.strip():
         allowed = "a word of letters, digits, _, - and ."
         raise SettingError("name", name, allowed, "+ joins two policies, and parentheses hold parameters")
+
+
+@contextlib.contextmanager
+def registered_apart(taken: Iterable[str]) -> Iterator[dict[str, Policy]]:
+    """What is registered meanwhile stands in the dict afterwards, by name.
+
+    The names `taken` are free meanwhile, and again of who had them before. After an error nothing is registered.
+    """
+    before, registered = dict(_POLICIES), {}  # type: ignore[var-annotated]
+    for name in taken:
+        _POLICIES.pop(name, None)
+    try:
+        yield registered
+    except BaseException:
+        _POLICIES.clear()
+        raise
+    else:
+        registered.update({name: one for name, one in _POLICIES.items() if before.get(name) is not one})
+    finally:
+        _POLICIES.update(before)
 
 
 def _origin(policy: Policy) -> str:
