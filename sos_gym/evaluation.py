@@ -57,7 +57,7 @@ def evaluate(
         number_in(name, value, low, exact=True, allowed=f"an integer >= {low}", remedy="pass a whole number")
     if not is_policy(policy) and not callable(policy):
         raise SettingError(
-            "policy", policy, "a name or a callable (observation, info) -> row", "see `sos-gym policies`"
+            "policy", policy, "a name, a Policy, or a callable (observation, info) -> row", "see `sos-gym policies`"
         )
     if through not in ("engine", "gym"):
         raise SettingError("through", through, "'engine' or 'gym'", "choose one of these")

@@ -19,7 +19,7 @@ import numba
 
 from sos_gym.policy.contract import Policy
 from sos_gym.policy.pairing import Pair
-from sos_gym.policy.plain import card_of, is_plain
+from sos_gym.policy.plain import PlainPolicy, card_of, is_plain
 from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean, number_in
 
 P = TypeVar("P")
@@ -83,6 +83,8 @@ def policy_of(given: Any) -> Policy | Pair:
         SettingError: it is nothing of the kind; or an unknown name, with did-you-mean.
     """
     given = getattr(given, "sos_policy", given)
+    if isinstance(given, PlainPolicy):
+        raise SettingError("policy", given, "the class, not an object of it", f"pass {type(given).__name__}")
     if is_plain(given):
         return card_of(given)
     if isinstance(given, (Policy, Pair)):
@@ -99,7 +101,7 @@ def policy_of(given: Any) -> Policy | Pair:
 
 def is_policy(given: Any) -> bool:
     """Whether `policy_of` takes it, if a name is known."""
-    return isinstance(getattr(given, "sos_policy", given), (str, Policy, Pair)) or is_plain(given)
+    return isinstance(getattr(given, "sos_policy", given), (str, Policy, Pair, PlainPolicy)) or is_plain(given)
 
 
 def pair(cores: Any, frames: Any) -> Pair:
@@ -246,14 +248,14 @@ def claim(
             raise SettingError("claim", function.__name__, allowed, "name its arguments so")
         inner = numba.njit(function)  # no disk cache: a function typed at the prompt has no file
 
-        @numba.njit
         def alone(my, entity):  # type: ignore[no-untyped-def]
-            return float(inner(entity, my.now)), 0.0
+            return inner(entity, my.now), 0.0
 
-        @numba.njit
         def with_parameters(my, entity):  # type: ignore[no-untyped-def]
-            return float(inner(entity, my.now, my.parameters)), 0.0
+            return inner(entity, my.now, my.parameters), 0.0
 
+        full = with_parameters if given else alone
+        full.__name__ = function.__name__  # for errors
         card = Policy(
             name=name,
             summary=summary or (inspect.getdoc(function) or "a claim").partition("\n")[0],
@@ -262,7 +264,7 @@ def claim(
             reads="entity, now",
             source=_where(function),
             origin=_where(function),
-            claim=with_parameters if given else alone,
+            claim=numba.njit(full),
             parameters=given,
             needs_future=needs_future,
             checked=checked,
