@@ -4,10 +4,14 @@ What an agent has to beat before it has learnt anything. `lottery` draws among a
 from, which are chosen to be worth a look, so that the two differ where there are more contenders than rows.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from sos_gym.engine.simulation import Simulation
 from sos_gym.kernel import kernel
+from sos_gym.streams import stream
 from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import COLUMNS, CONTEXT
 from sos_gym.view.step import BEGIN, CHANCE, STEP, step_address, step_at, tables_of
@@ -29,9 +33,14 @@ def _play(row, address, sims, discount_ns, shown, candidates, context, mask, adv
 
 
 class RandomRow:
-    """The baseline as what plays whole episodes, like `LearnedClaim`."""
+    """The baseline as what plays whole episodes, like `LearnedClaim`, or is asked step by step, with other draws."""
 
-    __name__ = RANDOM_ROW
+    __name__ = spec = RANDOM_ROW
+    not_to_be_confused = ""
+
+    def __call__(self, observation: Mapping[str, np.ndarray], info: Mapping[str, Any]) -> int:
+        legal, decision = np.flatnonzero(observation["action_mask"]), info["decision"]
+        return int(legal[stream(decision["now_ns"], f"{RANDOM_ROW} {decision['number']}").integers(len(legal))])
 
     def play(self, simulation: Simulation) -> None:
         """Decide to the end of an episode that was laid out for observations.

@@ -60,7 +60,7 @@ def evaluate(
         number_in(name, value, low, exact=True, allowed=f"an integer >= {low}", remedy="pass a whole number")
     if not is_policy(policy) and not callable(policy):
         raise SettingError(
-            "policy", policy, "a name or a callable (observation, info) -> row", "see `sos-gym policies`"
+            "policy", policy, "a name, a Policy, or a callable (observation, info) -> row", "see `sos-gym policies`"
         )
     if through not in ("engine", "gym"):
         raise SettingError("through", through, "'engine' or 'gym'", "choose one of these")
@@ -69,7 +69,7 @@ def evaluate(
     inside = isinstance(policy, RandomRow) or (
         (named is not None or isinstance(policy, LearnedClaim)) and through == "engine"
     )
-    made = {"workload": workload, "split": split, **(carried(policy) if named is None else {}), **settings}
+    made = {"workload": workload, "split": split, **(wishes_of(policy) if named is None else {}), **settings}
     made["advisors"] = (named,) if named is not None else tuple(made.get("advisors", ()))
     decide: Any = policy if named is None else named
     play = (_inside if inside else _step_by_step)(_scenario(env_id, made, detail), decide, strict)
@@ -94,9 +94,10 @@ def evaluate(
         return list(pool.map(run, seeds))
 
 
-def carried(policy: Any) -> dict[str, Any]:
-    """The settings that a callable brings along."""
-    return {name: getattr(policy, name) for name in ("rows", "advisors") if hasattr(policy, name)}
+def wishes_of(policy: Any) -> dict[str, Any]:
+    """The settings under which a callable decides: its attributes `rows` and `advisors`."""
+    wishes = {name: getattr(policy, name, None) for name in ("rows", "advisors")}
+    return {name: wish for name, wish in wishes.items() if wish is not None and wish != ()}
 
 
 def advised_by_privileged(advisors: Iterable[str | Policy | Pair]) -> bool:

@@ -124,6 +124,12 @@ class LearnedClaim:
         vector = [[weights.get(column, 0.0)] for column in INPUTS]
         return cls([(vector, [0.0])], [weights.get(column, 0.0) for column in PAIR], name)
 
+    @property
+    def about(self) -> str:
+        """A sentence: how large it is."""
+        wide = " → ".join(map(str, self.sizes.tolist()))
+        return f"a learned claim: a network of {wide} numbers, {len(self.weights)} weights"
+
     def __call__(self, observation: Mapping[str, np.ndarray], info: Mapping[str, Any]) -> int:
         arrays = observation["candidates"], observation["context"], observation["action_mask"]
         return choose(*arrays, self.sizes, self.weights, self.pair_costs)

@@ -56,6 +56,8 @@ class Scenario:
         numbers = build_settings({**chosen.settings, **settings})
         _refuse_advisors(advisors, numbers.rows)
         names = tuple(one if isinstance(one, str) else policy_of(one).spec for one in advisors)
+        if len({*names}) < len(names):
+            raise SettingError("advisors", names, "of distinct names", "leave one out, or name it otherwise")
         hosts = tuple(policy_of(one).host() for one in advisors)
         own = refuse_workload(chosen.workload if workload is None else workload, split)
         told = numbers.reward == "foresight" or any(policy_of(one).privileged for one in advisors)

@@ -8,6 +8,7 @@ same to the last bit.
 
 import ctypes
 import dis
+import operator
 import random
 import re
 import types as python
@@ -33,7 +34,7 @@ from numba.np.ufunc.dufunc import DUFunc
 
 from sos_gym.kernel.compiling import keep_on_disk
 from sos_gym.kernel.sources import PACKAGE
-from sos_gym.kernel.table import Table
+from sos_gym.kernel.table import PROTECTED, Table
 
 FIRST = "my"  # the parameter whose record has the fields TURNS, WRONG and SIZE, all int64
 TURNS, WRONG, SIZE = "turns", "wrong", "size"  # loop turns that are left; an index that is none, and of how many
@@ -46,6 +47,10 @@ class RefusedError(NumbaError):
 
     def __init__(self, reason: str):
         super().__init__(reason if BEGIN in reason else f"{BEGIN}{reason}{END}")  # Numba makes it again with more text
+
+
+class PlaceError(IndexError):
+    """An index that is none."""
 
 
 class TurnsError(RuntimeError):
@@ -141,6 +146,8 @@ class _Rewriting:
     def _with_checks(self, statement: Any) -> Iterator[Any]:
         if isinstance(statement, ir.Assign):
             statement.value = self._permitted(statement)
+            if isinstance(statement.value, ir.Expr) and statement.value.op in ("binop", "inplace_binop"):
+                yield from self._not_repeated(statement.value)
             if isinstance(statement.value, ir.Expr) and statement.value.op in ("getitem", "static_getitem"):
                 yield from self._held(statement.value, statement.value.value, statement.value.op == "getitem")
         elif isinstance(statement, ir.SetAttr):
@@ -149,6 +156,12 @@ class _Rewriting:
             yield from self._call(_own, statement.target, self._spelled(statement.target))
             yield from self._held(statement, statement.target, isinstance(statement, ir.SetItem))
         yield statement
+
+    def _not_repeated(self, expression: Any) -> Iterator[Any]:
+        """Refuse a list times a number, which may be of any size."""
+        if (expression.immutable_fn if expression.op == "inplace_binop" else expression.fn) is operator.mul:
+            yield from self._call(_no_list, expression.lhs, self._at(expression.loc))
+            yield from self._call(_no_list, expression.rhs, self._at(expression.loc))
 
     def _held(self, item: Any, container: ir.Var, varies: bool) -> Iterator[Any]:
         """Hold the index of an item to its container."""
@@ -168,7 +181,9 @@ class _Rewriting:
 
     def _constant(self, value: Any) -> Any:
         """The object that a global, a closure's variable, or an attribute of a module is."""
-        if isinstance(value, (ir.Global, ir.FreeVar)):
+        if isinstance(value, (ir.Global, ir.FreeVar)) or (
+            isinstance(value, ir.Const) and isinstance(value.value, LiftedCode)
+        ):
             return value.value
         if isinstance(value, ir.Expr) and value.op == "getattr":
             module = self._defined(value.value)
@@ -182,6 +197,10 @@ class _Rewriting:
             raise RefusedError(f"object mode {self._at(loc)}: it runs Python, which cannot be checked")
         if isinstance(found, Dispatcher):
             return checked(found)
+        if any(found is one for one in _OF_ANY_SIZE):
+            raise RefusedError(
+                f"{found.__name__} {self._at(loc)}: what it makes may be of any size; keep a table in the card"
+            )
         if _is_random(found):
             raise RefusedError(
                 f"the global random state {self._at(loc)}: results must follow from the seed; draw with "
@@ -227,7 +246,7 @@ class _Rewriting:
             return f"{self._name(value.value)}.{value.attr}"
         if isinstance(value, ir.Arg):
             return value.name
-        return variable.name if variable.name[0] != "$" else "it"
+        return variable.name if variable.name[0] != "$" else "a table"
 
     def _at(self, loc: Any = None) -> str:
         loc = loc or self._code.loc
@@ -240,6 +259,10 @@ _NOTHING = object()
 def _after_arguments(body: list) -> int:
     places = [n for n, one in enumerate(body) if isinstance(one, ir.Assign) and isinstance(one.value, ir.Arg)]
     return max(places, default=-1) + 1
+
+
+_ALLOCATE = "arange empty eye full identity kron linspace logspace ones outer repeat tile tri vander zeros"
+_OF_ANY_SIZE = (*(getattr(np, name) for name in _ALLOCATE.split()), list, set, bytes, bytearray)
 
 
 def _is_random(found: Any) -> bool:
@@ -282,7 +305,8 @@ def _enclosed(function: Any) -> dict[str, Any]:
 
 def _reached(function: Any) -> set[Any]:
     """The Python functions that it calls, by way of others too."""
-    ahead, reached = [function], set()
+    ahead: list[Any] = [function]
+    reached: set[Any] = set()
     while ahead:
         new = {called.py_func for called in _called(ahead.pop())} - reached
         reached |= new
@@ -309,14 +333,6 @@ def _jumps_back(code: python.CodeType) -> bool:
 # -- the checks themselves
 
 
-def protect(record: Any) -> None:
-    """Records of this type are written to by their owner only, which no checked kernel is."""
-    _PROTECTED.add(record)
-
-
-_PROTECTED: set[Any] = set()
-
-
 def _nothing(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
     return context.get_dummy_value()
 
@@ -330,8 +346,21 @@ def _own(typing_context, target, spelled):  # type: ignore[no-untyped-def]
             f"{spelled.literal_value} is read only: keep what is your own in `own` or `each` of the card"
         )
 
-    others = isinstance(target, types.Record) and (target in _PROTECTED or TURNS in target.fields)
+    others = isinstance(target, types.Record) and (target in PROTECTED or TURNS in target.fields)
     return types.none(target, spelled), refuse if others or isinstance(target, Table) else _nothing
+
+
+@intrinsic(prefer_literal=True)
+def _no_list(typing_context, value, at):  # type: ignore[no-untyped-def]
+    """Refuse a sequence as a factor."""
+
+    def refuse(*_):  # type: ignore[no-untyped-def]
+        raise RefusedError(
+            f"a sequence times a number {at.literal_value}: it may be of any size; keep a table in the card"
+        )
+
+    sequence = isinstance(value, (types.List, types.ListType, types.UnicodeType, types.Bytes))
+    return types.none(value, at), refuse if sequence else _nothing
 
 
 def _field(context, builder, record, pointer, name):  # type: ignore[no-untyped-def]
@@ -359,7 +388,7 @@ def _within(typing_context, counter, table, index, spelled):  # type: ignore[no-
             if isinstance(counter, types.Record):
                 builder.store(place, _field(context, builder, counter, arguments[0], WRONG))
                 builder.store(length, _field(context, builder, counter, arguments[0], SIZE))
-            context.call_conv.return_user_exc(builder, IndexError, (spelled.literal_value,))
+            context.call_conv.return_user_exc(builder, PlaceError, (spelled.literal_value,))
         return context.get_dummy_value()
 
     return signature, codegen
@@ -446,11 +475,12 @@ class _Raised(ctypes.Structure):
     )
 
 
-def raised_at(address: int) -> Exception:
-    """The exception that a kernel of this process raised, without values that were known only then."""
+def raised_at(address: int) -> tuple[Exception, str]:
+    """The exception that a kernel of this process raised, without values that were known only then; and where."""
     found = _Raised.from_address(address)
-    kind, arguments, _ = serialize.loads(ctypes.string_at(found.data, found.size))
-    return kind(*(argument for argument in arguments if not isinstance(argument, llvm.Value)))
+    kind, arguments, place = serialize.loads(ctypes.string_at(found.data, found.size))
+    where = f" ({Path(place[1]).name}:{place[2]})" if place else ""
+    return kind(*(argument for argument in arguments if not isinstance(argument, llvm.Value))), where
 
 
 # -- what did not compile
@@ -466,7 +496,7 @@ def reason_of(error: Exception) -> str:
             return f"{found[-1]}{'' if BEGIN in pattern else _line(text)}"
     said = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in said if not re.match(r"(Failed in|During|File |- |\^|<source|def |This error)", line)]
-    return " ".join(told[:3]) + _line(text)
+    return " ".join([*told[:1], *(line for line in told[1:] if line.startswith(">>>"))][:2]) + _line(text)
 
 
 def _line(text: str) -> str:
