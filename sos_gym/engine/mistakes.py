@@ -7,7 +7,8 @@ import numpy as np
 from sos_gym.engine.guards import Fault
 from sos_gym.engine.hosts import Host
 from sos_gym.engine.records import PARTS
-from sos_gym.kernel.checked import PlaceError, TurnsError, raised_at
+from sos_gym.kernel.attempts import raised_at
+from sos_gym.kernel.checks import PlaceError, TurnsError
 from sos_gym.resource import NONE, Resource
 from sos_gym.workload.tape import Tape
 

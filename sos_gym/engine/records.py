@@ -112,7 +112,7 @@ FAULT = np.dtype(  # the first mistake of a hosted policy, which ends the episod
         ("choice", "i8"),  # that is no contender
         ("wrong", "i8"),  # an index,
         ("size", "i8"),  # and what it must be less than
-        ("error_at", "i8"),  # see kernel/checked.py
+        ("error_at", "i8"),  # see kernel/attempts.py
     ]
 )
 
