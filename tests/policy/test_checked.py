@@ -17,6 +17,7 @@ from sos_gym.kernel.checked import checked
 from sos_gym.policy import policies, policy_named
 from sos_gym.policy.words import Policy, kernel, pick_by_claim, pick_by_victim, queue, uniform
 
+pytestmark = pytest.mark.usefixtures("names_given_back")
 SAID = dict.fromkeys(("summary", "on_cores", "on_frames", "reads", "source"), "")
 TAPE = Tape.from_references([k * k % 23 for k in range(300)])
 
@@ -485,15 +486,24 @@ def by_lot(my, entity):
 # -- interruptions, and ways of Numba that do not work
 
 PROGRAM = """
-import os, signal, threading
+import os, signal, threading, time
 import numpy as np
 from sos_gym import Tape
 from sos_gym.scenario import Scenario
 tape = Tape.from_references(np.arange(6_000_000) % 5_000)
 scenario = Scenario.of("sos/Memory-v0", tape, advisors=("lru",), frames=400)
-scenario.episode(0, {"workload": Tape.from_references([0, 1, 2, 0])}, driver=0).advance()  # compiles
+scenario.under({"workload": Tape.from_references([0, 1, 2, 0])}).episode(0, driver=0).advance()  # compiles
 episode = scenario.episode(0, driver=0)
-threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+
+
+def interrupt():
+    while episode.record["now"][0] == 0:
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+threading.Thread(target=interrupt).start()
 try:
     episode.advance()
 except KeyboardInterrupt:
