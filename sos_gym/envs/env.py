@@ -101,7 +101,8 @@ class SosEnv(HasEpisode, gym.Env):
         preset: an id of `presets.PRESETS`; every setting of `settings.Settings` is a keyword and overrides it.
         workload: a name of `workloads()`, a `Tape`, or None for the preset's.
         split: "train", "val", "test" or "ood": from which seeds, and ranges, a family is drawn; None: its own stream.
-        advisors: names of policies whose choices are rows and stand in info["advice"].
+        advisors: policies whose choices are rows and stand in info["advice"]: names, pairs ("eevdf + sieve"), or
+            policies themselves.
         strict: a masked-out action raises `ActionError`; else a legal row, drawn uniformly, is taken in its place.
         render_mode: None, "ansi" or "rgb_array".
 

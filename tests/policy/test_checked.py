@@ -2,10 +2,12 @@
 
 import ctypes
 import dataclasses
+import multiprocessing
 import os
 import random
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import numba
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 
 import sos_gym
 from sos_gym import PolicyError, SettingError, Tape
+from sos_gym.engine.hosts import Host
 from sos_gym.kernel.checked import checked
 from sos_gym.policy import policies, policy_named
 from sos_gym.policy.words import Policy, kernel, pick_by_claim, pick_by_victim, queue, uniform
@@ -522,3 +525,27 @@ def test_without_the_compiler_it_says_what_to_do():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=surroundings)
     assert done.returncode == 1
     assert "SettingError: NUMBA_DISABLE_JIT=1 is not allowed" in done.stderr and "PlainPolicy" in done.stderr
+
+
+# -- in other processes, and made by hand
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_policies_from_outside_travel_to_other_processes(way):
+    mine, here = card(use=counts, each={"count": 0}), run(card(use=counts, each={"count": 0}))
+    with ProcessPoolExecutor(1, multiprocessing.get_context(way)) as pool:
+        there = pool.submit(sos_gym.evaluate, "sos/Memory-v0", mine, TAPE, frames=5).result(timeout=300)[0]
+    assert there == here
+
+
+@kernel
+def counts(my, e):
+    my.each[e].count += 1
+
+
+def test_a_host_made_by_hand_must_be_able_to_choose():
+    parts = card().host().parts[0]
+    with pytest.raises(SettingError, match="of which pick must not be 0"):
+        Host("by hand", ((0,) * len(parts),) * 2)
+    with pytest.raises(SettingError, match="addresses of want, hold"):
+        Host("by hand", (parts[:-1], parts))
