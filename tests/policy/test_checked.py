@@ -493,6 +493,7 @@ import os, signal, threading, time
 import numpy as np
 from sos_gym import Tape
 from sos_gym.scenario import Scenario
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us in the background had it ignored
 tape = Tape.from_references(np.arange(6_000_000) % 5_000)
 scenario = Scenario.of("sos/Memory-v0", tape, advisors=("lru",), frames=400)
 scenario.under({"workload": Tape.from_references([0, 1, 2, 0])}).episode(0, driver=0).advance()  # compiles
