@@ -62,7 +62,7 @@ class KeepBest(BaseCallback):
 
     def check(self) -> None:
         episodes = "val", CHECK_SEED, CHECK_EPISODES, self.given.workers
-        claim = self.model.policy.claim(self.given.name)
+        claim = self.model.policy.claim(self.given.name, privileged=self.given.reward == "foresight")
         score = float((report.stalls(self.given.env, claim, *episodes) / self.base).mean())
         if not self.curve or score < min(self.curve):
             self.best = claim

@@ -7,7 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from sos_gym import LearnedClaim, evaluate
+from sos_gym.policy import policy_named
 
+DAGGER = " †"  # knows the future, or was paid by it in training
 STUDENT_975 = 2.02  # of 40 episodes
 
 
@@ -28,8 +30,13 @@ def compare(env: str, claim: LearnedClaim, baselines: list[str], episodes: int, 
         saved = 100 * (1 - own / stall)
         error = STUDENT_975 * saved.std(ddof=1) / np.sqrt(episodes)
         words = "" if name == claim.__name__ else f"{saved.mean():.2f} ± {error:.2f}"
-        table.add_row(name, f"{stall.mean() / found[baselines[0]].mean():.4f}", words)
+        table.add_row(_marked(name, claim), f"{stall.mean() / found[baselines[0]].mean():.4f}", words)
     return table
+
+
+def _marked(name: str, claim: LearnedClaim) -> str:
+    told = claim.privileged if name == claim.__name__ else policy_named(name).privileged
+    return name + DAGGER * told
 
 
 def draw(curve: list[float], label: str, path: Path) -> None:

@@ -7,12 +7,23 @@ that are there, padding left out, and has weights of its own.
 import numpy as np
 import torch
 from sb3_contrib.common.maskable.policies import MaskableMultiInputActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
 from sos_gym import COLUMNS, CONTEXT, LearnedClaim
 from sos_gym.learned import ADMIT_COLUMN, INPUTS, OWN_COLUMNS, PAIR, PAIR_COLUMNS
 
 VALID = COLUMNS.index("valid")  # 1 in each row that is there
+
+
+class RowsAndContext(BaseFeaturesExtractor):
+    """Candidates, then context, as one vector; the mask of the observation is no feature: MaskablePPO applies it."""
+
+    def __init__(self, space):
+        super().__init__(space, sum(int(np.prod(space[key].shape)) for key in ("candidates", "context")))
+
+    def forward(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.cat([observations["candidates"].flatten(1), observations["context"]], dim=1)
 
 
 class SetActorCritic(nn.Module):
@@ -50,11 +61,11 @@ class SetActorCritic(nn.Module):
 
 
 class SetPolicy(MaskableMultiInputActorCriticPolicy):
-    """For `SosVecEnv`, whose observation is candidates and context. `width`: of the hidden layers."""
+    """For observations of `SosVecEnv` and `gym.make`. `width`: of the hidden layers."""
 
     def __init__(self, *args, width: int = 32, **keywords):
         self.width = width
-        super().__init__(*args, **keywords)
+        super().__init__(*args, **{"features_extractor_class": RowsAndContext, **keywords})
 
     def _build_mlp_extractor(self) -> None:
         self.mlp_extractor = SetActorCritic(int(self.action_space.n), self.width)
@@ -64,11 +75,11 @@ class SetPolicy(MaskableMultiInputActorCriticPolicy):
         self.action_net = nn.Identity()  # the logits are there already
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
-    def claim(self, name: str) -> LearnedClaim:
-        """The actor as NumPy arrays."""
+    def claim(self, name: str, privileged: bool = False) -> LearnedClaim:
+        """The actor as NumPy arrays; `privileged`: it was paid by who knows the future."""
         linear = [module for module in self.mlp_extractor.actor if isinstance(module, nn.Linear)]
         layers = [(_numbers(module.weight).T, _numbers(module.bias)) for module in linear]
-        return LearnedClaim(layers, _numbers(self.mlp_extractor.pair_costs), name)
+        return LearnedClaim(layers, _numbers(self.mlp_extractor.pair_costs), name, privileged)
 
 
 def _numbers(parameter: torch.Tensor) -> np.ndarray:

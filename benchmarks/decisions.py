@@ -1,7 +1,7 @@
 """Decisions per second, with observations
 
 `gymnasium.utils.performance` steps each id with 16 rows, through `gym.make` and through `gym.make_vec` with 256
-environments, resets included: actions are drawn at random, and a masked-out one becomes the first legal row. An advisor
+environments, resets included: actions are drawn at random, and a masked-out one becomes another. An advisor
 is a policy that follows the episode and is asked at every decision. Park (Mao et al., NeurIPS 2019), the nearest
 ancestor, is not a package on the registry (`park` there is a key-value store); it needs the `gym` of 2019.
 """

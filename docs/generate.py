@@ -16,7 +16,7 @@ from writer import PAGES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-WITH_EXAMPLES = (README, ROOT / "docs/write-a-policy.md")
+WITH_EXAMPLES = (README, ROOT / "docs/write-a-policy.md", ROOT / "docs/rl-libraries.md")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXAMPLE = re.compile(r"```python\n(?P<code>.*?)```\n\n```text\n(?P<output>.*?)```", re.DOTALL)
 BOARD = re.compile(r"\nsos-gym (?P<command>.*)\n```\n\n<!-- begin -->\n(?P<table>(?s:.*?))<!-- end -->")

@@ -1,10 +1,11 @@
 """Score one policy on one environment: a list of metrics, one per episode."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from sos_gym.baseline import RANDOM_ROW, RandomRow
 from sos_gym.detail import LOG
 from sos_gym.detail import detail as in_detail
 from sos_gym.engine.simulation import Simulation
@@ -24,7 +25,7 @@ Play = Callable[[int], Simulation]  # an episode of a seed, to its end
 
 def evaluate(
     env_id: str,
-    policy: str | Policy | Pair | Decide,
+    policy: str | Policy | Pair | Decide | RandomRow,
     workload: str | Tape | None = None,
     seed: int = 0,
     episodes: int = 1,
@@ -40,7 +41,9 @@ def evaluate(
     Args:
         env_id: one of the registered ids.
         policy: a name or alias, "eevdf + sieve" for a pair, a `Policy`, a `PlainPolicy` class or a `LearnedClaim`, all
-            of which run inside the engine; or a callable (observation, info) -> action.
+            of which run inside the engine; or a callable (observation, info) -> action, which may carry `rows` and
+            `advisors`, the settings under which it decides, and `privileged`: it was told of the future in training.
+            "random_row" is the untrained agent: a legal row, drawn uniformly.
         workload: a family, a recorded tape, a `Tape`, or None for the environment's default.
         through: "engine", or "gym": the step-by-step path, with the policy as an advisor whose row is followed.
             Both give the same metrics to the last bit.
@@ -57,14 +60,17 @@ def evaluate(
         number_in(name, value, low, exact=True, allowed=f"an integer >= {low}", remedy="pass a whole number")
     if not is_policy(policy) and not callable(policy):
         raise SettingError(
-            "policy", policy, "a name or a callable (observation, info) -> row", "see `sos-gym policies`"
+            "policy", policy, "a name, a Policy, or a callable (observation, info) -> row", "see `sos-gym policies`"
         )
     if through not in ("engine", "gym"):
         raise SettingError("through", through, "'engine' or 'gym'", "choose one of these")
+    policy = RandomRow() if policy == RANDOM_ROW else policy
     named = policy_of(policy) if is_policy(policy) else None
-    inside = (named is not None or isinstance(policy, LearnedClaim)) and through == "engine"
-    advisors = (named,) if named is not None else tuple(settings.pop("advisors", ()))
-    made = {"workload": workload, "split": split, "advisors": advisors, **settings}
+    inside = isinstance(policy, RandomRow) or (
+        (named is not None or isinstance(policy, LearnedClaim)) and through == "engine"
+    )
+    made = {"workload": workload, "split": split, **(wishes_of(policy) if named is None else {}), **settings}
+    made["advisors"] = (named,) if named is not None else tuple(made.get("advisors", ()))
     decide: Any = policy if named is None else named
     play = (_inside if inside else _step_by_step)(_scenario(env_id, made, detail), decide, strict)
     name = getattr(policy, "__name__", "callable") if named is None else named.spec
@@ -76,6 +82,7 @@ def evaluate(
             "policy": name,
             "seed": own,
             "tape": episode.tape.hash(),
+            "privileged": getattr(policy, "privileged", False) or advised_by_privileged(made["advisors"]),
             **metrics(episode),
             **_detail(episode, detail),
         }
@@ -85,6 +92,17 @@ def evaluate(
         return [run(own) for own in seeds]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(run, seeds))
+
+
+def wishes_of(policy: Any) -> dict[str, Any]:
+    """The settings under which a callable decides: its attributes `rows` and `advisors`."""
+    wishes = {name: getattr(policy, name, None) for name in ("rows", "advisors")}
+    return {name: wish for name, wish in wishes.items() if wish is not None and wish != ()}
+
+
+def advised_by_privileged(advisors: Iterable[str | Policy | Pair]) -> bool:
+    """Whether one of them knows the future."""
+    return any(policy_of(one).privileged for one in advisors)
 
 
 def _scenario(env_id: str, made: dict[str, Any], detail: bool) -> Scenario:
@@ -99,7 +117,7 @@ def _inside(scenario: Scenario, policy: Any, strict: bool) -> Play:
     """The engine decides, by the one advisor or by the claim."""
 
     def play(seed: int) -> Simulation:
-        if isinstance(policy, LearnedClaim):
+        if isinstance(policy, (LearnedClaim, RandomRow)):
             episode = scenario.episode(seed)
             policy.play(episode)
         else:
@@ -120,7 +138,7 @@ def _step_by_step(scenario: Scenario, policy: Any, strict: bool) -> Play:
         over = False
         while not over:
             # a tape without a decision has one legal row, and nobody to ask
-            action = decide(observation, info) if info["decision"] else 0
+            action = decide(observation, info) if info["decision"]["open"] else 0
             observation, _, terminated, truncated, info = env.step(action)
             over = terminated or truncated
         return env.simulation

@@ -92,14 +92,21 @@ class LearnedClaim:
             one number; between them ReLU. One layer is a linear claim.
         pair_costs: (2,), of `bind_cost` and `distance`.
         name: for tables.
+        privileged: it was told of the future in training, as by the reward `foresight`; tables mark it with †.
 
     Raises:
         SettingError: sizes that do not fit, or numbers that are not finite.
     """
 
-    def __init__(self, layers: Sequence[tuple[Any, Any]], pair_costs: Any = (0.0, 0.0), name: str = "learned"):
+    def __init__(
+        self,
+        layers: Sequence[tuple[Any, Any]],
+        pair_costs: Any = (0.0, 0.0),
+        name: str = "learned",
+        privileged: bool = False,
+    ):
         self.layers = [(np.array(w, np.float32), np.array(b, np.float32)) for w, b in layers]
-        self.pair_costs, self.__name__ = np.array(pair_costs, np.float32), name
+        self.pair_costs, self.__name__, self.privileged = np.array(pair_costs, np.float32), name, bool(privileged)
         self._refuse_misfits()
         self.sizes = np.array([len(INPUTS), *(len(biases) for _, biases in self.layers)])
         self.weights = np.concatenate([part.ravel() for layer in self.layers for part in layer])
@@ -116,6 +123,12 @@ class LearnedClaim:
                 raise SettingError("weights", column, f"one of {', '.join((*INPUTS, *PAIR))}", "see sos_gym.COLUMNS")
         vector = [[weights.get(column, 0.0)] for column in INPUTS]
         return cls([(vector, [0.0])], [weights.get(column, 0.0) for column in PAIR], name)
+
+    @property
+    def about(self) -> str:
+        """A sentence: how large it is."""
+        wide = " → ".join(map(str, self.sizes.tolist()))
+        return f"a learned claim: a network of {wide} numbers, {len(self.weights)} weights"
 
     def __call__(self, observation: Mapping[str, np.ndarray], info: Mapping[str, Any]) -> int:
         arrays = observation["candidates"], observation["context"], observation["action_mask"]
@@ -139,13 +152,13 @@ class LearnedClaim:
         simulation.raise_if_stuck()
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write an .npz file: layers, the names of their inputs, and the versions of observation and package."""
+        """Write an .npz file: layers, the names of their inputs, versions, and whether it was told of the future."""
         target = Path(path)
         if target.suffix != ".npz":
             raise SettingError("path", str(path), "a name with .npz at its end", "add it")
         target.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {"inputs": INPUTS, "pair": PAIR, "pair_costs": self.pair_costs, "name": self.__name__}
-        arrays |= {"observation": OBSERVATION, "version": __version__}
+        arrays |= {"observation": OBSERVATION, "version": __version__, "privileged": self.privileged}
         for n, (weights, biases) in enumerate(self.layers):
             arrays |= {f"w{n}": weights, f"b{n}": biases}
         with open(target, "wb") as file:
@@ -164,7 +177,7 @@ class LearnedClaim:
         """
         try:
             with np.load(path, allow_pickle=False) as file:
-                found = {"observation": 1, "version": "of an unknown version", **file}
+                found = {"observation": 1, "version": "of an unknown version", "privileged": False, **file}
             inputs, pair = found["inputs"].tolist(), found["pair"].tolist()
             layers = [(found[f"w{n}"], found[f"b{n}"]) for n in range(sum(key[0] == "w" for key in found))]
             first, costs, name = layers[0][0], found["pair_costs"], str(found["name"])
@@ -174,7 +187,8 @@ class LearnedClaim:
             allowed = "a file that LearnedClaim.save wrote"
             raise SettingError("path", str(path), allowed, f"train it again ({error})") from error
         _refuse_other_columns(path, int(found["observation"]), str(found["version"]), inputs, pair)
-        return cls([(_placed(first, inputs, INPUTS), layers[0][1]), *layers[1:]], _placed(costs, pair, PAIR), name)
+        placed = [(_placed(first, inputs, INPUTS), layers[0][1]), *layers[1:]]
+        return cls(placed, _placed(costs, pair, PAIR), name, bool(found["privileged"]))
 
     def _refuse_misfits(self) -> None:
         width = len(INPUTS)

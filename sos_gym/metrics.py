@@ -9,7 +9,32 @@ from sos_gym.engine.simulation import Simulation
 from sos_gym.resource import Resource
 
 STALLS = ("cpu_wait", "switch", "move", "minor", "fault_wait", "remote")
-COUNTS = ("decisions", "references", "faults", "major_faults", "evictions", "switches", "moves", "write_backs")
+COUNTS = (
+    "decisions",
+    "references",
+    "faults",
+    "major_faults",
+    "evictions",
+    "switches",
+    "moves",
+    "write_backs",
+    "masked_out",
+)
+
+
+TIMES = (
+    "elapsed_ns",
+    "deciding_ns",
+    *(f"{name}_ns" for name in ("service", "sleep", *STALLS)),
+    "stall_ns",
+    "wait_p50_ns",
+    "wait_p99_ns",
+)
+RATIOS = ("weighted_stall_ns", "miss_ratio", "mean_response_ns", "response_p99_ns", "slowdown_mean", "jain")
+BLANK: dict[str, int | float] = {  # what `info` shows before an episode is over: the names, and 0 of each type
+    **dict.fromkeys((*COUNTS, "swaps", "bursts", *TIMES), 0),
+    **dict.fromkeys(RATIOS, 0.0),
+}
 
 
 def bucket_ns(bucket: np.ndarray | int) -> Any:
@@ -52,6 +77,7 @@ def metrics(simulation: Simulation) -> dict[str, int | float]:
     miss_ratio: faults / references. mean_response_ns, response_p99_ns, slowdown_mean: over finished bursts.
     wait_p99_ns: over stretches of waiting, for a core where cores are scarce, else for a page (resolution 1/32).
     jain: fairness of the threads' service per time they were not asleep. swaps: switches + evictions.
+    masked_out: rows that an agent chose though the mask forbade them; another one was taken.
     """
     record, threads = simulation.record[0], simulation.arrays["threads"]
     values: dict[str, int | float] = {name: int(record[name]) for name in COUNTS}

@@ -1,6 +1,7 @@
 """Episodes are made here: of a workload, settings and policies, which stay, and a seed."""
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,12 +13,14 @@ from sos_gym.policy import is_policy, policy_of
 from sos_gym.policy.contract import Policy
 from sos_gym.policy.pairing import Pair
 from sos_gym.resource import NONE
-from sos_gym.settings.environment import Settings, build_settings
+from sos_gym.settings.environment import SETTINGS, Settings, build_settings
 from sos_gym.settings.presets import Preset, preset_named
-from sos_gym.settings.ranges import SettingError
-from sos_gym.workload import SPLITS, Tape, workload
+from sos_gym.settings.ranges import SettingError, did_you_mean
+from sos_gym.workload import SPLITS, Tape, refuse_workload, workload
 
 MOST_ADVISORS = 8
+FIXED = ("preset", "advisors", "strict", "render_mode", "rows", "reward")  # once an environment is made
+ASKED = ("workload", "split", "settings")  # options of reset, beside the names of settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Scenario:
     advisors: tuple[str, ...]  # names of policies
     hosts: tuple[Host | Pairing, ...]  # the same, compiled
     listeners: tuple[Host, ...] = ()  # who is told, and not asked
+    privileged: bool = False  # who decides is told of the future: by the reward, or by an advisor
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # settings, as they were given
+    asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # settings that `reset` was asked for since
 
     @classmethod
     def of(
@@ -51,34 +57,42 @@ class Scenario:
         _refuse_advisors(advisors, numbers.rows)
         cards = [policy_of(one) for one in advisors]
         if "may_idle" not in settings and any(card.idles for card in cards):
-            numbers = dataclasses.replace(numbers, may_idle=True)
+            settings["may_idle"] = True
+            numbers = build_settings({**chosen.settings, **settings})
         names = tuple(one if isinstance(one, str) else card.spec for one, card in zip(advisors, cards, strict=True))
+        if len({*names}) < len(names):
+            raise SettingError("advisors", names, "of distinct names", "leave one out, or name it otherwise")
         hosts = tuple(card.host() for card in cards)
-        return cls(chosen, numbers, chosen.workload if workload is None else workload, split, names, hosts)
+        own = refuse_workload(chosen.workload if workload is None else workload, split)
+        told = numbers.reward == "foresight" or any(card.privileged for card in cards)
+        return cls(chosen, numbers, own, split, names, hosts, privileged=told, given=settings)
 
-    def tape(self, seed: int, options: Mapping[str, Any] | None = None) -> Tape:
-        """The tape of an episode; `options` are those of `reset`.
+    def under(self, options: Mapping[str, Any]) -> "Scenario":
+        """The scenario of the episodes that follow a `reset` with these options; what they do not name stays.
 
         Raises:
-            SettingError: an option, name or split that does not exist.
+            SettingError: a value that makes no sense, or a name that is fixed.
         """
-        asked = dict(options or {})
-        chosen: Any = asked.pop("workload", self.workload)
-        split = self.split
-        for name, value in asked.items():
-            raise SettingError(f"options[{name!r}]", value, "the key 'workload'", "settings go to gym.make")
-        if isinstance(chosen, str) and chosen in SPLITS:
-            chosen, split = self.workload, chosen
-        if isinstance(chosen, Tape):
-            return chosen
-        if not isinstance(chosen, str):
-            raise SettingError("workload", chosen, "a name, a Tape or a split", "see `sos-gym workloads`")
-        return workload(chosen, seed=seed, split=split)
+        if not isinstance(options, Mapping):
+            raise SettingError("options", options, "a dict", 'pass for example {"frames": 32}')
+        if not {*options} & {*ASKED, *SETTINGS, *FIXED}:
+            return self
+        for name in FIXED:
+            if name in options:
+                raise SettingError(f"options[{name!r}]", options[name], "left out", "it is fixed: give it to gym.make")
+        asked = _settings_asked(options, self.asked)
+        own, split = _workload_asked(options, self)
+        numbers = build_settings({**self.preset.settings, **self.given, **asked})
+        return dataclasses.replace(self, settings=numbers, asked=asked, workload=own, split=split)
+
+    def tape(self, seed: int) -> Tape:
+        """The tape of an episode."""
+        own = self.workload
+        return own if isinstance(own, Tape) else workload(own, seed=seed, split=self.split)
 
     def episode(
         self,
         seed: int,
-        options: Mapping[str, Any] | None = None,
         driver: int = NONE,
         record: np.ndarray | None = None,
     ) -> Simulation:
@@ -86,11 +100,10 @@ class Scenario:
 
         Args:
             seed: of the tape, drawn costs, rows and every policy.
-            options: those of `reset`.
             driver: index of the advisor that decides; NONE: an agent does, and observations are kept up to date.
             record: SIM (1,), one of many where the episode is laid out; None: its own.
         """
-        tape, watched = self.tape(seed, options), driver == NONE
+        tape, watched = self.tape(seed), driver == NONE
         return Simulation(
             tape,
             self.settings,
@@ -112,3 +125,31 @@ def _refuse_advisors(given: Sequence[Any], rows: int) -> None:
         raise SettingError("advisors", given, f"at most {MOST_ADVISORS} names", "ask fewer")
     if rows < 4 + len(given):
         raise SettingError("rows", rows, f"at least 4 + the number of advisors ({len(given)})", "raise rows")
+
+
+def _settings_asked(options: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """`settings` takes the place of all that was asked before, a single name is added."""
+    anew = options.get("settings", before)
+    if not isinstance(anew, Mapping):
+        raise SettingError("options['settings']", anew, "a dict of settings", 'pass for example {"frames": 32}')
+    for name in FIXED:
+        if name in anew:
+            raise SettingError(f"options['settings'][{name!r}]", anew[name], "left out", "give it to gym.make")
+    return {**anew, **{name: value for name, value in options.items() if name in SETTINGS}}
+
+
+def _workload_asked(options: Mapping[str, Any], scenario: Scenario) -> tuple[str | Tape, str | None]:
+    """The workload and the split; where a split is named as the workload, it is one."""
+    own, split = options.get("workload", scenario.workload), options.get("split", scenario.split)
+    if isinstance(own, str) and own in SPLITS:
+        own, split = scenario.workload, own
+    return refuse_workload(own, split), split
+
+
+def warn_of_unknown(options: Mapping[str, Any], warned: set[str]) -> None:
+    """Warn of options that `reset` does not know, once of each: other environments of a mixture may know them."""
+    known = (*ASKED, *SETTINGS, *FIXED)
+    for name in {*map(str, options)} - {*known} - warned:
+        warned.add(name)
+        remedy = did_you_mean(name, known) or f"known are {', '.join(ASKED)} and the names of settings"
+        warnings.warn(f"reset does not know the option {name!r} and leaves it aside; {remedy}", stacklevel=3)

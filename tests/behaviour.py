@@ -47,6 +47,8 @@ class Digest:
             for key in sorted(value):
                 self.add(key)
                 self.add(value[key])
+        elif isinstance(value, np.ndarray) and value.dtype == object:
+            self.add(value.tolist())
         elif isinstance(value, np.ndarray):
             self._hash.update(f"{value.dtype.str}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
         elif isinstance(value, (list, tuple)):
@@ -176,11 +178,17 @@ def draw_tapes(count: int = 200) -> None:
 # -- what is hashed
 
 
+def of_a_policy(found: dict) -> dict:
+    """Metrics, or what `evaluate` says, without what an agent alone can cause: no policy chooses a masked-out row."""
+    assert found["masked_out"] == 0
+    return {name: value for name, value in found.items() if name not in ("masked_out", "privileged")}
+
+
 def policy_on_ids(name: str) -> str:
     """All metrics of all ids."""
     digest = Digest()
     for env_id in PRESETS:
-        digest.add(sos_gym.evaluate(env_id, name, seed=SEEDS[0], episodes=len(SEEDS)))
+        digest.add([of_a_policy(run) for run in sos_gym.evaluate(env_id, name, seed=SEEDS[0], episodes=len(SEEDS))])
     return str(digest)
 
 
@@ -193,12 +201,12 @@ def policy_on_tapes(name: str) -> str:
         asked = Simulation(tape, settings, [host], seed=seed, listing=True)
         try:
             alone.advance()
-            digest.add(metrics(alone))
+            digest.add(of_a_policy(metrics(alone)))
             asked.advance()
             while asked.undecided:
                 digest.add([int(asked.decision["number"]), int(asked.arrays["advice"][0])])
                 asked.advance(chosen(int(asked.decision["number"]), seed, asked.contenders.tolist()))
-            digest.add(metrics(asked))
+            digest.add(of_a_policy(metrics(asked)))
         except StuckError:
             digest.add("stuck")
     return str(digest)
@@ -222,7 +230,7 @@ def events() -> str:
                 digest.add([int(decision[name]) for name in fields])
                 digest.add(simulation.contenders.tolist())
                 simulation.advance(chosen(int(decision["number"]), seed, simulation.contenders.tolist()))
-            digest.add(metrics(simulation))
+            digest.add(of_a_policy(metrics(simulation)))
         except StuckError:
             digest.add("stuck")
         for resource in Resource:
@@ -268,7 +276,7 @@ def learned(env_id: str) -> str:
     rng, digest = np.random.default_rng(5), Digest()
     layers = [(rng.normal(size=(len(INPUTS), 8)), rng.normal(size=8)), (rng.normal(size=(8, 1)), np.zeros(1))]
     for claim in (LearnedClaim(layers, (0.3, 0.1)), LearnedClaim.linear({"payoff": -1.0, "distance": 0.2})):
-        digest.add(sos_gym.evaluate(env_id, claim, seed=1, episodes=2))
+        digest.add([of_a_policy(run) for run in sos_gym.evaluate(env_id, claim, seed=1, episodes=2)])
     return str(digest)
 
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PARTS = ("engine", "policies")  # of warming.py, side by side
 
 
@@ -15,3 +17,14 @@ def pytest_configure(config):
     script = Path(__file__).with_name("warming.py")
     for process in [subprocess.Popen([sys.executable, script, part]) for part in PARTS]:
         process.wait()  # a failure shows in the tests
+
+
+@pytest.fixture(scope="module")
+def names_given_back():
+    """What the tests of a module register is not registered for those of others."""
+    from sos_gym.policy import registry
+
+    before = dict(registry._POLICIES)
+    yield
+    registry._POLICIES.clear()
+    registry._POLICIES.update(before)

@@ -161,3 +161,11 @@ def test_a_file_that_is_none_of_ours_is_refused(tmp_path):
 def test_misfits_are_named(make, name):
     with pytest.raises(SettingError, match=name):
         make()
+
+
+def test_a_saved_claim_says_whether_it_was_told_of_the_future(tmp_path):
+    for privileged in (False, True):
+        claim = LearnedClaim([(np.zeros((len(INPUTS), 1)), [0.0])], privileged=privileged)
+        again = LearnedClaim.load(claim.save(tmp_path / "claim.npz"))
+        assert again.privileged is privileged
+        assert evaluate("sos/Memory-v0", again, horizon_ns=1000)[0]["privileged"] is privileged

@@ -4,7 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from sos_gym import SettingError, SosEnv, Tape, evaluate
+from sos_gym import SettingError, SosEnv, Tape, TapeError, evaluate, workload
 from sos_gym.engine.records import SIM
 from sos_gym.leaderboard import leaderboard
 from sos_gym.metrics import metrics
@@ -54,16 +54,41 @@ def test_only_an_agent_has_what_observations_need():
 def test_options_name_a_workload_a_tape_or_a_split():
     scenario, tape = Scenario.of("sos/Memory-v0"), Tape.from_references([1, 2, 1])
     assert scenario.tape(0) == scenario.tape(0) != scenario.tape(1)
-    assert scenario.tape(0, {"workload": tape}) is tape
-    assert scenario.tape(0, {"workload": "loop"}) == Scenario.of("sos/Memory-v0", "loop").tape(0)
-    assert scenario.tape(0, {"workload": "val"}) == Scenario.of("sos/Memory-v0", split="val").tape(0)
-    assert scenario.tape(0, {"workload": "val"}) != scenario.tape(0)
+    assert scenario.under({"workload": tape}).tape(0) is tape
+    assert scenario.under({"workload": "loop"}).tape(0) == Scenario.of("sos/Memory-v0", "loop").tape(0)
+    assert scenario.under({"workload": "val"}).tape(0) == Scenario.of("sos/Memory-v0", split="val").tape(0)
+    assert scenario.under({"workload": "val"}).tape(0) != scenario.tape(0)
 
 
-@pytest.mark.parametrize("options, name", [({"work": 1}, "work"), ({"workload": 3}, "workload")])
+@pytest.mark.parametrize(
+    "options, name",
+    [
+        ({"workload": 3}, "workload"),
+        ({"workload": "zipf(alpha=9)"}, "alpha"),
+        ({"workload": "phase"}, "phases"),
+        ({"split": "tests"}, "did you mean 'test'"),
+        ({"frames": 0}, "frames"),
+        ({"settings": 3}, "settings"),
+        ({"settings": {"frame": 3}}, "frames"),
+        ({"settings": {"rows": 8}}, "rows"),
+        ({"rows": 8}, "rows"),
+        ({"advisors": ("lru",)}, "advisors"),
+    ],
+)
 def test_wrong_options_are_named(options, name):
-    with pytest.raises(SettingError, match=name):
-        Scenario.of("sos/Memory-v0").tape(0, options)
+    with pytest.raises((SettingError, TapeError), match=name):
+        Scenario.of("sos/Memory-v0").under(options)
+
+
+def test_options_are_kept_setting_by_setting_or_replaced_all_at_once():
+    made = Scenario.of("sos/Memory-v0", frames=40)
+    few = made.under({"frames": 32}).under({"lanes": 2, "split": "val"})
+    assert (few.settings.frames, few.settings.lanes, few.split) == ((16, 16), 2, "val")
+    assert few.under({}) is few and few.under({"unheard of": 1}) is few
+    other = few.under({"settings": {"swap_in_ns": 6000}})
+    assert (other.settings.frames, other.settings.lanes, other.settings.swap_in_ns) == ((20, 20), 4, 6000)
+    assert other.under({"settings": {}}).settings == made.settings
+    assert other.under({"workload": "zipf(alpha=0.5)"}).tape(3) == workload("zipf", 3, "val", alpha=0.5)
 
 
 def test_what_it_is_made_of_is_never_changed():

@@ -50,7 +50,9 @@ def _observation() -> str:
         (
             "## Observation",
             "A dict. `candidates`: float32 (K, F), one row per contender that is shown. `context`: float32 (G,). "
-            "`action_mask`: int8 (K,), 1 where a row may be chosen; never all zero.",
+            "`action_mask`: int8 (K,), 1 where a row may be chosen; never all zero. At a truncation by `horizon_ns` "
+            "the last question is shown once more, as it stands then. [rl-libraries.md](rl-libraries.md) has "
+            "examples of masks, states, vectors, options and wrappers.",
             SCALES,
             "### The F columns of a candidate",
             _columns(columns.CANDIDATE_COLUMNS),
@@ -139,7 +141,7 @@ def _metrics() -> str:
         (
             "## Metrics",
             "What `info['metrics']` holds after the last step. `sos_gym.evaluate` returns it per episode, with `env`, "
-            "`policy`, `seed` and `tape` (a hash).",
+            "`policy`, `seed`, `tape` (a hash) and `privileged` (it knew the future).",
             said,
             f"Counts: {counts}, `bursts` (finished ones).",
             f"Times: `elapsed_ns` until the last thread exits; {times} are sums over threads; `wait_p50_ns` as "

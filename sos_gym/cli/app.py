@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 import sos_gym
 from sos_gym.cli import alphabet, cards, importing, leaderboard, recording, run
+from sos_gym.cli.printing import exit_of, said_of
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import TapeError
 
@@ -24,12 +25,16 @@ class OneLineErrors(TyperGroup):
     def invoke(self, ctx):  # type: ignore[no-untyped-def]
         try:
             return super().invoke(ctx)
-        except (SettingError, TapeError, sos_gym.StuckError) as error:
-            said = str(error)
+        except (SettingError, TapeError, sos_gym.StuckError, sos_gym.PolicyError, sos_gym.ActionError) as error:
+            said = said_of(error)
         except BrokenPipeError:  # of `| head`; there is nobody to tell
             raise
         except OSError as error:
             said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        except SystemExit as error:
+            said = exit_of(error)
+            if not said:  # of rich, when nobody reads on; a command ends by typer.Exit
+                raise
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] != "matplotlib":
                 raise

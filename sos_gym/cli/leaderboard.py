@@ -1,8 +1,9 @@
 """sos-gym leaderboard: every policy on every environment, ranked by stall."""
 
+import contextlib
 import itertools
-import re
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from sos_gym.cli.names import env_named, notes
-from sos_gym.cli.printing import COMPILING, AsCsv, AsJson, Form, form_of, grid, print_records, show, terminal
+from sos_gym.cli.names import KINDS_OF_SPECS, env_named, notes, policy_asked
+from sos_gym.cli.printing import COMPILING, AsCsv, AsJson, Form, form_of, grid, print_records, said_of, show, terminal
+from sos_gym.loading.spec import specs_in
 from sos_gym.settings.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 def leaderboard(
     envs: Annotated[list[str] | None, typer.Option(help="Ids such as Memory,CPU; default: all.")] = None,
-    policies: Annotated[list[str] | None, typer.Option(help="Names or aliases such as lru,cfs; default: all.")] = None,
+    policies: Annotated[
+        list[str] | None, typer.Option(help=f"Names such as lru,cfs, {KINDS_OF_SPECS} Default: all names.")
+    ] = None,
     workloads: Annotated[
         list[str] | None,
         typer.Option(help="Names or .npz tapes; default: each id's own, recordings of the test split."),
@@ -40,15 +44,29 @@ def leaderboard(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Run policies × environments × workloads and rank them by stall."""
+    """Run policies × environments × workloads and rank them by stall.
+
+    A policy that makes a mistake is left out and named; the exit code is 2 then, and the others are ranked.
+    """
     form = form_of(as_json, as_csv)
     console = terminal(form)
-    chosen = {"envs": _split(envs), "policies": _split(policies), "workloads": _split(workloads)}
-    episodes = 1 if quick else episodes
-    rows = _run(console, chosen, seed, episodes, not quick, out, resume)
+    chosen = {"envs": _split(envs), "policies": _specs(policies), "workloads": _split(workloads)}
+    episodes, failed = 1 if quick else episodes, dict[str, str]()
+    with contextlib.redirect_stdout(sys.stderr) if form is not Form.TABLES else contextlib.nullcontext():
+        rows = _run(console, chosen, seed, episodes, not quick, out, resume, failed)
+    if rows:
+        _report(console, form, rows, out, _command(chosen, episodes, seed, quick), failed)
+    for name, mistake in failed.items():
+        typer.echo(f"sos-gym: {name} is left out: {mistake}", err=True)
+    if failed:
+        raise typer.Exit(2)
+
+
+def _report(console: Console, form: Form, rows: "list[Row]", out: Path, command: str, failed: dict[str, str]) -> None:
+    """The files, and the standings in the form that is wanted."""
     from sos_gym.leaderboard import standings, write
 
-    paths, found = write(rows, out, _command(chosen, episodes, seed, quick)), standings(rows)
+    paths, found = write(rows, out, command, failed), standings(rows)
     if form is Form.TABLES:
         print_standings(console, found)
     else:
@@ -66,25 +84,36 @@ def _run(
     recordings: bool,
     out: Path,
     resume: bool,
+    failed: dict[str, str],
 ) -> "list[Row]":
-    """The rows, of which those that are there at an interruption are kept."""
+    """The rows, of which those that are there at an interruption are kept; `failed` gets who made which mistake."""
     with _progress(console) as progress:
         from sos_gym.leaderboard.grid import planned, run
         from sos_gym.leaderboard.report import ROWS, check_folder
 
         ids = [env_named(name) for name in chosen["envs"] or PRESETS]
-        for note in notes(chosen["policies"]):
+        policies = [policy_asked(spec) for spec in chosen["policies"]]
+        for note in notes(policies):
             progress.console.print(note)
-        named = chosen["policies"] or None, chosen["workloads"] or None
-        plan = planned(ids, *named, seed, episodes, "test", recordings)
+        plan = planned(ids, policies or None, chosen["workloads"] or None, seed, episodes, "test", recordings)
         kept = check_folder(out) / ROWS
         if not resume and (aside := _set_aside(kept)):
             progress.console.print(f"rows of a run that was stopped are now in {aside}", soft_wrap=True)
         try:
-            return run(plan, _as_they_come(progress, plan), kept, resume)
+            return run(plan, _as_they_come(progress, plan), kept, resume, _noting(progress, failed))
         except (KeyboardInterrupt, OSError):
             typer.echo(f"sos-gym: the rows so far are in {kept}; --resume goes on", err=True)
             raise
+
+
+def _noting(progress: Progress, failed: dict[str, str]) -> Callable[[str, Exception], None]:
+    """A callback that notes who failed, and how."""
+
+    def note(name: str, mistake: Exception) -> None:
+        failed[name] = said_of(mistake)
+        progress.console.print(f"{name} made a mistake and is left out", soft_wrap=True)
+
+    return note
 
 
 def _set_aside(kept: Path) -> Path | None:
@@ -97,8 +126,12 @@ def _set_aside(kept: Path) -> Path | None:
 
 def _split(values: Sequence[str] | None) -> list[str]:
     """Repeated and comma-separated values alike."""
-    outside = re.compile(r",(?![^(]*\))")  # commas that are not within the parentheses of a policy's parameters
-    return [part.strip() for value in values or () for part in outside.split(value) if part.strip()]
+    return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
+
+
+def _specs(values: Sequence[str] | None) -> list[str]:
+    """The same of policies, where commas between parentheses, and in paths, part nothing."""
+    return [spec for value in values or () for spec in specs_in(value)]
 
 
 def _command(chosen: dict[str, list[str]], episodes: int, seed: int, quick: bool) -> str:
@@ -123,10 +156,15 @@ def _as_they_come(progress: Progress, plan: "Plan") -> "Callable[[Row, int, int]
 
     names = group_names([{"workload": group.workload} for group in plan.groups])
     stalls: list[float] = []
+    shown: tuple[str, str] | None = None  # the group and the policy whose stalls these are
 
     def tell(row: "Row", done: int, total: int) -> None:
+        nonlocal shown
         group = group_of_row(row, names)
         progress.update(progress.task_ids[0], completed=done, total=total, description=group)
+        if shown != (group, row["policy"]):
+            stalls.clear()  # of one that failed
+        shown = group, row["policy"]
         stalls.append(row["metrics"][STALL])
         if len(stalls) == len(plan.seeds):
             mean_ms = sum(stalls) / len(stalls) / 1e6
@@ -168,6 +206,8 @@ def records(found: "Sequence[Standing]") -> list[dict[str, Any]]:
             "policy": one.policy,
             "called": one.called,
             "kind": one.kind,
+            "privileged": one.privileged,
+            "masked_out": one.masked_out,
             "family": group,
             "weighted_stall_ms": place.stall_ms,
             "stall_ratio": place.ratio,

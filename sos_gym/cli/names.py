@@ -1,13 +1,23 @@
 """What the caller names on the command line: environments, tapes, settings, policies."""
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.presets import PRESETS
 from sos_gym.settings.ranges import SettingError, did_you_mean
 from sos_gym.workload import SPLITS, Tape
+
+if TYPE_CHECKING:
+    from sos_gym.loading.found import Found
+
+KINDS_OF_SPECS = (
+    "two as CORES + FRAMES, FILE.py:NAME, FILE.npz (a saved claim) or FILE.zip (a model of Stable-Baselines3); "
+    "code in a .py or .zip is run. See `sos-gym policies`."
+)
 
 
 def env_named(name: str) -> str:
@@ -84,11 +94,21 @@ def _literal(text: str) -> Any:
         return text
 
 
-def notes(policies: Sequence[str]) -> Iterator[str]:
-    """What an alias may be mistaken for: fifo is turns."""
-    from sos_gym.policy import policy_named
+def policy_asked(spec: str) -> "Found":
+    """The policy of a name, or in a file, which is run; what that prints is no result, and goes to stderr.
 
-    for name in policies:
-        policy = policy_named(name)
-        if policy.not_to_be_confused and name.lower() != policy.name:
-            yield f"{name} is the rule `{policy.name}` — not to be confused with {policy.not_to_be_confused}"
+    Raises:
+        SettingError: there is none, or its file fails.
+    """
+    from sos_gym.loading.found import found
+
+    with contextlib.redirect_stdout(sys.stderr):
+        return found(spec)
+
+
+def notes(policies: "Iterable[Found]") -> Iterator[str]:
+    """What an alias may be mistaken for: fifo is turns."""
+    for found in policies:
+        confused = found.is_of_the_package and found.spec == found.policy.spec and found.policy.not_to_be_confused
+        if confused and found.called.lower() != found.spec:
+            yield f"{found.called} is the rule `{found.policy.name}` — not to be confused with {confused}"

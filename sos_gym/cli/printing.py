@@ -19,6 +19,7 @@ from rich.table import Column, Table
 from sos_gym.settings.ranges import SettingError
 
 COMPILING = "compiling kernels (first time only, about a minute)"
+TRACEBACK = "see the traceback above"  # what a PolicyError says of its cause, for whom Python shows both
 AS_IT_IS: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables; what else is said is on stderr.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of tables; what else is said is on stderr.")]
@@ -51,6 +52,24 @@ def terminal(form: Form = Form.TABLES) -> Console:
 def on_stderr() -> Console:
     """Where progress is shown."""
     return Console(stderr=True, **AS_IT_IS)
+
+
+def said_of(error: Exception) -> str:
+    """An error in one line; of one in the Python of a policy the place, in place of a traceback."""
+    said = " ".join(str(error).split())
+    if error.__cause__ is None or TRACEBACK not in said:
+        return said
+    from sos_gym.loading.script import line_of
+
+    return said.replace(TRACEBACK, f"see {line_of(error.__cause__)}")
+
+
+def exit_of(error: SystemExit) -> str:
+    """What is said when the Python of a policy ends the process, and where it does so; "": it was no policy."""
+    from sos_gym.loading.script import line_of
+
+    place = line_of(error)
+    return f"a policy called sys.exit({error.code!r}), {place}" if place else ""
 
 
 # -- records, for programs

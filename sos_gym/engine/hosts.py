@@ -35,7 +35,7 @@ class Room:
         return records
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Host:
     """A policy, ready to be told and asked; 0 is no address.
 
@@ -68,6 +68,9 @@ class Host:
     def spec(self) -> str:
         """Its name and all that its policy was given, exactly: tells two hosts apart."""
         return f"{self.name}{getattr(self.policy, 'values', {}) or ''}"
+
+    def __repr__(self) -> str:
+        return f"Host({self.spec!r})"
 
     @property
     def hosts(self) -> tuple["Host", ...]:

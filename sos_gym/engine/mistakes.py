@@ -7,7 +7,8 @@ import numpy as np
 from sos_gym.engine.guards import Fault
 from sos_gym.engine.hosts import Host
 from sos_gym.engine.records import PARTS
-from sos_gym.kernel import TurnsError, raised_at
+from sos_gym.kernel.attempts import raised_at
+from sos_gym.kernel.checks import PlaceError, TurnsError
 from sos_gym.resource import NONE, Resource
 from sos_gym.workload.tape import Tape
 
@@ -36,14 +37,17 @@ def _entity(e: int, tape: Tape) -> str:
 
 
 def _raised(fault: np.void, part: str, mind: Any) -> tuple[str, str]:
-    error = raised_at(int(fault["error_at"]))
+    error, where = raised_at(int(fault["error_at"]))
     said = " ".join(map(str, error.args))
     if isinstance(error, TurnsError):
         return f"its loops took too many turns, the last one {said}", "make sure that the loop ends"
-    if isinstance(error, IndexError) and fault["size"]:
+    if isinstance(error, PlaceError) and fault["size"]:
         allowed = f"it must be in 0..{fault['size'] - 1}"
-        return f"index {fault['wrong']} is not in {said}: {allowed}", "an index of -1 may be NONE: test for it first"
-    return f"{type(error).__name__}: {said or 'it raised this itself'}", "mend it"
+        remedy = "-1 may be NONE: test for it first" if fault["wrong"] == NONE else "hold it to that range"
+        return f"index {fault['wrong']} is not in {said}: {allowed}", remedy
+    if isinstance(error, PlaceError):
+        return f"an index is not in {said}", "hold it to the size of what it is of"
+    return f"{type(error).__name__}{said and ': '}{said}{where}", "mend it"
 
 
 def _raised_in_python(fault: np.void, part: str, mind: Any) -> tuple[str, str]:

@@ -116,7 +116,7 @@ FAULT = np.dtype(  # the first mistake of a hosted policy, which ends the episod
         ("choice", "i8"),  # that is no contender
         ("wrong", "i8"),  # an index,
         ("size", "i8"),  # and what it must be less than
-        ("error_at", "i8"),  # see kernel.raised_at
+        ("error_at", "i8"),  # see kernel/attempts.py
     ]
 )
 
@@ -267,6 +267,7 @@ SIM = _aligned(
         ("moves", "i8"),
         ("write_backs", "i8"),
         ("deciding_ns", "i8"),  # what was charged for decisions
+        ("masked_out", "i8"),  # rows that an agent chose and the mask forbade
         ("bursts_used", "i8"),
         # -- since the episode began; differences give a step's reward
         ("service_ns", "i8"),

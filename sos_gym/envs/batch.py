@@ -239,7 +239,8 @@ class Batch:
 
     def __init__(self, discounts_ns: np.ndarray, rows: int, advisors: int, threads: int):
         n = len(discounts_ns)
-        self._made = discounts_ns, rows, advisors, threads  # keeps the discounts alive, as all that is attached
+        self._made = discounts_ns, rows, advisors, threads
+        self.discounts_ns = discounts_ns
         self.sims = aligned_zeros(n, SIM)
         self.shown, self.masks = np.full((n, rows), PADDING, np.int32), np.zeros((n, rows), np.int8)
         self._which, self._actions = np.zeros(n, np.int64), np.zeros(n, np.int64)

@@ -11,15 +11,15 @@ from gymnasium import spaces
 
 from sos_gym.engine.simulation import Simulation
 from sos_gym.envs.render import History, ansi, timeline
-from sos_gym.metrics import metrics
-from sos_gym.scenario import Scenario
+from sos_gym.metrics import BLANK, metrics
+from sos_gym.scenario import Scenario, warn_of_unknown
 from sos_gym.settings.environment import Settings
 from sos_gym.settings.presets import Preset
 from sos_gym.settings.ranges import SettingError
 from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import COLUMNS, CONTEXT
 from sos_gym.view.info import FIELD, SingleForm, info_of
-from sos_gym.view.step import BEGIN, STEP, legal_row, step_address, take
+from sos_gym.view.step import BEGIN, STEP, row_of, step_address, take
 from sos_gym.workload import Tape
 
 REWARD, TERMINATED, TRUNCATED = FIELD["reward"], FIELD["terminated"], FIELD["truncated"]
@@ -41,9 +41,31 @@ class ActionError(ValueError):
 
 
 class HasEpisode:
-    """What has an episode in progress, or none yet."""
+    """What has an episode in progress, or none yet, and the scenario of the next one."""
 
+    scenario: Scenario
     _simulation: Simulation | None = None
+
+    def lay_out(self, seed: int, options: Mapping[str, Any] | None = None, record: np.ndarray | None = None) -> None:
+        """Begin an episode, in `record` if one is given; what `options` change stays changed."""
+        scenario = self.scenario.under(options or {})
+        self._simulation = scenario.episode(seed, record=record)
+        self.scenario, self.episode_seed = scenario, seed
+
+    @property
+    def preset(self) -> Preset:
+        """The id's defaults."""
+        return self.scenario.preset
+
+    @property
+    def settings(self) -> Settings:
+        """The numbers of the environment."""
+        return self.scenario.settings
+
+    @property
+    def advisors(self) -> tuple[str, ...]:
+        """Names of the policies whose choices stand in `info`."""
+        return self.scenario.advisors
 
     @property
     def tape(self) -> Tape:
@@ -79,12 +101,16 @@ class SosEnv(HasEpisode, gym.Env):
         preset: an id of `presets.PRESETS`; every setting of `settings.Settings` is a keyword and overrides it.
         workload: a name of `workloads()`, a `Tape`, or None for the preset's.
         split: "train", "val", "test" or "ood": from which seeds, and ranges, a family is drawn; None: its own stream.
-        advisors: names of policies whose choices are rows and stand in info["advice"].
-        strict: a masked-out action raises `ActionError` instead of falling back to the first legal row.
+        advisors: policies whose choices are rows and stand in info["advice"]: names, pairs ("eevdf + sieve"), or
+            policies themselves.
+        strict: a masked-out action raises `ActionError`; else a legal row, drawn uniformly, is taken in its place.
         render_mode: None, "ansi" or "rgb_array".
 
-    Info: dt_ns, work_ns (service), discount = exp(-dt / discount_ns), cost (the reward's terms, ns), decision, advice
-    (name -> row), fallback_row (only after a masked-out action), metrics (at the end).
+    Info: the same keys after a reset, after every step and at the end. Since the last decision: dt_ns, work_ns
+    (service), discount = exp(-dt / discount_ns), cost (the reward's terms, ns), fallback_row (taken in place of a
+    masked-out one, else -1). Now: decision (open: whether there is one; kind, cause and resource are numbers that read
+    as words: decision["kind"] == "evict"), advice (name -> row, 0 when none is open), action_mask, privileged (the
+    reward or an advisor knows the future). metrics: of the episode once it is over, 0 before.
 
     Version History:
         v0: first.
@@ -121,19 +147,21 @@ class SosEnv(HasEpisode, gym.Env):
         self.observation_space, self.action_space = spaces_of(rows)
         self._shown, self._mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
         self._step, self._advised = np.zeros(1, STEP), np.zeros(len(self.advisors), np.int32)
-        self._discount_ns = float(self.settings.discount_ns)
-        self._closing = False
+        self._closing, self._warned = False, set[str]()
 
     # -- Gymnasium
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Begin an episode; the seed fixes tape, drawn costs, rows and every policy.
 
-        Options: {"workload": a name, a Tape, or a split}.
+        Options, which stay until another reset changes them: `workload` (a name, a Tape or a split), `split`, any
+        setting by its name (but `rows` and `reward`), or `settings`, a dict that takes the place of all settings asked
+        for before: {"settings": {}} is what was made. One that is unknown is warned of, once.
         """
+        self.scenario.under(options or {})  # refused before anything has changed
         super().reset(seed=seed)
-        self.episode_seed = int(seed) if seed is not None else int(self.np_random.integers(1 << 31))
-        self._simulation = self.scenario.episode(self.episode_seed, options)
+        warn_of_unknown(options or {}, self._warned)
+        self.lay_out(int(seed) if seed is not None else int(self.np_random.integers(1 << 31)), options)
         self._closing = False
         observation, found = self._take(BEGIN)
         if self.history:
@@ -151,15 +179,13 @@ class SosEnv(HasEpisode, gym.Env):
             raise gym.error.ResetNeeded("step() needs an episode in progress: call reset() first")
         row = self._checked(action)
         if self.history and self.simulation.undecided:
-            self.history.choose(self.simulation, int(self._shown[legal_row(self._mask, row)]))
+            taken = row_of(self.simulation.record, self._mask, row)
+            self.history.choose(self.simulation, int(self._shown[taken]))
         observation, found = self._take(row)
         if self.history:
             self.history.sample(self.simulation)
         self._closing = found[OVER]
-        info = self._info(found)
-        if self._closing:
-            info["metrics"] = metrics(self.simulation)
-        return observation, found[REWARD], found[TERMINATED], found[TRUNCATED], info
+        return observation, found[REWARD], found[TERMINATED], found[TRUNCATED], self._info(found)
 
     def action_masks(self) -> np.ndarray:  # bool (K,)
         """Which rows may be chosen; the name that MaskablePPO asks for."""
@@ -172,21 +198,6 @@ class SosEnv(HasEpisode, gym.Env):
         return ansi(self) if self.render_mode == "ansi" else timeline(self)
 
     # -- beyond Gymnasium
-
-    @property
-    def preset(self) -> Preset:
-        """The id's defaults."""
-        return self.scenario.preset
-
-    @property
-    def settings(self) -> Settings:
-        """The numbers of the environment."""
-        return self.scenario.settings
-
-    @property
-    def advisors(self) -> tuple[str, ...]:
-        """Names of the policies whose choices stand in `info`."""
-        return self.scenario.advisors
 
     @property
     def candidates(self) -> list[int]:
@@ -239,7 +250,7 @@ class SosEnv(HasEpisode, gym.Env):
         candidates = np.empty((len(self._mask), len(COLUMNS)), np.float32)
         context = np.empty(len(CONTEXT), np.float32)
         written = self._shown, candidates, context, self._mask, self._advised, self._step
-        take(step_address(), simulation.record, row, self._discount_ns, *written)
+        take(step_address(), simulation.record, row, float(self.settings.discount_ns), *written)
         found: Any = self._step.item()
         if found[STUCK]:
             simulation.raise_if_stuck()
@@ -247,7 +258,8 @@ class SosEnv(HasEpisode, gym.Env):
 
     def _info(self, found: tuple) -> dict[str, Any]:
         advice = dict(zip(self.advisors, self._advised.tolist(), strict=True))
-        return info_of(SingleForm(found, advice))
+        form = SingleForm(found, advice, self._mask.copy(), self.scenario.privileged)
+        return info_of(form, metrics(self.simulation) if found[OVER] else BLANK)
 
     def _checked(self, action) -> int:
         """The row that an action names."""

@@ -7,36 +7,33 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
-from sos_gym.envs.env import spaces_of
 from sos_gym.envs.vector import SosVectorEnv
 from sos_gym.settings.ranges import SettingError
+from sos_gym.view.info import singles_of
 
 
 class SosVecEnv(VecEnv):
     """`num_envs` environments of one id for PPO, MaskablePPO, DQN and A2C with "MultiInputPolicy".
 
-    An observation has `candidates` and `context`; the mask, which SB3 would take for a feature, is what
-    `env_method("action_masks")` gives and MaskablePPO asks for. Others may choose a masked-out row and get the first
-    legal one. What ends is reset at once: its info has `terminal_observation`, `TimeLimit.truncated`, `episode` (r: sum
-    of rewards, l: decisions, t: seconds since the start, as of `VecMonitor`) and `metrics`.
+    Observations are those of `gym.make`, so that a model goes from one to the other. MaskablePPO finds the mask by
+    `env_method("action_masks")`; others see it in the observation, may choose a masked-out row, and get a random legal
+    one. Infos have the keys of `SosEnv`, but `metrics` at the end alone. What ends is reset at once: its info is that
+    of the end, with `terminal_observation`, `TimeLimit.truncated` and `episode` (r: sum of rewards, l: decisions, t:
+    seconds since the start, as of `VecMonitor`).
 
     Args:
         env_id: one of the registered ids.
         num_envs: N.
-        keywords: as for `SosVectorEnv`; `autoreset_mode` is SAME_STEP.
+        keywords: as for `SosVectorEnv`, `start="spread"` among them; `autoreset_mode` is SAME_STEP.
     """
 
     def __init__(self, env_id: str, num_envs: int = 64, **keywords: Any):
         self.vector = SosVectorEnv(num_envs, AutoresetMode.SAME_STEP, preset=env_id, **keywords)
-        single, _ = spaces_of(self.vector.episodes[0].scenario.settings.rows)
-        self._keys = [key for key in single.spaces if key != "action_mask"]
-        space = spaces.Dict({key: single[key] for key in self._keys})
-        super().__init__(num_envs, space, self.vector.single_action_space)
+        super().__init__(num_envs, self.vector.single_observation_space, self.vector.single_action_space)
         self._started = time.perf_counter()
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, int)
         self._actions = np.zeros(num_envs, int)
@@ -46,12 +43,12 @@ class SosVecEnv(VecEnv):
         seeds = self._seeds if any(seed is not None for seed in self._seeds) else None
         if any(options != self._options[0] for options in self._options):
             raise SettingError("options", self._options, "the same for all", "give `each` to the constructor instead")
-        observation, _ = self.vector.reset(seed=seeds, options=self._options[0])
+        observation, found = self.vector.reset(seed=seeds, options=self._options[0])
         self._returns[:], self._lengths[:] = 0.0, 0
-        self.reset_infos = [{} for _ in range(self.num_envs)]
+        self.reset_infos = self._told(found)
         self._reset_seeds()
         self._reset_options()
-        return self._seen(observation)
+        return observation
 
     def step_async(self, actions: np.ndarray) -> None:
         self._actions = actions
@@ -60,24 +57,24 @@ class SosVecEnv(VecEnv):
         observation, rewards, terminated, truncated, found = self.vector.step(self._actions)
         self._returns += rewards
         self._lengths += 1
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        over = terminated | truncated
-        for i in np.flatnonzero(over).tolist():
-            infos[i] = self._ended(i, found) | {"TimeLimit.truncated": bool(truncated[i] and not terminated[i])}
+        infos, over = self._told(found), terminated | truncated
+        if over.any():
+            ends = singles_of(found["final_info"], self.num_envs)
+            for i in np.flatnonzero(over).tolist():
+                infos[i] = ends[i] | self._ended(i, found["final_obs"][i])
+        for info, cut in zip(infos, (truncated & ~terminated).tolist(), strict=True):
+            info["TimeLimit.truncated"] = cut
         self._returns[over], self._lengths[over] = 0.0, 0
-        return self._seen(observation), rewards.astype(np.float32), over, infos
+        return observation, rewards.astype(np.float32), over, infos
 
-    def _ended(self, i: int, found: dict[str, Any]) -> dict[str, Any]:
-        final, metrics = found["final_obs"], found["final_info"]["metrics"]
+    def _told(self, found: dict[str, Any]) -> list[dict[str, Any]]:
+        left_out = ("metrics", "final_obs", "final_info")
+        return singles_of({name: value for name, value in found.items() if name not in left_out}, self.num_envs)
+
+    def _ended(self, i: int, final: dict[str, np.ndarray]) -> dict[str, Any]:
         elapsed = round(time.perf_counter() - self._started, 6)
-        return {
-            "terminal_observation": {key: final[key][i] for key in self._keys},
-            "episode": {"r": float(self._returns[i]), "l": int(self._lengths[i]), "t": elapsed},
-            "metrics": {name: array[i].item() for name, array in metrics.items() if name[0] != "_"},
-        }
-
-    def _seen(self, observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {key: observation[key] for key in self._keys}
+        summary = {"r": float(self._returns[i]), "l": int(self._lengths[i]), "t": elapsed}
+        return {"terminal_observation": final, "episode": summary}
 
     def action_masks(self) -> np.ndarray:  # bool (N, K)
         """Which rows may be chosen."""

@@ -15,13 +15,14 @@ from sos_gym.envs.batch import Batch
 from sos_gym.envs.env import ActionError, HasEpisode, SosEnv, spaces_of
 from sos_gym.metrics import metrics
 from sos_gym.resource import NONE
-from sos_gym.scenario import Scenario
+from sos_gym.scenario import Scenario, warn_of_unknown
 from sos_gym.settings.ranges import SettingError, number_in
 from sos_gym.view.columns import CANDIDATE_RECORD, COLUMNS, CONTEXT, CONTEXT_RECORD
-from sos_gym.view.info import BatchForm, info_of, masked, narrowed, put
-from sos_gym.view.step import BEGIN, STEP
+from sos_gym.view.info import BatchForm, info_of, metrics_of_many, narrowed, put
+from sos_gym.view.step import BEGIN, CHANCE, STEP
 
 ENVIRONMENTS_PER_THREAD = 32  # fewer are not worth the handing over
+MOST_STEPS = 1 << 50
 SAME_FOR_ALL = ("rows", "advisors", "strict", "reward", "render_mode", "preset")
 
 
@@ -36,8 +37,11 @@ class Episodes(HasEpisode):
         """Lay the next one out in `record`; without a seed it follows from the last seed that was given."""
         if seed is not None or self._random is None:
             self._random, _ = seeding.np_random(seed)
-        own = int(self._random.integers(1 << 31)) if seed is None else seed
-        self._simulation = self.scenario.episode(own, options, record=record)
+        self.lay_out(int(self._random.integers(1 << 31)) if seed is None else seed, options, record)
+
+    def begin_again(self, record: np.ndarray) -> None:
+        """Lay the present one out from its start."""
+        self.lay_out(self.episode_seed, None, record)
 
     def move_to(self, record: np.ndarray) -> None:
         """Lay the present one, if any, out in `record`: SIM (1,)."""
@@ -58,10 +62,14 @@ class SosVectorEnv(gym.vector.VectorEnv):
             (input-driven baselines); it divides N.
         each: keyword -> values, cycled over the environments: {"workload": ["zipf", "loop"], "frames": range(40, 60)}.
         threads: None: one per core, if there are 32 environments or more for each.
+        start: "together", or "spread": at a reset environment i of N begins at the share i / N of the decisions of its
+            episode, those before it by random legal rows, so that not all of them end at once.
+        max_episode_steps: truncate after so many steps, as Gymnasium's TimeLimit does; None: never.
         keywords: as for `SosEnv`, the same for all; `render_mode` is not among them.
 
-    Info: the keys of `SosEnv` as arrays (N,), each with its mask `_KEY`; nested ones as dicts of arrays; strings as
-    arrays of str. SAME_STEP adds `final_obs` and `final_info` where an episode ended.
+    Info: the keys of `SosEnv` as arrays (N,), each with its mask `_KEY`; nested ones as dicts of arrays; the words of a
+    decision as numbers of Kind, Why and Resource. SAME_STEP adds `final_obs` and `final_info` where an episode ended.
+    All is as Gymnasium's SyncVectorEnv makes it of single environments.
     """
 
     def __init__(
@@ -71,6 +79,8 @@ class SosVectorEnv(gym.vector.VectorEnv):
         tape_group: int = 1,
         each: Mapping[str, Sequence[Any]] | None = None,
         threads: int | None = None,
+        start: str = "together",
+        max_episode_steps: int | None = None,
         **keywords: Any,
     ):
         if keywords.get("render_mode") is not None:
@@ -84,14 +94,17 @@ class SosVectorEnv(gym.vector.VectorEnv):
         own = {name: value for name, value in keywords.items() if name not in ("strict", "render_mode")}
         scenarios = [Scenario.of(**own, **chosen) for chosen in _of_each(each or {}, keywords, self.num_envs)]
         self.strict = keywords.get("strict", False)
+        self.start, self.max_episode_steps = _start(start), _limit(max_episode_steps)
         self.advisors, rows = scenarios[0].advisors, scenarios[0].settings.rows
         self.episodes = [Episodes(scenario) for scenario in scenarios]
+        self.privileged = np.array([scenario.privileged for scenario in scenarios])
         self.single_observation_space, self.single_action_space = spaces_of(rows)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         discounts_ns = np.array([scenario.settings.discount_ns for scenario in scenarios], float)
         self.batch = Batch(discounts_ns, rows, len(self.advisors), _threads(threads, self.num_envs))
         self._over = np.ones(self.num_envs, bool)  # no episode is in progress
+        self._steps, self._warned = np.zeros(self.num_envs, np.int64), set[str]()
         self._last: Transitions | None = None
         self._everyone = np.arange(self.num_envs)
 
@@ -105,17 +118,20 @@ class SosVectorEnv(gym.vector.VectorEnv):
         self._refuse_closed()
         options = dict(options or {})
         chosen = _reset_mask(options.pop("reset_mask", None), self.num_envs)
+        warn_of_unknown(options, self._warned)
         if self._last is None and not chosen.all():
             raise gym.error.ResetNeeded("reset_mask leaves environments as they are: call reset() without it first")
+        self._refuse_options(chosen, options)
         for i, own in zip(np.flatnonzero(chosen).tolist(), self._seeds(seed)[chosen], strict=True):
             self._begin(i, own, options)
         found = Transitions(self)
         if self._last:
             found.keep(self._last)
         found.step(np.flatnonzero(chosen), np.full(self.num_envs, BEGIN))
-        found.steps["stepped"] = found.steps["fell_back"] = found.steps["privileged"] = False  # no step led here
+        if self.start == "spread":
+            self._spread(found, chosen)
         self._over[chosen], self._last = False, found
-        return found.observation(), found.infos()
+        return found.observation(), found.infos(chosen)
 
     def step(self, actions):
         """Choose a row in every environment; actions: int (N,).
@@ -136,8 +152,10 @@ class SosVectorEnv(gym.vector.VectorEnv):
         actions[begins] = BEGIN
         found = Transitions(self)
         found.step(self._everyone, actions)
-        rewards, terminated, truncated, over = found.ends()
-        infos = found.infos(over)
+        self._steps[~begins] += 1
+        rewards, terminated, truncated = found.ends(self._steps, ~begins)
+        over = terminated | truncated
+        infos = found.infos()
         if over.any() and self.autoreset_mode == AutoresetMode.SAME_STEP:
             found, infos = self._begin_at_once(found, infos, over)
         else:
@@ -148,6 +166,17 @@ class SosVectorEnv(gym.vector.VectorEnv):
     def action_masks(self) -> np.ndarray:  # bool (N, K)
         """Which rows may be chosen."""
         return self.batch.masks.astype(bool)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """An attribute of each environment's episodes, or what its method returns; as of Gymnasium's vectors."""
+        if name == "action_masks":
+            return tuple(self.action_masks())
+        found = [getattr(episodes, name) for episodes in self.episodes]
+        return tuple(one(*args, **kwargs) if callable(one) else one for one in found)
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of each environment's episodes: tape, settings, simulation, ..."""
+        return self.call(name)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Let the threads go."""
@@ -172,6 +201,11 @@ class SosVectorEnv(gym.vector.VectorEnv):
         if self.closed:
             raise gym.error.ClosedEnvironmentError("the environments are closed: make them again")
 
+    def _refuse_options(self, chosen: np.ndarray, options: Mapping[str, Any]) -> None:
+        """Before any of the environments has changed."""
+        for i in np.flatnonzero(chosen).tolist() if options else ():
+            self.episodes[i].scenario.under(options)
+
     def _seeds(self, seed: int | Sequence[int | None] | None) -> np.ndarray:  # object (N,)
         if seed is None:
             groups = self.num_envs // self.tape_group
@@ -188,6 +222,18 @@ class SosVectorEnv(gym.vector.VectorEnv):
 
     def _begin(self, i: int, seed: int | None, options: dict[str, Any]) -> None:
         self.episodes[i].begin(seed, options, self.batch.sims[i : i + 1])
+        self.batch.discounts_ns[i] = self.episodes[i].scenario.settings.discount_ns
+        self._steps[i] = 0
+
+    def _spread(self, found: "Transitions", chosen: np.ndarray) -> None:
+        """Bring the `chosen` to their share of an episode, whose length shows when it is played to the end."""
+        lengths = found.go_on(np.where(chosen, self.max_episode_steps or MOST_STEPS, 0))
+        for i in np.flatnonzero(chosen).tolist():
+            self.episodes[i].begin_again(self.batch.sims[i : i + 1])
+        found.step(np.flatnonzero(chosen), np.full(self.num_envs, BEGIN))
+        groups = self.num_envs // self.tape_group
+        self._steps[chosen] = found.go_on(lengths * (self._everyone // self.tape_group) // groups)[chosen]
+        found.forget_the_way(chosen)
 
     def _begin_at_once(self, ended: "Transitions", infos: dict[str, Any], over: np.ndarray):
         """SAME_STEP: what ended becomes `final_obs` and `final_info`, and the next episodes begin."""
@@ -196,7 +242,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
             self._begin(i, None, {})
         found.step(np.flatnonzero(over), np.full(self.num_envs, BEGIN))
         final: dict[str, Any] = {}
-        put(final, "final_obs", masked(ended.observation(), over), over)
+        put(final, "final_obs", ended.observations_of(over), over)
         put(final, "final_info", narrowed(infos, over), over)
         return found, found.infos() | final
 
@@ -260,29 +306,49 @@ class Transitions:
         """What `reset` and `step` return first."""
         return {"candidates": self.candidates, "context": self.context, "action_mask": self.masks}
 
-    def ends(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Rewards f8 (N,); terminated, truncated and one of the two, bool (N,)."""
-        rewards, terminated, truncated, over = (
-            self.steps[name].copy() for name in ("reward", "terminated", "truncated", "over")
-        )
-        return rewards, terminated, truncated, over
+    def observations_of(self, chosen: np.ndarray) -> np.ndarray:  # object (N,)
+        """A single environment's observation of each of the `chosen`, None of the others; as Gymnasium's vectors do."""
+        found = np.full(len(chosen), None, object)
+        for i in np.flatnonzero(chosen).tolist():
+            found[i] = {name: array[i].copy() for name, array in self.observation().items()}
+        return found
 
-    def infos(self, over: np.ndarray | None = None) -> dict[str, Any]:
-        """With metrics of the episodes that are `over`, bool (N,)."""
-        infos = info_of(BatchForm(self.steps, self.vector.advisors, self.advised))
-        if over is not None and over.any():
-            put(infos, "metrics", self._metrics(over), over)
-        return infos
+    def go_on(self, most: np.ndarray) -> np.ndarray:  # i8 (N,)
+        """Take random legal rows, up to `most` (N,) in each environment and to the end; how many it were."""
+        taken = np.zeros(len(most), np.int64)
+        while True:
+            which = np.flatnonzero((taken < most) & ~self.steps["over"])
+            if not len(which):
+                return taken
+            self.step(which, np.full(len(most), CHANCE))
+            taken[which] += 1
 
-    def _metrics(self, over: np.ndarray) -> dict[str, np.ndarray]:
-        """Of the episodes that ended; 0 elsewhere."""
-        ended = {i: metrics(self.vector.episodes[i].simulation) for i in np.flatnonzero(over).tolist()}
-        arrays = {}
-        for name, value in next(iter(ended.values())).items():
-            arrays[name] = np.zeros(len(over), type(value))
-            for i, found in ended.items():
-                arrays[name][i] = found[name]
-        return masked(arrays, over)
+    def forget_the_way(self, chosen: np.ndarray) -> None:
+        """As after a reset: nothing has passed, no row was taken."""
+        for name in ("reward", "dt_ns", "work_ns", "weighted_stall_ns"):
+            self.steps[name][chosen] = 0
+        self.steps["discount"][chosen], self.steps["fallback_row"][chosen] = 1.0, NONE
+
+    def ends(self, lengths: np.ndarray, stepped: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rewards f8, terminated and truncated, bool (N,).
+
+        `lengths` (N,): steps of each episode; `stepped` bool (N,): the others have just begun.
+        """
+        truncated = self.steps["truncated"] | (lengths >= (self.vector.max_episode_steps or MOST_STEPS))
+        return self.steps["reward"].copy(), self.steps["terminated"] & stepped, truncated & stepped
+
+    def infos(self, told: np.ndarray | None = None) -> dict[str, Any]:
+        """Of the environments that are `told`, bool (N,); None: all."""
+        advised = dict(zip(self.vector.advisors, self.advised.T.astype(np.int64), strict=True))
+        whom = np.ones(len(self.steps), bool) if told is None else told.copy()
+        form = BatchForm(self.steps, advised, self.masks.copy(), self.vector.privileged.copy(), whom)
+        infos = info_of(form, metrics_of_many(self._metrics(whom), len(whom)))
+        return infos if told is None else narrowed(infos, told)
+
+    def _metrics(self, told: np.ndarray) -> dict[int, dict[str, Any]]:
+        """Of the episodes that ended."""
+        ended = np.flatnonzero(self.steps["over"] & told).tolist()
+        return {i: metrics(self.vector.episodes[i].simulation) for i in ended}
 
 
 def _of_each(each: Mapping[str, Sequence[Any]], keywords: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
@@ -311,6 +377,16 @@ def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
     except ValueError:
         allowed = "one of " + ", ".join(repr(mode.value) for mode in AutoresetMode)
         raise SettingError("autoreset_mode", mode, allowed, "choose one of these") from None
+
+
+def _start(given: str) -> str:
+    if given not in ("together", "spread"):
+        raise SettingError("start", given, "'together' or 'spread'", "choose one of these")
+    return given
+
+
+def _limit(given: int | None) -> int | None:
+    return None if given is None else _whole("max_episode_steps", given, 1, MOST_STEPS)
 
 
 def _reset_mask(given: Any, count: int) -> np.ndarray:  # bool (N,)

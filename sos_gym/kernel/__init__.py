@@ -1,7 +1,6 @@
 """How records and functions meet compiled code; nothing here knows the model."""
 
 from sos_gym.kernel.atomics import exchange_now, load_now, pause
-from sos_gym.kernel.checked import RAISED, RefusedError, TurnsError, attempt_at, checked, protect, raised_at, reason_of
 from sos_gym.kernel.compiling import inlined, kernel
 from sos_gym.kernel.functions import address_of, function_at
 from sos_gym.kernel.intrinsics import bit_count, bit_length, prefetch, prefetch_lines
@@ -17,6 +16,7 @@ from sos_gym.kernel.table import (
     extended,
     on_stack,
     part_of,
+    protect,
     record_type,
     table_of,
     view_as,
@@ -25,19 +25,14 @@ from sos_gym.kernel.table import (
 __all__ = [
     "CACHE_LINE",
     "CHECKED",
-    "RAISED",
     "ROOMS",
-    "RefusedError",
     "Table",
-    "TurnsError",
     "address_of",
     "aligned_zeros",
     "array_fields",
     "attach",
-    "attempt_at",
     "bit_count",
     "bit_length",
-    "checked",
     "exchange_now",
     "expose",
     "extended",
@@ -51,8 +46,6 @@ __all__ = [
     "prefetch",
     "prefetch_lines",
     "protect",
-    "raised_at",
-    "reason_of",
     "record_type",
     "table_of",
     "view_as",

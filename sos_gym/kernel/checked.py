@@ -2,14 +2,14 @@
 
 `checked(kernel)` is the same kernel, and all that it calls, with checks put into its code before types are inferred: an
 index is held to its table, a loop to a number of turns, and what belongs to others is not written to. What fails ends
-the call with an error, which `attempt_at` gives to the caller. The rest of the code is what it was, so results are the
-same to the last bit.
+the call with an error, which `attempt_at` gives to the caller (attempts.py). The rest of the code is what it was, so
+results are the same to the last bit.
 """
 
 import ctypes
 import dis
+import operator
 import random
-import re
 import types as python
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -18,38 +18,19 @@ from typing import Any
 
 import numba as nb
 import numpy as np
-from llvmlite import ir as llvm
-from numba import types
-from numba.core import cgutils, ir, serialize
+from numba.core import ir
 from numba.core.analysis import compute_cfg_from_blocks
 from numba.core.ccallback import CFunc
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.dispatcher import Dispatcher, LiftedCode
-from numba.core.errors import NumbaError
 from numba.core.untyped_passes import InlineClosureLikes
-from numba.extending import intrinsic
 from numba.np.ufunc.dufunc import DUFunc
 
+from sos_gym.kernel.checks import FIRST, count_turn, no_list, own, turns_alone, within
 from sos_gym.kernel.compiling import keep_on_disk
+from sos_gym.kernel.refusals import RefusedError
 from sos_gym.kernel.sources import PACKAGE
-from sos_gym.kernel.table import Table
-
-FIRST = "my"  # the parameter whose record has the fields TURNS, WRONG and SIZE, all int64
-TURNS, WRONG, SIZE = "turns", "wrong", "size"  # loop turns that are left; an index that is none, and of how many
-TURNS_ALONE = 1 << 20  # of a function without that parameter, at each call
-BEGIN, END = "\x02", "\x03"  # around a reason, which Numba wraps in text of its own
-
-
-class RefusedError(NumbaError):
-    """What a checked kernel may not do, found when it is compiled."""
-
-    def __init__(self, reason: str):
-        super().__init__(reason if BEGIN in reason else f"{BEGIN}{reason}{END}")  # Numba makes it again with more text
-
-
-class TurnsError(RuntimeError):
-    """A loop took too many turns."""
 
 
 @cache
@@ -108,7 +89,7 @@ class _Rewriting:
         headers = {loop.header for loop in loops}
         for label, block in self._blocks.items():
             body = [new for statement in block.body for new in self._with_checks(statement)]
-            count = list(self._call(_count_turn, self._counter, self._at(block.loc))) if label in headers else []
+            count = list(self._call(count_turn, self._counter, self._at(block.loc))) if label in headers else []
             first = label == min(self._blocks)
             after = _after_arguments(body) if first else 0
             block.body = body[:after] + (begin if first else []) + count + body[after:]
@@ -121,7 +102,7 @@ class _Rewriting:
             value = ir.Const(0, self._code.loc)
         else:
             self._refuse_calls()
-            *before, last = self._call(_turns_alone)
+            *before, last = self._call(turns_alone)
             return last.target, [*before, last]
         target, statement = self._assign(value)
         return target, [statement]
@@ -129,30 +110,39 @@ class _Rewriting:
     def _refuse_calls(self) -> None:
         """Turns that are counted apart multiply."""
         for called in _called(self._code.func_id.func):
-            name = self._code.func_id.func_name
-            raise RefusedError(
-                f"{name} has a loop and calls {called.py_func.__name__} {self._at()}: give it the parameter `{FIRST}`, "
-                "so that its turns can be counted"
-            )
+            if _may_loop(called.py_func):
+                name = self._code.func_id.func_name
+                raise RefusedError(
+                    f"{name} loops and calls {called.py_func.__name__} {self._at()}, which loops too: give both the "
+                    f"parameter `{FIRST}`, so that their turns can be counted"
+                )
 
     # -- one statement
 
     def _with_checks(self, statement: Any) -> Iterator[Any]:
         if isinstance(statement, ir.Assign):
             statement.value = self._permitted(statement)
+            if isinstance(statement.value, ir.Expr) and statement.value.op in ("binop", "inplace_binop"):
+                yield from self._not_repeated(statement.value)
             if isinstance(statement.value, ir.Expr) and statement.value.op in ("getitem", "static_getitem"):
                 yield from self._held(statement.value, statement.value.value, statement.value.op == "getitem")
         elif isinstance(statement, ir.SetAttr):
-            yield from self._call(_own, statement.target, f"{self._spelled(statement.target)}, field {statement.attr}")
+            yield from self._call(own, statement.target, f"{self._spelled(statement.target)}, field {statement.attr}")
         elif isinstance(statement, (ir.SetItem, ir.StaticSetItem)):
-            yield from self._call(_own, statement.target, self._spelled(statement.target))
+            yield from self._call(own, statement.target, self._spelled(statement.target))
             yield from self._held(statement, statement.target, isinstance(statement, ir.SetItem))
         yield statement
+
+    def _not_repeated(self, expression: Any) -> Iterator[Any]:
+        """Refuse a list times a number, which may be of any size."""
+        if (expression.immutable_fn if expression.op == "inplace_binop" else expression.fn) is operator.mul:
+            yield from self._call(no_list, expression.lhs, self._at(expression.loc))
+            yield from self._call(no_list, expression.rhs, self._at(expression.loc))
 
     def _held(self, item: Any, container: ir.Var, varies: bool) -> Iterator[Any]:
         """Hold the index of an item to its container."""
         index = item.index if varies else item.index_var or item.index
-        yield from self._call(_within, self._counter, container, index, self._spelled(container))
+        yield from self._call(within, self._counter, container, index, self._spelled(container))
 
     def _permitted(self, statement: ir.Assign) -> Any:
         """The value that is assigned, or its checked twin."""
@@ -167,7 +157,9 @@ class _Rewriting:
 
     def _constant(self, value: Any) -> Any:
         """The object that a global, a closure's variable, or an attribute of a module is."""
-        if isinstance(value, (ir.Global, ir.FreeVar)):
+        if isinstance(value, (ir.Global, ir.FreeVar)) or (
+            isinstance(value, ir.Const) and isinstance(value.value, LiftedCode)
+        ):
             return value.value
         if isinstance(value, ir.Expr) and value.op == "getattr":
             module = self._defined(value.value)
@@ -181,6 +173,10 @@ class _Rewriting:
             raise RefusedError(f"object mode {self._at(loc)}: it runs Python, which cannot be checked")
         if isinstance(found, Dispatcher):
             return checked(found)
+        if any(found is one for one in _OF_ANY_SIZE):
+            raise RefusedError(
+                f"{found.__name__} {self._at(loc)}: what it makes may be of any size; keep a table in the card"
+            )
         if _is_random(found):
             raise RefusedError(
                 f"the global random state {self._at(loc)}: results must follow from the seed; draw with "
@@ -226,7 +222,7 @@ class _Rewriting:
             return f"{self._name(value.value)}.{value.attr}"
         if isinstance(value, ir.Arg):
             return value.name
-        return variable.name if variable.name[0] != "$" else "it"
+        return variable.name if variable.name[0] != "$" else "a table"
 
     def _at(self, loc: Any = None) -> str:
         loc = loc or self._code.loc
@@ -239,6 +235,10 @@ _NOTHING = object()
 def _after_arguments(body: list) -> int:
     places = [n for n, one in enumerate(body) if isinstance(one, ir.Assign) and isinstance(one.value, ir.Arg)]
     return max(places, default=-1) + 1
+
+
+_ALLOCATE = "arange empty eye full identity kron linspace logspace ones outer repeat tile tri vander zeros"
+_OF_ANY_SIZE = (*(getattr(np, name) for name in _ALLOCATE.split()), list, set, bytes, bytearray)
 
 
 def _is_random(found: Any) -> bool:
@@ -279,182 +279,28 @@ def _enclosed(function: Any) -> dict[str, Any]:
     }
 
 
-def _calls_itself(function: Any) -> bool:
-    """Whether it comes back to itself, by way of others too."""
-    ahead, seen = [function], set()
+def _reached(function: Any) -> set[Any]:
+    """The Python functions that it calls, by way of others too."""
+    ahead: list[Any] = [function]
+    reached: set[Any] = set()
     while ahead:
-        for called in _called(ahead.pop()):
-            if called.py_func is function:
-                return True
-            if called not in seen:
-                seen.add(called)
-                ahead.append(called.py_func)
-    return False
+        new = {called.py_func for called in _called(ahead.pop())} - reached
+        reached |= new
+        ahead += new
+    return reached
 
 
-# -- the checks themselves
+def _calls_itself(function: Any) -> bool:
+    return function in _reached(function)
 
 
-def protect(record: Any) -> None:
-    """Records of this type are written to by their owner only, which no checked kernel is."""
-    _PROTECTED.add(record)
+def _may_loop(function: Any) -> bool:
+    """Whether it, or what it calls, jumps back."""
+    return any(_jumps_back(one.__code__) for one in (function, *_reached(function)))
 
 
-_PROTECTED: set[Any] = set()
-
-
-def _nothing(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-    return context.get_dummy_value()
-
-
-@intrinsic(prefer_literal=True)
-def _own(typing_context, target, spelled):  # type: ignore[no-untyped-def]
-    """Refuse what belongs to the engine."""
-
-    def refuse(*_):  # type: ignore[no-untyped-def]  # not before code is made: until then Numba tries other types
-        raise RefusedError(
-            f"{spelled.literal_value} is read only: keep what is your own in `own` or `each` of the card"
-        )
-
-    others = isinstance(target, types.Record) and (target in _PROTECTED or TURNS in target.fields)
-    return types.none(target, spelled), refuse if others or isinstance(target, Table) else _nothing
-
-
-def _field(context, builder, record, pointer, name):  # type: ignore[no-untyped-def]
-    word = context.get_data_type(types.int64)
-    return cgutils.get_record_member(builder, pointer, record.offset(name), word)
-
-
-@intrinsic(prefer_literal=True)
-def _within(typing_context, counter, table, index, spelled):  # type: ignore[no-untyped-def]
-    """Fail unless `index` is one of the table's, or the array's, which may be negative; others check their own."""
-    signature = types.none(counter, table, index, spelled)
-    array = isinstance(table, types.Array) and table.ndim == 1
-    if not (array or isinstance(table, Table)) or not isinstance(index, (types.Integer, types.IntEnumMember)):
-        return signature, _nothing
-
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        if array:
-            length = builder.extract_value(context.make_array(table)(context, builder, arguments[1]).shape, 0)
-        else:
-            length = cgutils.create_struct_proxy(table)(context, builder, arguments[1]).size
-        place = context.cast(builder, arguments[2], index, types.intp)
-        lowest = builder.neg(length) if array else length.type(0)
-        wrong = builder.or_(builder.icmp_signed(">=", place, length), builder.icmp_signed("<", place, lowest))
-        with builder.if_then(wrong, likely=False):
-            if isinstance(counter, types.Record):
-                builder.store(place, _field(context, builder, counter, arguments[0], WRONG))
-                builder.store(length, _field(context, builder, counter, arguments[0], SIZE))
-            context.call_conv.return_user_exc(builder, IndexError, (spelled.literal_value,))
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
-def _turns_alone(typing_context):  # type: ignore[no-untyped-def]
-    """A cell that counts down."""
-
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        cell = cgutils.alloca_once(builder, llvm.IntType(64))
-        builder.store(llvm.IntType(64)(TURNS_ALONE), cell)
-        table = cgutils.create_struct_proxy(signature.return_type)(context, builder)
-        table.data, table.size = builder.bitcast(cell, table.data.type), llvm.IntType(64)(1)
-        return table._getvalue()
-
-    return Table(types.int64)(), codegen
-
-
-@intrinsic(prefer_literal=True)
-def _count_turn(typing_context, counter, at):  # type: ignore[no-untyped-def]
-    """Fail when no turn is left."""
-
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        if not isinstance(counter, Table) and TURNS not in getattr(counter, "fields", ()):
-            raise RefusedError(f"a parameter `{FIRST}` {at.literal_value} that is not the policy's: call it otherwise")
-        if isinstance(counter, Table):
-            data = cgutils.create_struct_proxy(counter)(context, builder, arguments[0]).data
-            cell = builder.bitcast(data, llvm.IntType(64).as_pointer())
-        else:
-            cell = _field(context, builder, counter, arguments[0], TURNS)
-        left = builder.sub(builder.load(cell), llvm.IntType(64)(1))
-        builder.store(left, cell)
-        with builder.if_then(builder.icmp_signed("<", left, left.type(0)), likely=False):
-            context.call_conv.return_user_exc(builder, TurnsError, (at.literal_value,))
-        return context.get_dummy_value()
-
-    return types.none(counter, at), codegen
-
-
-# -- calls that may fail
-
-
-def attempt_at(signature: nb.core.typing.templates.Signature) -> Callable:
-    """A kernel's way to call what may fail: attempt(address, *arguments) -> (code, error, what it returned).
-
-    `code` is 0 when it did not fail, else RAISED, with the address of its `error` (see `raised_at`), or what the
-    callee says. A function that returns nothing gives a 0.
-    """
-    returned = types.int64 if signature.return_type == types.void else signature.return_type
-    result = types.Tuple((types.int64, types.int64, returned))
-
-    @intrinsic
-    def attempt(typing_context, address, first, second):  # type: ignore[no-untyped-def]
-        def codegen(context, builder, _, arguments):  # type: ignore[no-untyped-def]
-            word, convention = llvm.IntType(64), context.call_conv
-            kind = convention.get_function_type(signature.return_type, signature.args).as_pointer()
-            callee = builder.inttoptr(arguments[0], kind)
-            status, value = convention.call_function(
-                builder, callee, signature.return_type, signature.args, arguments[1:]
-            )
-            code = builder.select(status.is_error, builder.sext(status.code, word), word(0))
-            error = builder.select(status.is_error, builder.ptrtoint(status.excinfoptr, word), word(0))
-            value = word(0) if signature.return_type == types.void else value
-            return context.make_tuple(builder, result, [code, error, value])
-
-        return result(types.int64, *signature.args), codegen
-
-    return attempt
-
-
-RAISED = 1  # the code of an exception of compiled code, numba.core.callconv.RETCODE_USEREXC
-
-
-class _Raised(ctypes.Structure):
-    """numba.core.callconv.excinfo_t."""
-
-    _fields_ = (
-        ("data", ctypes.c_void_p),
-        ("size", ctypes.c_int32),
-        ("given", ctypes.c_void_p),
-        ("unwrap", ctypes.c_void_p),
-        ("many", ctypes.c_int32),
+def _jumps_back(code: python.CodeType) -> bool:
+    within = any(_jumps_back(part) for part in code.co_consts if isinstance(part, python.CodeType))  # comprehensions
+    return within or any(
+        one.opcode in (*dis.hasjabs, *dis.hasjrel) and one.argval <= one.offset for one in dis.get_instructions(code)
     )
-
-
-def raised_at(address: int) -> Exception:
-    """The exception that a kernel of this process raised, without values that were known only then."""
-    found = _Raised.from_address(address)
-    kind, arguments, _ = serialize.loads(ctypes.string_at(found.data, found.size))
-    return kind(*(argument for argument in arguments if not isinstance(argument, llvm.Value)))
-
-
-# -- what did not compile
-
-_KNOWN = (rf"{BEGIN}(.*?){END}", r"(a record has no field .*)")
-
-
-def reason_of(error: Exception) -> str:
-    """Why a kernel does not compile, in one line: our own words where they are in the text, else Numba's."""
-    text = str(error)
-    for pattern in _KNOWN:
-        if found := re.findall(pattern, text, re.DOTALL if BEGIN in pattern else 0):
-            return f"{found[-1]}{'' if BEGIN in pattern else _line(text)}"
-    said = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [line for line in said if not re.match(r"(Failed in|During|File |- |\^|<source|def |This error)", line)]
-    return " ".join(told[:3]) + _line(text)
-
-
-def _line(text: str) -> str:
-    places = re.findall(r'File "([^"]+)", line (\d+)', text)
-    return f" ({Path(places[-1][0]).name}:{places[-1][1]})" if places else ""

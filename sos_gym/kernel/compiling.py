@@ -59,7 +59,7 @@ def _cache_folder(module: str, *words: str) -> str | None:
     kernels, name = root(), "-".join([module, *words])
     if kernels is None:
         return None
-    ways = (*words, hash_of(__package__)) if words else ()
+    ways = (*words, hash_of(f"{__package__}.checked")) if words else ()
     folder = kernels / f"{name}-{hash_of(module, nb.__version__, CHECKED, *ways)}"
     with contextlib.suppress(OSError):  # a full disk: nothing is kept
         if not folder.exists():

@@ -102,6 +102,8 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         module = "." * node.level + (node.module or "")
+        if node.level and not package:
+            return  # it fails when it is run, and may be meant to
         if node.level:
             module = importlib.util.resolve_name(module, package)
         members = [f"{module}.{alias.name}" for alias in node.names]

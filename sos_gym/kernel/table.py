@@ -210,6 +210,14 @@ def extended(base: np.dtype, alone: Mapping[str, np.dtype], tables: Mapping[str,
     return nb.from_dtype(np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": base.itemsize}))
 
 
+PROTECTED: set[Any] = set()  # types of records that their owner alone writes to, which no checked kernel is
+
+
+def protect(record: Any) -> None:
+    """Let checked kernels (checked.py) read records of this type only."""
+    PROTECTED.add(record)
+
+
 @intrinsic
 def table_of(typing_context, array):  # type: ignore[no-untyped-def]
     """All items of a C-contiguous array as a Table: a slice would count references, an atomic operation per call."""

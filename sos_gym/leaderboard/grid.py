@@ -11,13 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from sos_gym import __version__
+from sos_gym.baseline import RANDOM_ROW, RandomRow
+from sos_gym.engine.mistakes import PolicyError
+from sos_gym.envs.env import ActionError
 from sos_gym.evaluation import Decide, evaluate
-from sos_gym.leaderboard.rows import Row, RowFile, code_hash
+from sos_gym.leaderboard.rows import CONTENT, Row, RowFile, code_hash
+from sos_gym.loading.found import Found, found_as
+from sos_gym.loading.spec import halves_of, in_file
 from sos_gym.policy import policies as registered
-from sos_gym.policy import policy_named
+from sos_gym.policy import policy_of
+from sos_gym.policy.contract import Policy
+from sos_gym.policy.pairing import Pair
 from sos_gym.settings.presets import PRESETS
 from sos_gym.settings.ranges import SettingError
-from sos_gym.workload import Tape, workload, workloads
+from sos_gym.workload import Tape, card_of, workload, workloads
 from sos_gym.workload.recordings import SPLIT_OF
 
 SIDES = {  # the sides of workloads that an environment is scored on
@@ -30,9 +37,12 @@ FRAMES_RATIO = 0.25  # frames per page of a tape that is not drawn; on Tier the 
 FEWEST_FRAMES = 2
 CORES = 2  # for a schedule that does not say what it was recorded on
 EPISODES = 5  # seeds per group
-KINDS = ("heuristic", "clairvoyant", "agent", "ensemble")
+KINDS = ("heuristic", "clairvoyant", "agent", "ensemble", "baseline")
 
+Asked = str | Found | Policy | Pair | Decide  # a policy: what it is called, or itself
 Progress = Callable[[Row, int, int], None]  # (row, rows done, rows in all)
+Failed = Callable[[str, Exception], None]  # (what the policy is called, its mistake)
+MISTAKES = (PolicyError, ActionError)  # of a policy
 
 
 class ReplayError(ValueError):
@@ -55,9 +65,10 @@ class Entry:
 
     name: str  # with the parameters that differ from their default: lruk(history=0)
     kind: str  # of KINDS
-    decide: str | Decide
+    decide: Any  # for `evaluate`
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     called: str = dataclasses.field(default="", compare=False)  # what tables say; "": its name
+    content: str | None = None  # see `content_of`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +88,7 @@ class Plan:
 
 def leaderboard(
     envs: Iterable[str] | None = None,
-    policies: Iterable[str | Decide] | None = None,
+    policies: Iterable[Asked] | None = None,
     workloads: Iterable[str] | None = None,
     seed: int = 0,
     episodes: int = EPISODES,
@@ -86,13 +97,15 @@ def leaderboard(
     progress: Progress | None = None,
     keep: str | os.PathLike | None = None,
     resume: bool = False,
+    failed: Failed | None = None,
 ) -> list[Row]:
     """Run every policy on every group; one replayable row per seed.
 
     Args:
         envs: registered ids; None: all.
-        policies: names, or callables (observation, info) -> action; None: all names. A callable may carry `rows` and
-            `advisors`, the settings under which it decides; one with advisors is an ensemble.
+        policies: names, files such as "mine.py:LRU" (see sos_gym/loading/found.py), policies and pairs themselves,
+            learned claims, or callables (observation, info) -> action; None: all names. A callable may carry `rows`
+            and `advisors`, the settings under which it decides; one with advisors is an ensemble.
         workloads: names, or paths of tapes, each run where its side fits; None: each id's own, and recordings of the
             split "test".
         seed: the first of `episodes` seeds.
@@ -100,35 +113,47 @@ def leaderboard(
         recordings: whether workloads=None includes them.
         progress: called after each row.
         keep: a file to which every row is appended as it comes, as a line of JSON.
-        resume: rows that `keep` has, of the same code and tape, are not run again; the result is the same. Those of
-            callables are: another one may have the name.
+        resume: rows that `keep` has, of the same code, tape and content of the policy, are not run again; the result
+            is the same. Those of callables are: another one may have the name.
+        failed: told of a policy that makes a mistake, or asks for settings that make no sense; of it there are no rows
+            then. None: the mistake is raised.
 
     Raises:
         SettingError: a name or value that makes no sense, or `keep` is no file of rows.
+        PolicyError, ActionError: a policy made a mistake.
         TapeError: a file that is no tape.
         OSError: `keep` cannot be written; it has all rows before.
     """
     plan = planned(envs, policies, workloads, seed, episodes, split, recordings)
-    return run(plan, progress, keep, resume)
+    return run(plan, progress, keep, resume, failed)
 
 
 def run(
-    plan: Plan, progress: Progress | None = None, keep: str | os.PathLike | None = None, resume: bool = False
+    plan: Plan,
+    progress: Progress | None = None,
+    keep: str | os.PathLike | None = None,
+    resume: bool = False,
+    failed: Failed | None = None,
 ) -> list[Row]:
     """The rows of a plan; arguments and errors as of `leaderboard`."""
     rows: list[Row] = []
+    gone: set[str] = set()  # entries that made a mistake
     with contextlib.ExitStack() as files:
         kept = None if keep is None else files.enter_context(RowFile(keep, resume))
-        for row in _rows(plan, kept):
+        for row in _rows(plan, kept, gone, failed or _raised):
             rows.append(row)
             if progress:
                 progress(row, len(rows), len(plan))
-    return rows
+    return [row for row in rows if row["policy"] not in gone]
+
+
+def _raised(_: str, mistake: Exception) -> None:
+    raise mistake
 
 
 def planned(
     envs: Iterable[str] | None,
-    policies: Iterable[str | Decide] | None,
+    policies: Iterable[Asked] | None,
     workloads: Iterable[str] | None,
     seed: int,
     episodes: int,
@@ -138,22 +163,35 @@ def planned(
     """The plan of `leaderboard`, whose arguments these are; nothing runs yet."""
     if episodes < 1:
         raise SettingError("episodes", episodes, "an integer >= 1", "run at least one")
-    entries = entries_of(registered() if policies is None else policies)
+    entries = entries_of((*registered(), RANDOM_ROW) if policies is None else policies)
     return Plan(groups(envs, workloads, split, recordings), entries, range(seed, seed + episodes))
 
 
-def _rows(plan: Plan, kept: RowFile | None) -> Iterator[Row]:
-    """The rows of a plan in its order, each run unless it is kept."""
+def _rows(plan: Plan, kept: RowFile | None, gone: set[str], failed: Failed) -> Iterator[Row]:
+    """The rows of a plan in its order, each run unless it is kept; who makes a mistake is among the `gone`."""
     for group in plan.groups:
         tape = named_or_tape(group.workload)
         for entry in plan.entries:
-            for seed in plan.seeds:
-                asked = _asked(group, entry, seed)
-                found = kept.found(asked, tape) if kept and isinstance(entry.decide, str) else None
-                row = found or asked | _outcome(asked, entry.decide, tape)
-                if kept and not found:
-                    kept.append(row)
-                yield row
+            if entry.name in gone:
+                continue
+            try:
+                yield from _rows_of(entry, group, tape, plan.seeds, kept)
+            except (*MISTAKES, SettingError) as mistake:
+                if isinstance(mistake, SettingError) and entry.content == "":
+                    raise  # what was asked makes no sense; else what a policy asks for
+                gone.add(entry.name)
+                failed(entry.called or entry.name, mistake)
+
+
+def _rows_of(entry: Entry, group: Group, tape: str | Tape, seeds: range, kept: RowFile | None) -> Iterator[Row]:
+    """One per seed."""
+    for seed in seeds:
+        asked = _asked(group, entry, seed)
+        found = kept.found(asked, tape) if kept and entry.content is not None else None
+        row = found or asked | _outcome(asked, entry.decide, tape, entry.settings)
+        if kept and not found:
+            kept.append(row)
+        yield row
 
 
 def _asked(group: Group, entry: Entry, seed: int) -> Row:
@@ -166,29 +204,38 @@ def _asked(group: Group, entry: Entry, seed: int) -> Row:
         "called": entry.called or entry.name,
         "kind": entry.kind,
         "seed": seed,
-        "settings": {**group.settings, **entry.settings},
+        "settings": {**group.settings, **_written(entry.settings)},
         "version": __version__,
         "code": code_hash(),
+        **({} if entry.content == "" else {CONTENT: entry.content}),  # of a policy from outside
     }
 
 
-def _outcome(asked: Row, decide: str | Decide, tape: str | Tape) -> Row:
-    """The tape that was met, and the metrics."""
-    run = evaluate(asked["env"], decide, tape, asked["seed"], split=asked["split"], **asked["settings"])[0]
-    metrics = {name: run[name] for name in run if name not in ("env", "policy", "seed", "tape")}
-    return {"tape": run["tape"], "metrics": metrics}
+def _written(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Advisors by their names."""
+    advisors = [one if isinstance(one, str) else policy_of(one).spec for one in settings.get("advisors", ())]
+    return {**settings, **({"advisors": advisors} if advisors else {})}
 
 
-def replay(row: Row, policy: Decide | None = None) -> dict[str, Any]:
-    """The metrics of a row, run again; `policy` stands in for the callable that an agent's row cannot hold.
+def _outcome(asked: Row, decide: Any, tape: str | Tape, own: Mapping[str, Any]) -> Row:
+    """What came out; `own`: settings of the policy, with advisors themselves."""
+    settings = {**asked["settings"], **own}
+    run = evaluate(asked["env"], decide, tape, asked["seed"], split=asked["split"], **settings)[0]
+    metrics = {name: run[name] for name in run if name not in ("env", "policy", "seed", "tape", "privileged")}
+    return {"tape": run["tape"], "metrics": metrics, "privileged": run["privileged"]}
+
+
+def replay(row: Row, policy: Asked | None = None) -> dict[str, Any]:
+    """The metrics of a row, run again; `policy`: what a row cannot hold, a callable, or a policy from outside.
+
+    Of a policy in a file "mine.py:LRU" is enough, which runs that file. One that is registered is found by its name.
 
     Raises:
         ReplayError: the tape or a metric differs; the text names it.
-        SettingError: an agent's row without its policy.
+        SettingError: an agent's row, or one of a policy that this process does not know, without its policy.
     """
-    if policy is None and row["kind"] in ("agent", "ensemble"):
-        raise SettingError("policy", policy, f"the callable {row['policy']!r}", "pass it to replay")
-    again = _outcome(row, policy or row["policy"], named_or_tape(row["workload"]))
+    entry = _entry(_as_said(row) if policy is None else found_as(policy))
+    again = _outcome(row, entry.decide, named_or_tape(row["workload"]), entry.settings)
     differing = [f"tape {row['tape']} is now {again['tape']}"] if row["tape"] != again["tape"] else []
     differing += [
         f"{name} {value} is now {again['metrics'].get(name)}"
@@ -198,9 +245,33 @@ def replay(row: Row, policy: Decide | None = None) -> dict[str, Any]:
     if differing:
         raise ReplayError(
             f"{row['policy']} on {row['env']}, {row['workload']}, seed {row['seed']} differs: {'; '.join(differing)} "
-            f"(sos_gym {row['version']} then, {__version__} now)"
+            f"(sos_gym {row['version']} then, {__version__} now{_changed(row, entry)})"
         )
     return again["metrics"]
+
+
+def _as_said(row: Row) -> Found:
+    """The policy of a row, if its name says it.
+
+    Raises:
+        SettingError: it does not.
+    """
+    spec, inside = row["policy"], row["kind"] not in ("agent", "ensemble")
+    if any(map(in_file, halves_of(spec))):
+        raise SettingError("policy", None, f"the policy of {spec}", f"pass policy={spec!r} to replay: that file is run")
+    if not inside:
+        raise SettingError("policy", None, f"the callable {spec!r}", "pass it to replay")
+    try:
+        return found_as(spec)
+    except SettingError as error:
+        if CONTENT not in row:
+            raise
+        raise SettingError("policy", None, f"the policy {spec!r}, from outside", "pass it to replay") from error
+
+
+def _changed(row: Row, entry: Entry) -> str:
+    then, now = row.get(CONTENT, ""), entry.content
+    return "" if then == now else f"; the policy's content was {then or 'ours'}, and is {now or 'unknown'}"
 
 
 # -- groups
@@ -239,14 +310,8 @@ def side_of(name: str) -> str:
     """The side of a named workload, or of a tape by its card, else by what its threads do."""
     tape = named_or_tape(name)
     if isinstance(tape, str):
-        known = workloads()
-        return known[name].side if name in known else _unknown(name)
+        return card_of(name).side
     return tape.card.get("side") or ("memory" if len(tape.pages) else "cpu")
-
-
-def _unknown(name: str) -> str:
-    workload(name)  # raises with did-you-mean
-    raise AssertionError(name)
 
 
 def named_or_tape(name: str) -> str | Tape:
@@ -256,10 +321,9 @@ def named_or_tape(name: str) -> str | Tape:
 
 def group_of(env: str, name: str, split: str | None) -> Group:
     """A family is drawn from the split under the environment's settings; a tape has its own frames or cores."""
-    card = workloads().get(name)
-    if card and not card.recorded:
-        return Group(env, name, split)
     tape = named_or_tape(name)
+    if isinstance(tape, str) and not card_of(name).recorded:
+        return Group(env, name, split)
     return Group(env, name, None, fitted(env, workload(tape) if isinstance(tape, str) else tape))
 
 
@@ -278,33 +342,28 @@ def fitted(env: str, tape: Tape) -> dict[str, Any]:
 # -- entries
 
 
-def entries_of(policies: Iterable[str | Decide]) -> list[Entry]:
+def entries_of(policies: Iterable[Asked]) -> list[Entry]:
     """Entries with distinct names; an alias and its rule are one entry, called as it is named first.
 
     Raises:
-        SettingError: an unknown policy, or two callables of one name.
+        SettingError: an unknown policy, or two of one name.
     """
     found: dict[str, Entry] = {}
     for policy in policies:
-        entry = _named_entry(policy) if isinstance(policy, str) else _agent(policy)
+        entry = _entry(found_as(policy))
         if entry.name in found and found[entry.name] != entry:
-            raise SettingError("policies", entry.name, "distinct names", "set __name__ of the callable")
+            remedy = "give one another name; a callable has it in __name__"
+            raise SettingError("policies", entry.name, "distinct names", remedy)
         found.setdefault(entry.name, entry)
     return list(found.values())
 
 
-def _named_entry(name: str) -> Entry:
-    policy = policy_named(name)
-    word = name.partition("(")[0].strip()
-    called = policy.spec if word.lower() == policy.name else word + policy.spec.removeprefix(policy.name)
-    kind = "clairvoyant" if policy.privileged else "heuristic"
-    return Entry(policy.spec, kind, policy.spec, {"may_idle": True} if policy.idles else {}, called)
-
-
-def _agent(policy: Decide) -> Entry:
-    advisors = tuple(getattr(policy, "advisors", ()))
-    settings = {"rows": policy.rows} if hasattr(policy, "rows") else {}
-    if advisors:
-        settings["advisors"] = advisors
-    name = getattr(policy, "__name__", type(policy).__name__)
-    return Entry(name, "ensemble" if advisors else "agent", policy, settings)
+def _entry(found: Found) -> Entry:
+    if isinstance(found.policy, RandomRow):
+        kind = "baseline"
+    elif found.is_callable:
+        kind = "ensemble" if found.settings.get("advisors") else "agent"
+    else:
+        kind = "clairvoyant" if found.privileged else "heuristic"
+    settings = found.settings if found.is_callable or not found.policy.idles else {**found.settings, "may_idle": True}
+    return Entry(found.spec, kind, found.policy, settings, found.called, found.content)

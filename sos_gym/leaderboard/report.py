@@ -4,7 +4,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -19,10 +19,10 @@ from sos_gym.outputs import check_writable, write_whole
 NAME = "leaderboard"
 ROWS = f"{NAME}.jsonl"  # as they come
 WHICH_STALL = f"Stall is weighted stall, `{STALL}`: what the reward charges."
-MARKS = {"heuristic": "", "clairvoyant": " †", "agent": "", "ensemble": " ‡"}
 LEGEND = (
-    "† knows the future and is never the best online heuristic. ‡ an ensemble: an agent that sees other policies' "
-    "choices."
+    "† knows the future, or learnt from who does, and is never the best online heuristic. ‡ an ensemble: an agent that "
+    "sees other policies' choices. § chose rows that were masked out; a random legal one was taken. random_row is the "
+    "untrained agent: a legal row, drawn uniformly."
 )
 EXPLANATION = (
     "Stall ratio: stall to that of the best online heuristic of each family, geometric mean over families; the worst "
@@ -31,6 +31,7 @@ EXPLANATION = (
 )
 LINE_COLOUR, GRID_COLOUR = "#1b1b1b", "#d9d9d9"
 MARKERS = "os^Dv<>*"
+LETTER_INCHES = 0.08  # the width of a letter of a policy's name in the picture
 LOWEST_RATIO, HIGHEST_RATIO = 0.3, 10.0  # of the picture; what lies beyond is drawn at its edge
 
 
@@ -38,8 +39,9 @@ LOWEST_RATIO, HIGHEST_RATIO = 0.3, 10.0  # of the picture; what lies beyond is d
 
 
 def marked(standing: Standing) -> str:
-    """What it is called, with † or ‡."""
-    return standing.called + MARKS[standing.kind]
+    """What it is called, with †, ‡ and §."""
+    marks = "†" * standing.privileged + "‡" * (standing.kind == "ensemble") + "§" * (standing.masked_out > 0)
+    return f"{standing.called} {marks}".rstrip()
 
 
 def worst_family(standing: Standing) -> str:
@@ -75,13 +77,14 @@ def conditions(rows: Sequence[Row]) -> dict[str, str]:
 # -- Markdown
 
 
-def markdown(rows: Sequence[Row], command: str = "") -> str:
-    """The headline, then one table per family."""
+def markdown(rows: Sequence[Row], command: str = "", failed: Mapping[str, str] | None = None) -> str:
+    """The headline, then one table per family; `failed`: who made which mistake, and is in no table."""
     found = standings(rows)
     parts = [f"# Leaderboard\n\nsos_gym {__version__}" + (f", `{command}`" if command else ""), WHICH_STALL]
     headline = [(marked(one), rounded(one.ratio), worst_family(one)) for one in found]
     parts.append(table(("policy", "stall ratio", "worst family"), headline, "lrl"))
     parts.append(f"{EXPLANATION} {LEGEND}")
+    parts += [f"{name} is left out: {' '.join(mistake.split())}" for name, mistake in (failed or {}).items()]
     for group, said in conditions(rows).items():
         places = [
             (marked(one), rounded(place.stall_ms), rounded(place.ratio), rounded(place.score))
@@ -105,7 +108,8 @@ def picture(rows: Sequence[Row]) -> bytes:
 
     found = standings(rows)[::-1]
     envs = list(dict.fromkeys(group.split(" ")[0] for one in found for group in one.places))
-    figure = Figure(figsize=(2.6 * len(envs) + 2, 0.26 * len(found) + 2), layout="constrained")
+    names = max(2.0, LETTER_INCHES * max(len(marked(one)) for one in found))  # the path of a file may be long
+    figure = Figure(figsize=(2.6 * len(envs) + names, 0.26 * len(found) + 2), layout="constrained")
     for panel, env in zip(figure.subplots(1, len(envs), sharey=True, squeeze=False)[0], envs, strict=True):
         _draw_panel(panel, env, found)
     label = (
@@ -143,7 +147,7 @@ def _draw_ratios(panel: Any, ratios: Sequence[float], marker: str, label: str) -
 # -- the results folder
 
 
-def document(rows: Sequence[Row], command: str = "") -> dict[str, Any]:
+def document(rows: Sequence[Row], command: str = "", failed: Mapping[str, str] | None = None) -> dict[str, Any]:
     """All that the rows need to be judged and run again."""
     return {
         "command": command,
@@ -153,6 +157,7 @@ def document(rows: Sequence[Row], command: str = "") -> dict[str, Any]:
             **{name: version(name) for name in ("numpy", "numba", "gymnasium")},
         },
         "machine": {"platform": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()},
+        **({"failed": dict(failed)} if failed else {}),
         "rows": list(rows),
     }
 
@@ -170,15 +175,23 @@ def check_folder(folder: str | os.PathLike) -> Path:
     return folder
 
 
-def write(rows: Sequence[Row], folder: str | os.PathLike = "results", command: str = "") -> list[Path]:
+def write(
+    rows: Sequence[Row],
+    folder: str | os.PathLike = "results",
+    command: str = "",
+    failed: Mapping[str, str] | None = None,
+) -> list[Path]:
     """leaderboard.json, .md and, where matplotlib is installed, .png; each appears whole or not at all.
+
+    `failed`: who made which mistake, and has no rows.
 
     Raises:
         OSError: one cannot be written; names it.
     """
     folder = check_folder(folder)
-    texts = {".json": json.dumps(document(rows, command), indent=1) + "\n", ".md": markdown(rows, command)}
-    files = {suffix: text.encode() for suffix, text in texts.items()}
+    whole = json.dumps(document(rows, command, failed), indent=1) + "\n"
+    texts = {".json": whole, ".md": markdown(rows, command, failed)}
+    files = {suffix: text.encode("utf-8", "backslashreplace") for suffix, text in texts.items()}
     try:
         files[".png"] = picture(rows)
     except ModuleNotFoundError:

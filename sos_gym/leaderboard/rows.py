@@ -12,8 +12,10 @@ from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import Tape
 
 Row = dict[str, Any]  # a run: what was asked, and what came out
-ASKED = ("env", "workload", "split", "policy", "kind", "seed", "settings", "version", "code")  # equal: the same run
+ASKED = ("env", "workload", "split", "policy", "kind", "seed", "settings", "version", "code")  # with CONTENT: one run
+CONTENT = "content"  # of a policy from outside
 CAME_OUT = ("tape", "metrics")
+BESIDE = ("privileged",)  # came out too, in rows of today
 NO_PART_OF_A_RUN = ("cli", "leaderboard")  # folders of the package in which no result is made
 
 
@@ -55,7 +57,7 @@ class RowFile:
         row = self._rows.get(_identity(asked))
         if row is None or (isinstance(tape, Tape) and tape.hash() != row["tape"]):
             return None
-        return asked | {name: row[name] for name in CAME_OUT}
+        return asked | {name: row[name] for name in (*CAME_OUT, *BESIDE) if name in row}
 
     def append(self, row: Row) -> None:
         """Write a row, whole or not at all.
@@ -87,7 +89,7 @@ def _row_in(line: bytes) -> Row | None:
 
 
 def _identity(row: Row) -> str:
-    return json.dumps([row[name] for name in ASKED], sort_keys=True)
+    return json.dumps([*(row[name] for name in ASKED), row.get(CONTENT, "")], sort_keys=True)
 
 
 @cache

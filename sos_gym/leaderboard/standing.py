@@ -8,6 +8,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sos_gym.leaderboard.rows import Row
 
@@ -38,6 +39,8 @@ class Standing:
     worst: str  # group with the greatest ratio
     worst_ratio: float
     places: dict[str, Place]  # by group
+    privileged: bool = False  # it knows the future, is advised by who does, or was paid by it in training
+    masked_out: float = 0.0  # share of its decisions in which it chose a row that was masked out
 
 
 # -- the formulas
@@ -90,7 +93,16 @@ def standings(rows: Sequence[Row]) -> list[Standing]:
     called: dict[str, str] = {row["policy"]: row.get("called") or row["policy"] for row in rows}
     by_group = {group: _places(stalls, kinds) for group, stalls in stalls_of(rows).items()}
     found = [_standing(policy, called[policy], kinds[policy], by_group) for policy in kinds]
+    found = [dataclasses.replace(one, **_conduct(rows, one.policy)) for one in found]
     return sorted(found, key=lambda standing: (math.isnan(standing.ratio), standing.ratio, standing.policy))
+
+
+def _conduct(rows: Sequence[Row], policy: str) -> dict[str, Any]:
+    """Whether a policy knew the future, and how often it chose what was masked out."""
+    own = [row for row in rows if row["policy"] == policy]
+    told = any(row.get("privileged", row["kind"] == "clairvoyant") for row in own)
+    decisions, masked_out = (sum(row["metrics"].get(name, 0) for row in own) for name in ("decisions", "masked_out"))
+    return {"privileged": told, "masked_out": masked_out / decisions if decisions else 0.0}
 
 
 def stalls_of(rows: Sequence[Row]) -> dict[str, Stalls]:

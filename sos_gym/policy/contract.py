@@ -60,7 +60,7 @@ class Sides:
         return self.cores if resource == Resource.CPU else self.frames
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Policy:
     """A policy: its card, its kernels, and what it keeps.
 
@@ -111,6 +111,9 @@ class Policy:
         if self.victim is not None:
             object.__setattr__(self, "needs_list", False)
         self.refuse_misfits()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.spec!r})"
 
     def refuse_misfits(self) -> None:
         """Refuse parts that are no kernels or take other parameters, and a policy that cannot choose.

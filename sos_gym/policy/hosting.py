@@ -10,7 +10,9 @@ from numba.core.dispatcher import Dispatcher
 from sos_gym.engine.hosts import Host
 from sos_gym.engine.mistakes import PolicyError
 from sos_gym.engine.records import CLAIM_SIGNATURE, PARTS, PICK_SIGNATURE, VERB_SIGNATURE
-from sos_gym.kernel import address_of, checked, reason_of
+from sos_gym.kernel import address_of
+from sos_gym.kernel.checked import checked
+from sos_gym.kernel.refusals import reason_of
 from sos_gym.policy.kept import rooms_of, type_of
 from sos_gym.resource import Resource
 from sos_gym.settings.ranges import SettingError

@@ -26,7 +26,7 @@ def pick_from_lists(my, decision):
 COOLING = Sides(frames=levels.cool)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ListPolicy(Policy):
     """A policy of queues numbered from 2; what is cooled stands in the first one and goes before all others.
 

@@ -8,7 +8,7 @@ from sos_gym.engine.hosts import Pairing
 from sos_gym.policy.contract import Policy
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Pair:
     """Two policies as one: "eevdf + sieve" is eevdf on the cores and sieve on the frames.
 
@@ -18,6 +18,9 @@ class Pair:
 
     cores: Policy
     frames: Policy
+
+    def __repr__(self) -> str:
+        return f"Pair({self.spec!r})"
 
     @property
     def spec(self) -> str:

@@ -81,7 +81,7 @@ def is_plain(given: Any) -> bool:
     return isinstance(given, type) and issubclass(given, PlainPolicy)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlainCard(Policy):
     """The card of a plain policy."""
 

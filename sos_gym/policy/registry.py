@@ -3,6 +3,7 @@
 A policy of the package is found where its card stands: any module in the rooms beside this file.
 """
 
+import contextlib
 import copyreg
 import dataclasses
 import importlib
@@ -10,7 +11,7 @@ import inspect
 import math
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,8 +19,9 @@ import numba
 
 from sos_gym.policy.contract import Policy
 from sos_gym.policy.pairing import Pair
-from sos_gym.policy.plain import card_of, is_plain
+from sos_gym.policy.plain import PlainPolicy, card_of, is_plain
 from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean, number_in
+from sos_gym.settings.written import parts_of
 
 P = TypeVar("P")
 
@@ -42,11 +44,16 @@ _APART: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if 
 
 def _reduced(policy: Policy) -> tuple:
     """A policy of the package is pickled by name; kernels of others travel with them, and are compiled again."""
-    found = _FOUND.get(policy.name)
-    fields = [field.name for field in dataclasses.fields(policy) if field.name != "values"]
-    if found is not None and all(getattr(policy, name) is getattr(found, name) for name in fields):
+    if is_of_the_package(policy):
         return _found_again, (policy.name, dict(policy.values))
     return object.__reduce_ex__(policy, 2)  # type: ignore[return-value]
+
+
+def is_of_the_package(policy: Policy) -> bool:
+    """Whether it is one of the package's own, of whatever parameters."""
+    found = _FOUND.get(policy.name)
+    fields = [field.name for field in dataclasses.fields(policy) if field.name != "values"]
+    return found is not None and all(getattr(policy, name) is getattr(found, name, None) for name in fields)
 
 
 def _found_again(name: str, values: dict[str, int | float]) -> Policy:
@@ -77,6 +84,8 @@ def policy_of(given: Any) -> Policy | Pair:
         SettingError: it is nothing of the kind; or an unknown name, with did-you-mean.
     """
     given = getattr(given, "sos_policy", given)
+    if isinstance(given, PlainPolicy):
+        raise SettingError("policy", given, "the class, not an object of it", f"pass {type(given).__name__}")
     if is_plain(given):
         return card_of(given)
     if isinstance(given, (Policy, Pair)):
@@ -93,7 +102,7 @@ def policy_of(given: Any) -> Policy | Pair:
 
 def is_policy(given: Any) -> bool:
     """Whether `policy_of` takes it, if a name is known."""
-    return isinstance(getattr(given, "sos_policy", given), (str, Policy, Pair)) or is_plain(given)
+    return isinstance(getattr(given, "sos_policy", given), (str, Policy, Pair, PlainPolicy)) or is_plain(given)
 
 
 def pair(cores: Any, frames: Any) -> Pair:
@@ -122,29 +131,13 @@ def policy_named(name: str) -> Policy | Pair:
         if len(halves) != 2:
             raise SettingError("policy", name, "one name, or two with a + between", "the first is for the cores")
         return pair(*halves)
-    plain, parameters = _parts(name)
+    plain, parameters = parts_of("policy", name, "s3fifo(small=0.2)")
     if plain.lower() in _APART:
         return _APART[plain.lower()].with_values(parameters)
     if plain.lower() not in names:
         remedy = did_you_mean(plain, names) or "see `sos-gym policies`"
         raise SettingError("policy", name, "a registered policy or alias", remedy)
     return _POLICIES[names[plain.lower()]].with_values(parameters)
-
-
-def _parts(spec: str) -> tuple[str, dict[str, int | float]]:
-    """s3fifo(small=0.2) is ("s3fifo", {"small": 0.2})."""
-    written = re.fullmatch(r"\s*([^()]*?)\s*(?:\((.*)\))?\s*", str(spec))
-    allowed, remedy = "a name, or name(parameter=number, ...)", "write for example s3fifo(small=0.2)"
-    if not isinstance(spec, str) or not written:
-        raise SettingError("policy", spec, allowed, remedy)
-    parameters: dict[str, int | float] = {}
-    for part in filter(None, (part.strip() for part in (written[2] or "").split(","))):
-        name, _, value = (word.strip() for word in part.partition("="))
-        try:
-            parameters[name] = int(value) if re.fullmatch(r"[-+]?\d+", value) else float(value)
-        except ValueError:
-            raise SettingError("policy", spec, allowed, remedy) from None
-    return written[1], parameters
 
 
 # -- from outside
@@ -177,6 +170,26 @@ def _refuse_odd(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z_][\w .-]*", name) or name != name.strip():
         allowed = "a word of letters, digits, _, - and ."
         raise SettingError("name", name, allowed, "+ joins two policies, and parentheses hold parameters")
+
+
+@contextlib.contextmanager
+def registered_apart(taken: Iterable[str]) -> Iterator[dict[str, Policy]]:
+    """What is registered meanwhile stands in the dict afterwards, by name.
+
+    The names `taken` are free meanwhile, and again of who had them before. After an error nothing is registered.
+    """
+    before, registered = dict(_POLICIES), {}  # type: ignore[var-annotated]
+    for name in taken:
+        _POLICIES.pop(name, None)
+    try:
+        yield registered
+    except BaseException:
+        _POLICIES.clear()
+        raise
+    else:
+        registered.update({name: one for name, one in _POLICIES.items() if before.get(name) is not one})
+    finally:
+        _POLICIES.update(before)
 
 
 def _origin(policy: Policy) -> str:
@@ -216,14 +229,14 @@ def claim(
             raise SettingError("claim", function.__name__, allowed, "name its arguments so")
         inner = numba.njit(function)  # no disk cache: a function typed at the prompt has no file
 
-        @numba.njit
         def alone(my, entity):  # type: ignore[no-untyped-def]
-            return float(inner(entity, my.now)), 0.0
+            return inner(entity, my.now), 0.0
 
-        @numba.njit
         def with_parameters(my, entity):  # type: ignore[no-untyped-def]
-            return float(inner(entity, my.now, my.parameters)), 0.0
+            return inner(entity, my.now, my.parameters), 0.0
 
+        full = with_parameters if given else alone
+        full.__name__ = function.__name__  # for errors
         card = Policy(
             name=name,
             summary=summary or (inspect.getdoc(function) or "a claim").partition("\n")[0],
@@ -232,7 +245,7 @@ def claim(
             reads="entity, now",
             source=_where(function),
             origin=_where(function),
-            claim=with_parameters if given else alone,
+            claim=numba.njit(full),
             parameters=given,
             needs_future=needs_future,
             checked=checked,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sos_gym.settings.cpu import CpuSettings
 from sos_gym.settings.memory import MemorySettings
-from sos_gym.settings.ranges import SettingError, did_you_mean, setting
+from sos_gym.settings.ranges import SettingError, UnknownSetting, did_you_mean, setting
 
 MOST_ROWS = 1024
 MOST_NODES = 15  # an affinity mask is an int16
@@ -149,11 +149,14 @@ def build_settings(given: dict[str, Any]) -> Settings:
     """Settings from keywords; an unknown one gets did-you-mean.
 
     Raises:
-        SettingError: a name or value that makes no sense.
+        UnknownSetting: there is none of that name.
+        SettingError: a value that makes no sense.
     """
-    known = [field.name for field in dataclasses.fields(Settings)]
     for name in given:
-        if name not in known:
-            remedy = did_you_mean(name, known) or "see sos_gym.settings.Settings"
-            raise SettingError(name, given[name], "a known setting", remedy)
+        if name not in SETTINGS:
+            remedy = did_you_mean(name, SETTINGS) or "see sos_gym.settings.Settings"
+            raise UnknownSetting(name, given[name], remedy)
     return Settings(**given)
+
+
+SETTINGS = tuple(field.name for field in dataclasses.fields(Settings))

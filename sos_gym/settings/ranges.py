@@ -20,6 +20,17 @@ class SettingError(ValueError):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
+class UnknownSetting(SettingError, TypeError):
+    """A keyword that nothing has. Gymnasium raises a TypeError for one, whose text some libraries look for."""
+
+    def __init__(self, name: str, value: object = None, remedy: str = ""):
+        if remedy:
+            super().__init__(name, value, "a known setting", remedy)
+            self.args = (f"{self.args[0]} (got an unexpected keyword argument {name!r})",)
+        else:  # Gymnasium raises it again, with more text
+            self.args = (name,)
+
+
 def did_you_mean(
     word: object, known: Iterable[str], likeness: float = 0.6, shown: Mapping[str, str] | None = None
 ) -> str:

@@ -180,7 +180,7 @@ def _show_some(sim, decision, shown):
     certain = rows
     if size > 0:
         rows = _show_quantiles(sim, decision, recency, sample, size, is_shown, shown, rows)
-    return _show_advice(sim, shown, certain, rows)
+    return _show_advice(sim, shown, certain, rows) if sim.undecided else rows
 
 
 @kernel

@@ -8,7 +8,8 @@ from sos_gym.engine.decisions import slot_of
 from sos_gym.engine.records import RECENT
 from sos_gym.kernel import bit_count, kernel, part_of, view_as
 from sos_gym.resource import NONE, Kind, Resource, State, Status
-from sos_gym.view.candidates import PADDING, payoff_ns, select
+from sos_gym.view.candidates import payoff_ns, select
+from sos_gym.view.closing import pose
 from sos_gym.view.columns import CANDIDATE_COLUMNS, COLUMNS, CONTEXT_COLUMNS, LN2, Column
 
 F = len(COLUMNS)
@@ -242,16 +243,14 @@ def describe(sim, decision, shown, rows, candidates, contexts, mask):
 def observe(sim, shown, candidates, contexts, mask):
     """Choose the rows of the open decision and describe them; how many they are.
 
-    When the episode is over one empty row is legal, so that no mask is ever all zero.
+    At a truncation that is the last one, posed anew (`closing.py`). Where there is nobody to show, one empty row is
+    legal, so that no mask is ever all zero.
     """
     decision = sim.decision[0]
-    if sim.undecided:
-        rows = select(sim, decision, shown)
-        describe(sim, decision, shown, rows, candidates, contexts, mask)
-        return rows
-    decision.count = 0
-    describe(sim, decision, shown, 0, candidates, contexts, mask)
-    for i in range(shown.size):
-        shown[i] = PADDING
-    mask[0] = 1
-    return 0
+    if not sim.undecided:
+        pose(sim, decision)
+    rows = select(sim, decision, shown)
+    describe(sim, decision, shown, rows, candidates, contexts, mask)
+    if rows == 0:
+        mask[0] = 1
+    return rows

@@ -58,7 +58,8 @@ def _running_share(old, share, elapsed):
 @kernel
 def postpone(sim, step):
     """What passed before the first decision is paid with the first step."""
-    step.reward = 0.0
+    step.reward = step.weighted_stall_ns = 0.0
+    step.dt_ns = step.work_ns = 0
     sim.seen_ns = 0
     sim.seen_service_ns = 0
     sim.seen_stall_weighted = 0

@@ -9,6 +9,7 @@ import numpy as np
 from numba import from_dtype, types
 
 from sos_gym.engine.account import charge
+from sos_gym.engine.chance import uniform
 from sos_gym.engine.decisions import apply
 from sos_gym.engine.loop import ENDLESS, run
 from sos_gym.engine.records import SIM
@@ -16,9 +17,11 @@ from sos_gym.kernel import Table, address_of, function_at, kernel, table_of, vie
 from sos_gym.resource import NONE
 from sos_gym.view.columns import CANDIDATE_RECORD, CONTEXT_RECORD
 from sos_gym.view.observation import observe
-from sos_gym.view.reward import FORESIGHT, foresight, postpone, settle
+from sos_gym.view.reward import foresight, postpone, settle
 
 BEGIN = -1  # in place of a row: the episode has just been laid out
+CHANCE = -2  # in place of a row: a legal one, drawn uniformly
+DRAWN_ROW = -1_000_003  # what is asked of chance where others ask for an entity or a quantile
 
 STEP = np.dtype(  # what a step leaves behind
     [
@@ -37,9 +40,6 @@ STEP = np.dtype(  # what a step leaves behind
         ("rows", "i4"),  # that are shown
         ("fallback_row", "i4"),  # taken in place of a masked-out one, else NONE
         # --
-        ("stepped", "?"),  # the episode did not just begin
-        ("fell_back", "?"),
-        ("privileged", "?"),  # the reward knows the future
         ("open", "?"),  # there is a decision to make
         ("terminated", "?"),
         ("truncated", "?"),
@@ -50,24 +50,36 @@ STEP = np.dtype(  # what a step leaves behind
 
 
 @kernel
-def legal_row(mask, action):
-    """`action` where the mask allows it, else the first row that it allows."""
-    if mask[action]:
+def taken_row(sim, mask, action):
+    """`action` where the mask allows it, else a legal row, drawn uniformly: by the seed and the decision's number."""
+    if action >= 0 and mask[action]:
         return action
+    legal = 0
     for row in range(mask.size):
-        if mask[row]:
+        legal += mask[row]
+    before = int(uniform(sim.rows_seed, sim.decision[0].number, DRAWN_ROW) * legal)
+    for row in range(mask.size):
+        before -= mask[row]
+        if before < 0:
             return row
     return 0
 
 
 @kernel
+def row_of(sims, mask, action):
+    """The row that the next step of sims[0] will take for an action: int8 (K,)."""
+    return taken_row(sims[0], mask, action)
+
+
+@kernel
 def _carry_out(sim, action, shown, mask, step):
     """Apply the action; what `foresight` says of it."""
-    row = legal_row(mask, action)
-    step.fell_back = row != action
-    step.fallback_row = row if step.fell_back else NONE
+    row = taken_row(sim, mask, action)
     if not sim.undecided:
         return 0.0
+    if row != action and action != CHANCE:
+        step.fallback_row = row
+        sim.masked_out += 1
     choice = shown[row]
     foreseen = foresight(sim, choice)
     apply(sim, choice)
@@ -80,35 +92,33 @@ def _tell(sim, shown, advised, step):
     decision = sim.decision[0]
     step.number, step.now_ns, step.count = decision.number, decision.now, decision.count
     step.kind, step.cause, step.resource = decision.kind, decision.cause, decision.resource
-    step.open = step.rows > 0
+    step.open = sim.undecided != 0
     step.terminated, step.truncated, step.stuck = sim.finished != 0, sim.truncated != 0, sim.stuck != 0
     step.over = step.terminated or step.truncated
     for k in range(advised.size):
+        advised[k] = 0  # the one legal row, when no decision is open
         for row in range(step.rows):
-            if shown[row] == sim.advice[k]:
+            if step.open and shown[row] == sim.advice[k]:
                 advised[k] = row
 
 
 @kernel
 def _step(sim, action, discount_ns, shown, candidates, context, mask, advised, step):
-    """Take a row of those `shown`, or BEGIN; then all tables and the record tell of the next decision."""
+    """Take a row of those `shown`, BEGIN or CHANCE; then all tables and the record tell of the next decision."""
     foreseen = 0.0
-    step.stepped = action != BEGIN
-    if step.stepped:
+    step.fallback_row = NONE
+    if action != BEGIN:
         foreseen = _carry_out(sim, action, shown, mask, step)
-    else:
-        step.fell_back = False
     sim.patience = ENDLESS
     run(sim)
     for t in range(sim.threads_count):
         charge(sim, t)
     settle(sim, step, foreseen)
+    if action == BEGIN:
+        postpone(sim, step)
     step.rows = observe(sim, shown, candidates, context, mask)
     step.discount = np.exp(-step.dt_ns / discount_ns)
-    step.privileged = step.stepped and sim.reward == FORESIGHT
     _tell(sim, shown, advised, step)
-    if not step.stepped:
-        postpone(sim, step)
 
 
 _SIGNATURE = types.void(
@@ -140,6 +150,6 @@ def tables_of(shown, candidates, context, mask, advised):
 
 @kernel
 def take(address, sims, action, discount_ns, shown, candidates, context, mask, advised, steps):
-    """The step of sims[0], with arrays as `tables_of` takes them, and steps STEP (1,). `action`: a row, or BEGIN."""
+    """The step of sims[0]: a row, BEGIN or CHANCE; arrays as `tables_of` takes them, and steps STEP (1,)."""
     seen = tables_of(shown, candidates, context, mask, advised)
     step_at(address)(sims[0], action, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], steps[0])

@@ -4,6 +4,9 @@ import csv
 import io
 import json
 import os
+import re
+import shlex
+import signal
 import subprocess
 import sys
 
@@ -16,6 +19,8 @@ from sos_gym.cli.app import app
 from sos_gym.cli.names import env_named, settings_of
 from sos_gym.leaderboard import grid, replay
 from sos_gym.resource import Op
+
+pytestmark = pytest.mark.usefixtures("names_given_back")
 
 RUNNER = CliRunner()
 
@@ -389,3 +394,306 @@ def test_a_reader_that_has_enough_is_no_error(words):
 
 def test_the_package_is_the_command():
     assert shell("--version").stdout.decode().strip() == f"sos-gym {sos_gym.__version__}"
+
+
+# -- policies in files
+
+MINE = '''
+import numpy as np
+import sos_gym
+from sos_gym.policy.words import Policy, kernel
+
+
+@kernel
+def claim(my, entity):
+    return entity.use_seq * 1.0, 0.0
+
+
+@kernel
+def far(my, entity):
+    return my.entities[my.entities.size].use_seq * 1.0, 0.0
+
+
+print("printed by the file")
+LRU = Policy("cli_lru", "mine: least recently used", "turns", "LRU", "uses", "a test", claim=claim)
+BAD = Policy("cli_bad", "reads what is not there", "", "", "", "", claim=far)
+SEER = Policy("cli_seer", "knows", "", "", "", "", claim=claim, needs_future=True)
+
+
+@sos_gym.claim("cli_most", parameters={"half": 0.25})
+def most(entity, now, parameters):
+    """Who was used most."""
+    return entity.uses * parameters.half
+
+
+class Plain(sos_gym.PlainPolicy):
+    """Least recently used, in Python."""
+
+    name = "cli_plain"
+
+    def claim(self, my, entity):
+        return entity.use_seq
+
+
+class Divides(sos_gym.PlainPolicy):
+    def claim(self, my, entity):
+        return np.linalg.inv(np.zeros((2, 2)))  # the line of a mistake is one's own, not numpy's
+
+
+class Exits(sos_gym.PlainPolicy):
+    def claim(self, my, entity):
+        raise SystemExit
+
+
+def exits(observation, info):
+    raise SystemExit(0)
+
+
+def first(observation, info):
+    """The first legal row."""
+    print("printed by a policy")
+    return observation["action_mask"].argmax()
+
+
+class Follow:
+    """Does as it is advised."""
+
+    rows, advisors = 24, ("lru",)
+
+    def __call__(self, observation, info):
+        return info["advice"]["lru"]
+
+
+follow = Follow()
+
+
+def wrong(observation, info):
+    return None
+
+
+def tires(observation, info):
+    """Goes wrong in its second episode."""
+    tires.episodes += info["decision"]["number"] == 0
+    return 0 if tires.episodes < 2 else 99
+
+
+tires.episodes = 0
+'''
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
+    path = tmp_path_factory.mktemp("my [red] files, (odd)") / "mine.py"
+    path.write_text(MINE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def claim_path(tmp_path_factory):
+    return sos_gym.LearnedClaim.linear({"payoff": -1.0}).save(tmp_path_factory.mktemp("claims") / "claim.npz")
+
+
+@pytest.fixture
+def small(tape_path):
+    return ("--workload", tape_path, "--set", "frames=3", "--set", "nodes=1")
+
+
+def every_kind(mine, claim_path):
+    names = ("LRU", "Plain", "cli_most(half=0.5)", "LRU + sieve", "first", "follow")
+    return [*(f"{mine}:{name}" for name in names), str(claim_path), "eevdf + sieve"]
+
+
+def test_run_takes_every_kind_and_render_says_the_same(mine, claim_path, small):
+    for spec in every_kind(mine, claim_path):
+        plain, rendered = (cli("run", "memory", "--policy", spec, *small, *more) for more in ((), ("--render",)))
+        assert plain.exit_code == rendered.exit_code == 0, (spec, plain.output, rendered.output)
+        assert "printed by the file" not in plain.stdout and f"{spec} on sos/Memory-v0" in plain.stdout
+        table = plain.stdout[plain.stdout.index("metric") :]
+        assert rendered.stdout.endswith(table) and "who goes without?" in rendered.stdout
+
+
+def test_run_takes_a_saved_model(tmp_path, small):
+    contrib = pytest.importorskip("sb3_contrib")
+    from sos_gym.envs.sb3 import SosVecEnv
+
+    path = tmp_path / "model.zip"
+    env = SosVecEnv("sos/Memory-v0", 1, rows=12)
+    contrib.MaskablePPO("MultiInputPolicy", env, device="cpu").save(path)
+    one, named = (
+        json.loads(cli("run", "memory", "--policy", spec, *small, "--json").stdout)[0]
+        for spec in (path, f"{path}:MaskablePPO")
+    )
+    assert one["policy"] == str(path) and named["policy"] == f"{path}:MaskablePPO"
+    assert one["stall_ns"] == named["stall_ns"] > 0
+    assert cli("run", "memory", "--policy", path, *small, "--render").exit_code == 0
+    wrong = cli("run", "memory", "--policy", f"{path}:PPO", *small)
+    assert wrong.exit_code == 2 and "a model that PPO.save wrote" in wrong.stderr
+
+
+def test_a_picture_of_a_policy_in_a_file(mine, claim_path, small, tmp_path):
+    for spec in (f"{mine}:LRU", f"{mine}:follow", claim_path):
+        path = tmp_path / "[i]x.png"
+        result = cli("run", "memory", "--policy", spec, *small, "--picture", path)
+        assert result.exit_code == 0 and path.read_bytes().startswith(b"\x89PNG"), result.output
+        path.unlink()
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_records_hold_nothing_that_a_policy_prints(mine, form, small):
+    result = cli("run", "memory", "--policy", f"{mine}:first", *small, form)
+    (found,) = parsed(form, result.stdout)
+    assert found["policy"] == f"{mine}:first" and "printed by a policy" in result.stderr
+
+
+def test_what_a_callable_asks_for_can_be_overruled(mine, small):
+    rows = [
+        json.loads(cli("run", "memory", "--policy", f"{mine}:{name}", *small, *more, "--json").stdout)[0]["stall_ns"]
+        for name, more in (("LRU", ()), ("follow", ()), ("follow", ("--set", "rows=5")))
+    ]
+    assert rows[0] == rows[1] and cli("run", "memory", "--policy", f"{mine}:follow", "--set", "rows=4").exit_code == 2
+
+
+def test_a_record_calls_a_policy_in_a_file_as_it_was_asked_for(mine, small):
+    for more in ((), ("--render",)):
+        (found,) = json.loads(cli("run", "memory", "--policy", f"{mine}:LRU", *small, "--json", *more).stdout)
+        assert found["policy"] == f"{mine}:LRU"
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("BAD", "policy 'cli_bad', claim on frames"),
+        ("Divides", "LinAlgError: Singular matrix; see mine.py, line 40"),
+        ("Exits", "a policy called sys.exit(None), mine.py, line 45"),
+        ("exits", "mine.py, line 49: it calls sys.exit(0)"),
+        ("wrong", "it returned None, which is no row"),
+        ("LRv", "did you mean 'LRU'?"),
+        ("LRU + LRU + LRU", "is not allowed"),
+    ],
+)
+def test_a_policy_in_a_file_that_fails_is_one_line(mine, name, said, small):
+    for more in ((), ("--render",)):
+        result = cli("run", "memory", "--policy", f"{mine}:{name}", *small, *more)
+        assert result.exit_code == 2 and said in result.stderr.splitlines()[-1], result.output
+        others = set(result.stderr.splitlines()[:-1])
+        assert others <= {"printed by the file"} and "Traceback" not in result.output
+
+
+def test_the_help_says_that_code_is_run():
+    for command in ("run", "leaderboard", "policies"):
+        said = flat(cli(command, "--help").stdout.replace("│", " "))
+        assert "FILE.py:NAME" in said and "code in a .py or .zip is run" in said
+
+
+def test_cards_of_every_kind(mine, claim_path):
+    cards = {spec: flat(cli("policies", spec).stdout) for spec in every_kind(mine, claim_path)}
+    lru, plain, most, pair, first, follow, claim, names = cards.values()
+    assert "mine: least recently used" in lru and plain.startswith("cli_plain what Least recently used, in Python.")
+    assert "Who was used most. " in most and "source mine.most" in most and "half 0.25" in most
+    assert pair.startswith("cli_lru + sieve what cli_lru on the cores and sieve on the frames")
+    assert "mine: least recently used" in pair and "SIEVE, exact" in pair
+    assert "The first legal row." in first and "rows 24; advised by lru" in follow
+    assert f"{claim_path} what a learned claim: a network of" in claim
+    assert "EEVDF over all cores" in names and "SIEVE, exact" in names
+    assert cli("policies", f"{mine}:SEER").stdout.startswith("cli_seer †")
+    assert cli("policies", "lru + clairvoyant").stdout.startswith("recency + clairvoyant †")
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_cards_of_every_kind_as_records(form, mine, claim_path):
+    names = list(parsed(form, cli("policies", "lru", form).stdout)[0])
+    for spec in every_kind(mine, claim_path):
+        (one,) = parsed(form, cli("policies", spec, form).stdout)
+        assert list(one) == names and one["summary"] and str(one["privileged"]) == "False"
+    (pair,) = parsed(form, cli("policies", "lruk + clairvoyant", form).stdout)
+    parameters = pair["parameters"] if form == "--json" else json.loads(pair["parameters"])
+    assert pair["name"] == "lruk + clairvoyant" and str(pair["privileged"]) == "True" and "cores.k" in parameters
+
+
+@pytest.mark.parametrize("columns", [20, 40])
+def test_cards_are_whole_on_a_narrow_terminal(columns, mine):
+    for spec in (f"{mine}:follow", f"{mine}:LRU + s3fifo(small=0.2)"):
+        wide = RUNNER.invoke(app, ["policies", spec], env={"COLUMNS": "1000"}).stdout
+        narrow = RUNNER.invoke(app, ["policies", spec], env={"COLUMNS": str(columns)}).stdout
+        letters = "".join(filter(str.isalnum, narrow))
+        assert all("".join(filter(str.isalnum, word)) in letters for word in wide.split())
+
+
+def test_any_alphabet_shows_any_path(tmp_path):
+    path = tmp_path / "mïne †中.py"
+    path.write_text('"""x"""\ndef f(observation, info):\n    """Erst †."""\n    return 0\n', encoding="utf-8")
+    for encoding, tail in (("latin-1", "mïne +\\u4e2d.py:f"), ("ascii", "mine +\\u4e2d.py:f")):
+        done = shell("policies", f"{path}:f", PYTHONIOENCODING=encoding, COLUMNS="300", PYTHONUTF8="1")
+        assert done.returncode == 0 and tail in done.stdout.decode(encoding), done
+
+
+def test_the_leaderboard_takes_every_kind_and_resumes(mine, claim_path, tmp_path, tape_path, monkeypatch, recwarn):
+    specs = [*every_kind(mine, claim_path), f"{mine}:SEER", "lru"]
+    words = ("leaderboard", "--envs", "Memory", "--policies", ",".join(specs), "--workloads", tape_path)
+    words += ("--episodes", 1, "--out", tmp_path)
+    result = cli(*words)
+    assert not recwarn.list  # of the picture, whose labels are paths
+    assert result.exit_code == 0 and "printed by the file" not in result.stdout, result.output
+    rows = json.loads((tmp_path / "leaderboard.json").read_text())["rows"]
+    assert [row["called"] for row in rows] == specs
+    kinds = ["heuristic"] * 4 + ["agent", "ensemble", "agent", "heuristic", "clairvoyant", "heuristic"]
+    assert [row["kind"] for row in rows] == kinds and f"{mine}:SEER †" in result.stdout
+    assert rows[0]["metrics"] == rows[1]["metrics"] == rows[-1]["metrics"]
+    calls, evaluate = [], grid.evaluate
+    monkeypatch.setattr(grid, "evaluate", lambda *args, **named: calls.append(args) or evaluate(*args, **named))
+    assert cli(*words, "--resume").exit_code == 0
+    assert len(calls) == 2  # the callables, of which nobody can say whether they are the same
+    command = json.loads((tmp_path / "leaderboard.json").read_text())["command"]
+    assert grid.entries_of(specs) and ",".join(specs) in shlex.split(command)
+    for row in rows:
+        if any(kind in row["policy"] for kind in (".py", ".npz")):
+            with pytest.raises(sos_gym.SettingError, match="replay: that file is run"):
+                replay(row)
+            assert replay(row, row["policy"]) == row["metrics"]
+        else:
+            assert replay(row) == row["metrics"]
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_policy_that_fails_is_left_out_of_the_leaderboard(mine, tmp_path, tape_path, form):
+    specs = f"{mine}:BAD,{mine}:tires,lru,{mine}:wrong,random"
+    words = ("leaderboard", "--envs", "Memory", "--policies", specs, "--workloads", tape_path, "--episodes", 2)
+    result = cli(*words, "--out", tmp_path, *form)
+    document = json.loads((tmp_path / "leaderboard.json").read_text())
+    *_, bad, tires, wrong = result.stderr.splitlines()
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert bad.startswith(f"sos-gym: {mine}:BAD is left out: policy 'cli_bad'") and f"{mine}:wrong is left out" in wrong
+    assert "tires is left out: policy" in tires and "it returned 99" in tires
+    stalls = [row["metrics"]["weighted_stall_ns"] for row in document["rows"] if row["policy"] == "lottery"]
+    said = result.stderr if form else result.stdout
+    assert re.findall(r"random +weighted stall +([\d.]+) ms", said) == [f"{sum(stalls) / 2e6:.1f}"]
+    assert {row["policy"] for row in document["rows"]} == {"recency", "lottery"}
+    assert list(document["failed"]) == [f"{mine}:{name}" for name in ("BAD", "tires", "wrong")]
+    if form:
+        assert {one["called"] for one in json.loads(result.stdout)} == {"lru", "random"}
+
+
+def test_a_leaderboard_of_failures_writes_no_report(mine, tmp_path, tape_path):
+    words = ("leaderboard", "--envs", "Memory", "--policies", f"{mine}:BAD", "--workloads", tape_path)
+    result = cli(*words, "--out", tmp_path)
+    assert result.exit_code == 2 and "is left out" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["leaderboard.jsonl"]
+
+
+def test_a_file_that_never_ends_can_be_interrupted(tmp_path):
+    path = tmp_path / "forever.py"
+    path.write_text("import sys\nprint('on', file=sys.stderr, flush=True)\nwhile True:\n    pass\n")
+    command = [sys.executable, "-c", HEARS_INTERRUPTS, "run", "Memory", "--policy", f"{path}:X"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stderr.readline() == b"on\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode not in (0, None) and b"Traceback" not in said
+
+
+HEARS_INTERRUPTS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in a shell's background it is ignored
+from sos_gym.cli import app
+app()
+"""

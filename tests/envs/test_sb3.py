@@ -31,9 +31,7 @@ def test_it_does_what_their_vector_environment_does(env_id):
     a, b = ours.reset(), theirs.reset()
     rng, ends = np.random.default_rng(0), 0
     for _ in range(400):
-        assert (
-            a["candidates"].tobytes() == b["candidates"].tobytes() and a["context"].tobytes() == b["context"].tobytes()
-        )
+        assert a.keys() == b.keys() and all(a[key].tobytes() == b[key].tobytes() for key in b)
         assert np.array_equal(ours.action_masks(), b["action_mask"])
         actions = rng.integers(16, size=3)
         (a, rewards, over, infos), (b, expected, ended, told) = ours.step(actions), theirs.step(actions)
@@ -44,6 +42,7 @@ def test_it_does_what_their_vector_environment_does(env_id):
             assert infos[i]["metrics"] == told[i]["metrics"]
             assert infos[i]["episode"]["l"] == told[i]["episode"]["l"]
             assert infos[i]["episode"]["r"] == pytest.approx(told[i]["episode"]["r"], abs=1e-5)  # they round
+            assert infos[i]["terminal_observation"].keys() == b.keys()
             for key, array in infos[i]["terminal_observation"].items():
                 assert np.array_equal(array, told[i]["terminal_observation"][key])
     assert ends > 3
@@ -129,6 +128,54 @@ def test_learners_learn_and_follow_their_seed(learner, keywords):
     weights = [np.concatenate([p.detach().numpy().ravel() for p in model.policy.parameters()]) for model in models]
     assert np.array_equal(weights[0], weights[1]) and not np.array_equal(weights[0], weights[2])
     assert len(models[0].ep_info_buffer) > 0 and models[0].ep_info_buffer[0]["l"] > 1
+
+
+@pytest.mark.parametrize(
+    "learner, keywords",
+    [
+        (PPO, {"n_steps": 16, "batch_size": 16}),
+        (MaskablePPO, {"n_steps": 16, "batch_size": 16}),
+        (DQN, {"learning_starts": 20, "buffer_size": 200}),
+    ],
+)
+def test_a_model_goes_from_one_vector_to_gym_make_and_back(learner, keywords, tmp_path):
+    torch.set_num_threads(1)
+    model = learner("MultiInputPolicy", SosVecEnv("sos/CPU-v0", 2, **SHORT), device="cpu", seed=0, **keywords)
+    for turn, env in enumerate((gym.make("sos/CPU-v0", **SHORT), SosVecEnv("sos/CPU-v0", 2, **SHORT))):
+        model.learn(40).save(tmp_path / f"{turn}.zip")
+        observation, info = gym.make("sos/CPU-v0", **SHORT).reset(seed=3)
+        masks = {"action_masks": info["action_mask"]} if learner is MaskablePPO else {}
+        rows = [one.predict(observation, deterministic=True, **masks)[0] for one in (model,)]
+        model = learner.load(tmp_path / f"{turn}.zip", env=env)
+        assert model.predict(observation, deterministic=True, **masks)[0] == rows[0]
+
+
+def test_infos_say_what_single_environments_say():
+    ours, theirs = SosVecEnv("sos/System-v0", 2, advisors=("lru",), **SHORT), []
+    ours.seed(4), ours.reset()
+    for i in range(2):
+        single = gym.make("sos/System-v0", advisors=("lru",), **SHORT)
+        theirs.append((single, single.reset(seed=4 + i)[1]))
+        assert plain(ours.reset_infos[i]) == plain(theirs[i][1], without_metrics=True)
+    for _ in range(200):
+        *_, over, infos = ours.step(np.full(2, 15))
+        for i, (single, _) in enumerate(theirs):
+            *_, info = single.step(15)
+            assert infos[i].pop("TimeLimit.truncated") == over[i]
+            for name in ("terminal_observation", "episode"):
+                infos[i].pop(name, None)
+            assert plain(infos[i]) == plain(info, without_metrics=not over[i])
+            if over[i]:
+                single.reset()
+
+
+def plain(info, without_metrics=False):
+    left_out = ("metrics",) if without_metrics else ()
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in info.items()
+        if name not in left_out
+    }
 
 
 def test_maskable_ppo_never_chooses_a_masked_row():

@@ -11,7 +11,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 import sos_gym
-from sos_gym.kernel.sources import sources_of
+from sos_gym.kernel.sources import imports_of, sources_of
 
 KERNEL = "from sos_gym.kernel import kernel\n"
 HELPER = KERNEL + "FACTOR = {factor}\n\n\n@kernel\ndef double(x):\n    return {two} * x\n"
@@ -86,3 +86,9 @@ def test_every_kernel_depends_on_the_modules_that_it_calls():
 )
 def test_a_kernel_depends_on_what_its_module_imports_and_no_more(module, rests_on, not_on):
     assert rests_on in sources_of(module) and not_on not in sources_of(module)
+
+
+def test_a_relative_import_without_a_package_is_passed_over(tmp_path):
+    """`try: from .helper import x` with another way behind it, in a file that is no part of a package."""
+    (tmp_path / "alone.py").write_text("try:\n    from .helper import x\nexcept ImportError:\n    import json\n")
+    assert imports_of(tmp_path / "alone.py", "") == ("json",)

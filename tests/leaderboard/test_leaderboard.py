@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import sos_gym
+from sos_gym.kernel import kernel
 from sos_gym.leaderboard import ReplayError, grid, leaderboard, markdown, replay, standings, write
 from sos_gym.leaderboard import rows as kept_rows
 from sos_gym.leaderboard.grid import entries_of, groups
@@ -21,6 +22,10 @@ from sos_gym.leaderboard.standing import (
     spread,
     stall_ratio,
 )
+from sos_gym.policy import policy_named, register
+from sos_gym.policy.contract import Policy
+
+pytestmark = pytest.mark.usefixtures("names_given_back")
 
 MS = 1_000_000
 
@@ -402,6 +407,170 @@ def test_two_callables_of_one_name_are_refused():
         entries_of([lambda observation, info: 0, lambda observation, info: 1])
 
 
+# -- policies themselves
+
+
+@pytest.fixture(scope="module")
+def latest_use():
+    @sos_gym.claim("latest_use")
+    def latest_use(entity, now):
+        return entity.last_use
+
+    return latest_use
+
+
+def card(sign, name="mine", **facts):
+    @kernel
+    def claim(my, entity):
+        return sign * entity.use_seq, 0.0
+
+    return Policy(name, "a test", "", "", "", "", claim=claim, **facts)
+
+
+@pytest.fixture
+def themselves(latest_use):
+    """One of each kind, with what it is called and its kind."""
+    learned = sos_gym.LearnedClaim.linear({"payoff": -1.0}, "net")
+    return {
+        "mine": (card(1.0), "heuristic"),
+        "seer": (card(1.0, "seer", needs_future=True), "clairvoyant"),
+        "mine + sieve": (sos_gym.pair(card(1.0), "sieve"), "heuristic"),
+        "mine + clairvoyant": (sos_gym.pair(card(1.0), "clairvoyant"), "clairvoyant"),
+        "latest_use": (latest_use, "heuristic"),
+        "net": (learned, "agent"),
+        "follow": (follow, "agent"),
+        "lruk(k=3)": (policy_named("lruk(k=3)"), "heuristic"),
+    }
+
+
+def test_policies_pairs_claims_and_callables_are_entries(themselves):
+    entries = entries_of([*(policy for policy, _ in themselves.values()), "lru"])
+    assert {entry.name: entry.kind for entry in entries} == {
+        **{name: kind for name, (_, kind) in themselves.items()},
+        "recency": "heuristic",
+    }
+
+
+def test_rows_of_policies_themselves_are_those_of_evaluate_and_replay(themselves, tape_path):
+    policies = [policy for policy, _ in themselves.values()]
+    rows = json.loads(json.dumps(leaderboard(["sos/Memory-v0"], policies, [tape_path], episodes=1)))
+    for row, (name, (policy, _)) in zip(rows, themselves.items(), strict=True):
+        assert row["policy"] == row["called"] == name
+        run = sos_gym.evaluate("sos/Memory-v0", policy, sos_gym.Tape.load(tape_path), **row["settings"])[0]
+        assert row["metrics"]["stall_ns"] == run["stall_ns"]
+        assert replay(row, policy) == row["metrics"]
+    assert "seer †" in markdown(rows) and "mine + clairvoyant †" in markdown(rows)
+
+
+def test_a_row_whose_policy_is_unknown_here_says_what_to_pass(latest_use, tape_path):
+    rows = leaderboard(["sos/Memory-v0"], [card(1.0), latest_use, "lru + sieve"], [tape_path], episodes=1)
+    with pytest.raises(sos_gym.SettingError, match="the policy 'mine', from outside; pass it to replay"):
+        replay(rows[0])
+    assert all(replay(row) == row["metrics"] for row in rows[1:])  # known by name
+    with pytest.raises(ReplayError, match=r"the policy's content was \w{16}, and is \w{16}"):
+        replay(rows[0], card(-1.0))
+
+
+def test_advisors_may_be_policies_themselves(tape_path):
+    def does(observation, info):
+        return info["advice"]["mine"]
+
+    does.advisors = (card(1.0),)
+    rows = json.loads(json.dumps(leaderboard(["sos/Memory-v0"], [does, card(1.0)], [tape_path], episodes=1)))
+    assert rows[0]["settings"]["advisors"] == ["mine"] and rows[0]["kind"] == "ensemble"
+    assert replay(rows[0], does) == rows[0]["metrics"] == rows[1]["metrics"]
+
+
+def test_two_policies_of_one_name_are_refused_and_one_twice_is_one():
+    with pytest.raises(sos_gym.SettingError, match="'mine' is not allowed: it must be distinct names"):
+        entries_of([card(1.0), card(-1.0)])
+    one = card(1.0)
+    assert len(entries_of([one, one, "lru", policy_named("recency")])) == 2
+    with pytest.raises(sos_gym.SettingError, match="a name, a policy, or a callable"):
+        entries_of([3])
+
+
+def test_resume_tells_policies_of_one_name_apart(tape_path, tmp_path, runs):
+    path = tmp_path / "rows.jsonl"
+
+    def board(*policies):
+        runs.clear()
+        rows = leaderboard(["sos/Memory-v0"], policies, [tape_path], episodes=1, keep=path, resume=True)
+        return [row["metrics"]["stall_ns"] for row in rows], len(runs)
+
+    first, count = board(card(1.0), sos_gym.pair(card(1.0), "sieve"))
+    assert count == 2
+    assert board(card(1.0), sos_gym.pair(card(1.0), "sieve")) == (first, 0)
+    other, count = board(card(-1.0), sos_gym.pair("sieve", card(-1.0)))
+    assert count == 2 and other[0] != first[0]
+    learned = [sos_gym.LearnedClaim.linear({"payoff": weight}) for weight in (-1.0, 1.0)]
+    assert [board(claim)[1] for claim in (*learned, learned[0])] == [1, 1, 0]
+    assert [board(follow)[1] for _ in range(2)] == [1, 1]  # of a callable nobody can say
+
+
+def test_a_registered_policy_that_was_defined_again_is_run_again(tape_path, tmp_path, runs):
+    for sign, expected in ((1.0, 1), (1.0, 0), (-1.0, 1)):
+        register(card(sign, "again"))
+        runs.clear()
+        asked = ["sos/Memory-v0"], ["again"], [tape_path]
+        leaderboard(*asked, episodes=1, keep=tmp_path / "rows.jsonl", resume=True)
+        assert len(runs) == expected
+
+
+# -- mistakes of policies
+
+
+def mistaken(observation, info):
+    return 99
+
+
+def test_a_mistake_is_raised_or_told_and_the_others_go_on(tape_path, tmp_path):
+    bad, told = card(math.nan, "bad"), {}
+    asked = {"envs": ["sos/Memory-v0"], "workloads": [tape_path], "episodes": 2}
+    with pytest.raises(sos_gym.PolicyError, match="bad"):
+        leaderboard(policies=["lru", bad], **asked)
+    with pytest.raises(sos_gym.ActionError):
+        leaderboard(policies=["lru", mistaken], **asked)
+    asked["workloads"].append("zipf")
+    heard = []
+    rows = leaderboard(policies=[bad, "lru", mistaken, "random"], failed=lambda *said: heard.append(said), **asked)
+    assert rows == leaderboard(policies=["lru", "random"], **asked)
+    assert len(heard) == 2  # they are not asked again
+    told.update(heard)
+    assert set(told) == {"bad", "mistaken"} and isinstance(told["bad"], sos_gym.PolicyError)
+    reasons = {name: str(mistake) for name, mistake in told.items()}
+    paths = write(rows, tmp_path, failed=reasons)
+    assert json.loads(paths[0].read_text())["failed"] == reasons
+    assert f"bad is left out: {reasons['bad']}" in paths[1].read_text()
+
+
+def test_settings_that_a_callable_asks_for_in_vain_are_its_mistake(tape_path):
+    def small(observation, info):
+        return 0
+
+    small.rows, told = 2, {}
+    rows = leaderboard(["sos/Memory-v0"], ["lru", small], [tape_path], episodes=1, failed=told.__setitem__)
+    assert len(rows) == 1 and "rows=2" in str(told["small"])
+
+
+def test_rows_before_a_mistake_are_kept_in_the_file_and_not_ranked(tape_path, tmp_path):
+    def late(observation, info):
+        return 99 if info["decision"]["number"] > 3 and late.seeds else 0
+
+    late.seeds = False
+
+    def progress(row, done, total):
+        late.seeds = done == 1
+
+    rows = leaderboard(
+        ["sos/Memory-v0"], [late, "lru"], [tape_path], episodes=2, keep=tmp_path / "rows.jsonl",
+        progress=progress, failed=lambda *told: None,
+    )  # fmt: skip
+    kept = [json.loads(line)["policy"] for line in (tmp_path / "rows.jsonl").open()]
+    assert kept == ["late", "recency", "recency"]
+    assert [row["policy"] for row in rows] == ["recency", "recency"] and standings(rows)
+
+
 # -- reports
 
 GOLDEN = """# Leaderboard
@@ -473,3 +642,88 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
         write(rows_of({"recency": [9]}), tmp_path)
     assert (tmp_path / "leaderboard.json").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 3
+
+
+# -- who knew the future, and who chose what was masked out
+
+
+def test_privilege_follows_advice_training_and_name():
+    def first(observation, info):
+        return 0
+
+    def advised(observation, info):
+        return info["advice"]["clairvoyant"]
+
+    advised.advisors = ("lru", "clairvoyant")
+    taught = sos_gym.LearnedClaim.linear({"since_use": -1.0}, "taught")
+    taught.privileged = True
+    where = {"envs": ["sos/Memory-v0"], "workloads": ["loop"], "episodes": 1}
+    rows = leaderboard(policies=["lru", "clairvoyant", first, advised, taught], **where)
+    told = {row["policy"]: row["privileged"] for row in rows}
+    assert told == {"recency": False, "clairvoyant": True, "first": False, "advised": True, "taught": True}
+    said = markdown(rows)
+    assert all(f"| {name} |" in said for name in ("clairvoyant †", "advised †‡", "taught †", "lru", "first"))
+    assert replay(rows[3], advised) == rows[3]["metrics"]
+
+
+def test_evaluate_says_so_too_and_takes_what_a_callable_brings_along():
+    seen = []
+
+    def wide(observation, info):
+        seen.append((len(observation["action_mask"]), list(info["advice"])))
+        return 0
+
+    wide.rows, wide.advisors = 20, ("lru",)
+    assert not sos_gym.evaluate("sos/CPU-v0", wide, horizon_ns=2 * MS)[0]["privileged"]
+    assert set(map(str, seen)) == {"(20, ['lru'])"}
+    sos_gym.evaluate("sos/CPU-v0", wide, horizon_ns=2 * MS, rows=24)
+    assert seen[-1][0] == 24
+    for ways in ({"advisors": ("belady",)}, {"advisors": ("lru", "edf")}):
+        assert sos_gym.evaluate("sos/CPU-v0", wide, horizon_ns=2 * MS, **ways)[0]["privileged"]
+
+
+def test_the_untrained_baseline_draws_legal_rows_and_replays():
+    where = {"envs": ["sos/System-v0"], "episodes": 3, "recordings": False}
+    rows = leaderboard(policies=["random_row", "lottery", "lru"], **where)
+    own = [row for row in rows if row["policy"] == "random_row"]
+    assert {row["kind"] for row in own} == {"baseline"} and not any(row["metrics"]["masked_out"] for row in own)
+    assert len({row["metrics"]["stall_ns"] for row in own}) == 3 and replay(own[0]) == own[0]["metrics"]
+    stall = {
+        name: sum(r["metrics"]["weighted_stall_ns"] for r in rows if r["policy"] == name)
+        for name in ("lottery", "random_row")
+    }
+    assert 0.8 < stall["random_row"] / stall["lottery"] < 1.25
+    assert "| random_row |" in markdown(rows)
+    assert "random_row" in [entry.name for entry in grid.planned(None, None, None, 0, 1, "test", False).entries]
+
+
+def test_a_fair_coin_among_the_rows():
+    """What random_row does is what an agent does that draws among the legal rows: alike in the mean."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+
+    def drawn(observation, info):
+        return int(rng.choice(np.flatnonzero(observation["action_mask"])))
+
+    stalls = [
+        sum(run["stall_ns"] for run in sos_gym.evaluate("sos/Memory-v0", policy, episodes=6, horizon_ns=20 * MS))
+        for policy in ("random_row", drawn)
+    ]
+    assert stalls[0] == pytest.approx(stalls[1], rel=0.1)
+
+
+def test_who_chooses_masked_rows_is_marked():
+    def last(observation, info):
+        return 15
+
+    rows = leaderboard(["sos/Memory-v0"], [last, "lru"], ["loop"], episodes=1)
+    standing = standing_of(rows, "last")
+    assert 0 < standing.masked_out <= 1 and standing_of(rows, "recency").masked_out == 0
+    assert "| last § |" in markdown(rows) and "| lru |" in markdown(rows)
+
+
+def test_a_family_may_be_named_with_parameters():
+    rows = leaderboard(["sos/Memory-v0"], ["lru"], ["zipf(alpha=0.5)", "zipf"], episodes=1)
+    assert [row["workload"] for row in rows] == ["zipf(alpha=0.5)", "zipf"] and rows[0]["tape"] != rows[1]["tape"]
+    assert "## Memory zipf(alpha=0.5)" in markdown(rows)

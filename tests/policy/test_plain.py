@@ -13,6 +13,7 @@ from sos_gym.policy.words import Parameter
 from sos_gym.resource import NONE, Kind, Resource
 from sos_gym.settings.presets import PRESETS
 
+pytestmark = pytest.mark.usefixtures("names_given_back")
 TAPE = Tape.from_references([k * k % 23 for k in range(300)])
 
 

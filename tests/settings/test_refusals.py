@@ -203,8 +203,11 @@ def test_pinned_pages_must_leave_a_frame_on_every_allowed_set():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"frames": 3}, ("options['frames']=3", "'workload'", "gym.make")),
-        ({"workload": "test", "seed": 3}, ("options['seed']=3",)),
+        (3, ("options=3", "a dict")),
+        ({"frames": 0}, ("frames=0",)),
+        ({"rows": 3}, ("options['rows']=3", "gym.make")),
+        ({"settings": {"reward": "stall"}}, ("reward", "gym.make")),
+        ({"workload": "zipf(alpha=9)"}, ("alpha", "zipf", "5.0")),
         ({"workload": 5}, ("workload=5", "a name, a Tape or a split")),
         ({"workload": None}, ("workload=None",)),
         ({"workload": "phazes"}, ("phazes", "did you mean 'phases'")),
@@ -220,7 +223,10 @@ def test_options_that_make_no_sense(options, words):
 
 def test_a_split_of_a_recording_or_tape_is_refused_or_ignored_openly():
     refused(lambda: SosEnv("sos/Memory-v0", workload="sort").reset(options={"workload": "test"}), "sort", "split")
-    refused(lambda: SosEnv("sos/Memory-v0", split="tset").reset(), "tset", "test")
+    refused(lambda: SosEnv("sos/Memory-v0", split="tset"), "tset", "test")
+    refused(lambda: SosEnv("sos/Memory-v0", workload="sort", split="test"), "sort", "split")
+    refused(lambda: SosEnv("sos/Memory-v0", workload="phazes"), "phazes", "did you mean 'phases'")
+    refused(lambda: SosEnv("sos/Memory-v0", workload="train"), "workload='train'", "split='train'")
 
 
 @pytest.mark.parametrize("workload", ["phazes", "", 5, 2.5, ["phases"], b"phases"], ids=repr)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean
+from sos_gym.settings.written import parts_of
 from sos_gym.workload import recordings
 from sos_gym.workload.families.known import Known
 from sos_gym.workload.tape import Tape, TapeError
@@ -79,11 +80,14 @@ def workloads() -> dict[str, Card]:
 def workload(name: str, seed: int = 0, split: str | None = None, known: Known | None = None, **parameters: Any) -> Tape:
     """The tape of a named workload; the same arguments give the same tape everywhere.
 
+    A name may bring parameters: "zipf(alpha=0.5)".
+
     The stream is SeedSequence([seed, crc32(name)]); a split ("train", "val", "test", "ood") adds crc32(split), so that
     splits never share a draw. "ood" also draws the parameters that are not given, where their card has a range for it.
     A recording is one tape: it takes no parameters and no split, and ignores the seed. `known` is told what the family
     knew before it drew.
     """
+    name, parameters = _named(name, parameters)
     if name not in FAMILIES:
         return _recording(name, split, parameters)
     entry = FAMILIES[name]
@@ -112,6 +116,50 @@ def workload(name: str, seed: int = 0, split: str | None = None, known: Known | 
         "source": entry.card.source,
     }
     return tape.described(({"recording": tape.card} if entry.by_split else {}) | card)
+
+
+def card_of(name: object) -> Card:
+    """The card of a workload by its name, whatever its parameters.
+
+    Raises:
+        TapeError: unknown; with did-you-mean.
+    """
+    plain, _ = _named(name, {})
+    known = workloads()
+    if plain not in known:
+        raise TapeError(f"workload {plain!r} is unknown; {_remedy(plain, known)}")
+    return known[plain]
+
+
+def refuse_workload(given: Any, split: str | None) -> Any:
+    """What was given as a workload, if tapes can be drawn from it: a name with its parameters and split, or a tape.
+
+    Raises:
+        SettingError: it is neither a name nor a tape.
+        TapeError: an unknown name, parameter or split.
+    """
+    _refuse_split(split)
+    if isinstance(given, Tape):
+        return given
+    if not isinstance(given, str):
+        raise SettingError("workload", given, "a name, a Tape or a split", "see `sos-gym workloads`")
+    if given in SPLITS:
+        raise SettingError("workload", given, "a name or a Tape", f"it is a split: pass split={given!r}")
+    card, (name, parameters) = card_of(given), _named(given, {})
+    if card.recorded:
+        _refuse_of_recording(name, split, parameters)
+    else:
+        _settings(card, parameters)
+    return given
+
+
+def _named(name: object, parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """zipf(alpha=0.5) is ("zipf", {"alpha": 0.5}); `parameters` beside it go first."""
+    try:
+        plain, written = parts_of("workload", name, "zipf(alpha=0.5)")
+    except SettingError as error:
+        raise TapeError(str(error)) from error
+    return plain, {**written, **parameters}
 
 
 def _away_from_defaults(card: Card, rng: np.random.Generator) -> dict[str, Any]:
@@ -145,12 +193,15 @@ def _bound(tape: Tape, share: float, rng: np.random.Generator) -> Tape:
 
 
 def _recording(name: str, split: str | None, parameters: dict[str, Any]) -> Tape:
-    if name not in (known := workloads()):
-        raise TapeError(f"workload {name!r} is unknown; {_remedy(name, known)}")
+    card_of(name)
+    _refuse_of_recording(name, split, parameters)
+    return recordings.load(name)
+
+
+def _refuse_of_recording(name: str, split: str | None, parameters: Mapping[str, Any]) -> None:
     if parameters or split is not None:
         given = ", ".join([*parameters, *(["split"] if split is not None else [])])
         raise TapeError(f"workload {name!r} is a recording and takes no {given}; allowed: the name alone")
-    return recordings.load(name)
 
 
 def _settings(card: Card, given: dict[str, Any]) -> dict[str, int | float]:
