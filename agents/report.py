@@ -1,5 +1,6 @@
 """How a learned claim stands against named policies: the same episodes, in pairs."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sos_gym import LearnedClaim, evaluate
+from sos_gym.outputs import whole_file, write_whole
 from sos_gym.policy import policy_named
 
 DAGGER = " †"  # knows the future, or was paid by it in training
@@ -52,7 +54,8 @@ def draw(curve: list[float], label: str, path: Path) -> None:
     axes.set_xlabel("step of training")
     axes.set_ylabel(label)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120)
+    with whole_file(path) as file:
+        figure.savefig(file, dpi=120, format=path.suffix[1:])
 
 
 def finish(given, claim: LearnedClaim, curve: list[float], out: Path) -> None:
@@ -61,5 +64,6 @@ def finish(given, claim: LearnedClaim, curve: list[float], out: Path) -> None:
     draw(curve, f"stall / {given.baselines[0]}", home / "curve.png")
     table = compare(given.env, claim, given.baselines, given.val_episodes, given.workers)
     Console().print(table)
-    with open(home / "val.txt", "w", encoding="utf-8") as file:
-        Console(file=file, width=100).print(table)
+    told = io.StringIO()
+    Console(file=told, width=100).print(table)
+    write_whole(home / "val.txt", told.getvalue().encode())

@@ -12,24 +12,22 @@ import numpy as np
 from sos_gym.engine.simulation import Simulation
 from sos_gym.kernel import kernel
 from sos_gym.streams import stream
-from sos_gym.view.candidates import PADDING
-from sos_gym.view.columns import COLUMNS, CONTEXT
-from sos_gym.view.step import BEGIN, CHANCE, STEP, step_address, step_at, tables_of
+from sos_gym.view.playing import DECISIONS, OVER, play
+from sos_gym.view.step import CHANCE, step_at, tables_of
 
 RANDOM_ROW = "random_row"
-DECISIONS = 1 << 12  # that are made in one go; between two the process hears of an interruption
 
 
 @kernel
-def _play(row, address, sims, discount_ns, shown, candidates, context, mask, advised, steps):
-    """Take `row` and random ones that follow, up to the end or DECISIONS of them; whether there are more."""
+def _choices(row, address, sims, discount_ns, shown, candidates, context, mask, advised, steps):
+    """Take `row` and random ones that follow, up to the end or DECISIONS of them; CHANCE, or OVER."""
     seen = tables_of(shown, candidates, context, mask, advised)
     for _ in range(DECISIONS):
         step_at(address)(sims[0], row, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], steps[0])
         if not steps[0].open:
-            return False
+            return OVER
         row = CHANCE
-    return True
+    return row
 
 
 class RandomRow:
@@ -48,12 +46,4 @@ class RandomRow:
         Raises:
             StuckError: the tape can go no further.
         """
-        rows = simulation.settings.rows
-        shown, mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
-        candidates, context = np.empty((rows, len(COLUMNS)), np.float32), np.empty(len(CONTEXT), np.float32)
-        written = shown, candidates, context, mask, np.zeros(0, np.int32), np.zeros(1, STEP)
-        row, more = BEGIN, True
-        while more:
-            more = _play(row, step_address(), simulation.record, float(simulation.settings.discount_ns), *written)
-            row = CHANCE
-        simulation.raise_if_stuck()
+        play(simulation, _choices)

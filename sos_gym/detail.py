@@ -31,13 +31,16 @@ def _noting(verb: str) -> Callable:
     def note(self: Any, my: Any, e: int) -> None:
         why = Why(my.why).name.lower() if verb in REASONED else ""
         event = Event(my.now, verb, self.resource.name.lower(), e, my.entities[e].slot, why)
-        self.shared.__dict__.setdefault("events", []).append(event)
+        self.shared.events.append(event)
 
     return note
 
 
 class _Log(PlainPolicy):
     """Hears everything and decides nothing."""
+
+    def start(self) -> None:
+        self.shared.events = []
 
     want, hold, move, use, cool, release = map(_noting, ("want", "hold", "move", "use", "cool", "release"))
 
@@ -52,11 +55,11 @@ def detail(simulation: Simulation) -> dict[str, list]:
     the five stalls. owners: number, weight, threads, work_ns (service of its threads), stall_ns, and slot_ns held of
     "cpu" and "memory". events: `Event`, in the order of time.
     """
-    minds = [mind for mind in simulation.minds if isinstance(mind, _Log)]
+    logs = [mind.player for mind in simulation.minds if mind is not None and mind.kind is _Log]
     return {
         "threads": _threads(simulation),
         "owners": _owners(simulation),
-        "events": list(getattr(minds[0].shared, "events", ())) if minds else [],
+        "events": list(logs[0].shared.events) if logs else [],
     }
 
 

@@ -5,6 +5,7 @@ ADMIT (sign +1) the highest gets the slot. What belongs to entity and slot toget
 the pair cost alone, which is linear. One network serves threads and pages, any number of rows, and either kind.
 """
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,17 +16,16 @@ import numpy as np
 from sos_gym import __version__
 from sos_gym.engine.simulation import Simulation
 from sos_gym.kernel import kernel
+from sos_gym.outputs import write_whole
 from sos_gym.settings.ranges import SettingError
-from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import COLUMNS, CONTEXT, OBSERVATION
-from sos_gym.view.step import BEGIN, STEP, step_address, step_at, tables_of
+from sos_gym.view.playing import DECISIONS, OVER, play
+from sos_gym.view.step import step_at, tables_of
 
 PAIR = ("bind_cost", "distance")
 INPUTS = (*(name for name in COLUMNS if name not in PAIR), *CONTEXT)
 OWN_COLUMNS = np.array([k for k, name in enumerate(COLUMNS) if name not in PAIR])
 PAIR_COLUMNS = np.array([COLUMNS.index(name) for name in PAIR])
-DECISIONS = 1 << 12  # that are made in one go
-OVER = -2  # in place of a row
 ADMIT_COLUMN = CONTEXT.index("admit")
 
 
@@ -70,7 +70,7 @@ def choose(candidates, context, mask, sizes, weights, pair_costs):
 
 
 @kernel
-def _play(
+def _choices(
     row, address, sims, discount_ns, shown, candidates, context, mask, advised, steps, sizes, weights, pair_costs
 ):
     """Take `row` and those that follow, up to the end or DECISIONS of them; the row to go on with, or OVER."""
@@ -140,19 +140,10 @@ class LearnedClaim:
         Raises:
             StuckError: the tape can go no further.
         """
-        rows = simulation.settings.rows
-        shown, mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
-        candidates, context = np.empty((rows, len(COLUMNS)), np.float32), np.empty(len(CONTEXT), np.float32)
-        written = shown, candidates, context, mask, np.zeros(0, np.int32), np.zeros(1, STEP)
-        discount_ns = float(simulation.settings.discount_ns)
-        network = self.sizes, self.weights, self.pair_costs
-        row = BEGIN
-        while row != OVER:  # between two calls the process hears of an interruption
-            row = _play(row, step_address(), simulation.record, discount_ns, *written, *network)
-        simulation.raise_if_stuck()
+        play(simulation, _choices, self.sizes, self.weights, self.pair_costs)
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write an .npz file: layers, the names of their inputs, versions, and whether it was told of the future."""
+        """Write an .npz file, whole or not at all: layers, inputs by name, versions, and whether it is privileged."""
         target = Path(path)
         if target.suffix != ".npz":
             raise SettingError("path", str(path), "a name with .npz at its end", "add it")
@@ -161,9 +152,9 @@ class LearnedClaim:
         arrays |= {"observation": OBSERVATION, "version": __version__, "privileged": self.privileged}
         for n, (weights, biases) in enumerate(self.layers):
             arrays |= {f"w{n}": weights, f"b{n}": biases}
-        with open(target, "wb") as file:
-            np.savez(file, **arrays)
-        return target
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        return write_whole(target, file.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "LearnedClaim":

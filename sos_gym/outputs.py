@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PREFIX = ".sos_gym."  # of a file that is not whole yet
 
@@ -18,21 +19,35 @@ def write_whole(path: str | os.PathLike, content: bytes) -> Path:
     Raises:
         OSError: it cannot be written; names `path`.
     """
+    with whole_file(path) as file:
+        file.write(content)
+    return Path(path)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A file to write to, as `write_whole` does, for what is not at hand at once; with an error `path` is untouched.
+
+    Raises:
+        OSError: it cannot be written; names `path`.
+    """
     path = Path(path)
     with failures_name(path):
         target = path.resolve()
         if target.exists() and not target.is_file():
-            target.write_bytes(content)
+            with open(target, "wb") as file:
+                yield file
         else:
-            _replace(target, content)
-    return path
+            with _replacing(target) as file:
+                yield file
 
 
-def _replace(target: Path, content: bytes) -> None:
+@contextlib.contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=PREFIX)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
     except BaseException:

@@ -15,7 +15,7 @@ from sos_gym.policy.pairing import Pair
 from sos_gym.resource import NONE
 from sos_gym.settings.environment import SETTINGS, Settings, build_settings
 from sos_gym.settings.presets import Preset, preset_named
-from sos_gym.settings.ranges import SettingError, did_you_mean
+from sos_gym.settings.ranges import SettingError, did_you_mean, listed
 from sos_gym.workload import SPLITS, Tape, refuse_workload, workload
 
 MOST_ADVISORS = 8
@@ -54,7 +54,7 @@ class Scenario:
         """
         chosen = preset_named(preset)
         numbers = build_settings({**chosen.settings, **settings})
-        _refuse_advisors(advisors, numbers.rows)
+        advisors = _advisors(advisors, numbers.rows)
         cards = [policy_of(one) for one in advisors]
         if "may_idle" not in settings and any(card.idles for card in cards):
             settings["may_idle"] = True
@@ -118,13 +118,15 @@ class Scenario:
         )
 
 
-def _refuse_advisors(given: Sequence[Any], rows: int) -> None:
+def _advisors(given: Sequence[Any], rows: int) -> tuple[Any, ...]:
     if is_policy(given):
         raise SettingError("advisors", given, "a sequence of policies or their names", f"pass ({given!r},)")
-    if len(given) > MOST_ADVISORS:
-        raise SettingError("advisors", given, f"at most {MOST_ADVISORS} names", "ask fewer")
-    if rows < 4 + len(given):
-        raise SettingError("rows", rows, f"at least 4 + the number of advisors ({len(given)})", "raise rows")
+    asked = listed("advisors", given, "policies or their names")
+    if len(asked) > MOST_ADVISORS:
+        raise SettingError("advisors", asked, f"at most {MOST_ADVISORS} names", "ask fewer")
+    if rows < 4 + len(asked):
+        raise SettingError("rows", rows, f"at least 4 + the number of advisors ({len(asked)})", "raise rows")
+    return asked
 
 
 def _settings_asked(options: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:

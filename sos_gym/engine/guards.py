@@ -21,7 +21,7 @@ from sos_gym.engine.records import (
     Verb,
 )
 from sos_gym.kernel import address_of, inlined, kernel
-from sos_gym.kernel.attempts import attempt_at
+from sos_gym.kernel.attempts import RAISED, attempt_at
 from sos_gym.resource import NONE
 
 TURNS = 1 << 20  # of loops, in one call of a policy: some milliseconds
@@ -31,7 +31,7 @@ TURNS_EACH = 1 << 10  # more for each entity and slot
 class Fault(IntEnum):
     """What is wrong."""
 
-    RAISED = 1  # attempts.RAISED: an exception of compiled code
+    RAISED = RAISED  # an exception of compiled code
     PLAIN = 2  # an exception of Python
     NO_CONTENDER = 3
     NOT_A_NUMBER = 4

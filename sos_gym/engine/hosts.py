@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sos_gym.engine.guards import guard_at
-from sos_gym.engine.records import CLAIM, PARTS, STEPS, Verb
+from sos_gym.engine.records import CLAIM, PARTS, Verb
 from sos_gym.kernel import aligned_zeros
 from sos_gym.resource import Resource
 from sos_gym.settings.ranges import SettingError
@@ -97,9 +97,6 @@ class Host:
         if not self.guarded:
             return own
         return tuple(guard_at(part) if address or part >= CLAIM else 0 for part, address in enumerate(own))
-
-    def verbs_of(self, resource: Resource) -> tuple[int, ...]:
-        return self.called(resource)[:STEPS]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from sos_gym.envs.env import ActionError, HasEpisode, SosEnv, spaces_of
 from sos_gym.metrics import metrics
 from sos_gym.resource import NONE
 from sos_gym.scenario import Scenario, warn_of_unknown
-from sos_gym.settings.ranges import SettingError, number_in
+from sos_gym.settings.ranges import SettingError, listed, number_in
 from sos_gym.view.columns import CANDIDATE_RECORD, COLUMNS, CONTEXT, CONTEXT_RECORD
 from sos_gym.view.info import BatchForm, info_of, metrics_of_many, narrowed, put
 from sos_gym.view.step import BEGIN, CHANCE, STEP
@@ -116,7 +116,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
         Options: as for `SosEnv`; `reset_mask` bool (N,): only these, the others stay as they are.
         """
         self._refuse_closed()
-        options = dict(options or {})
+        options = _options(options)
         chosen = _reset_mask(options.pop("reset_mask", None), self.num_envs)
         warn_of_unknown(options, self._warned)
         if self._last is None and not chosen.all():
@@ -215,9 +215,11 @@ class SosVectorEnv(gym.vector.VectorEnv):
             super().reset(seed=int(seed))
             seeds = [int(seed) + i // self.tape_group for i in range(self.num_envs)]
         else:
-            seeds = [None if own is None else int(own) for own in seed]
+            allowed = f"an integer >= 0, or {self.num_envs} of them"
+            given = listed("seed", seed, f"{self.num_envs} integers")
+            seeds = [None if own is None else number_in("seed", own, 0, exact=True, allowed=allowed) for own in given]
             if len(seeds) != self.num_envs:
-                raise SettingError("seed", seed, f"an int or {self.num_envs} of them", "pass one per environment")
+                raise SettingError("seed", seed, allowed, "pass one per environment")
         return np.array(seeds, object)
 
     def _begin(self, i: int, seed: int | None, options: dict[str, Any]) -> None:
@@ -352,14 +354,17 @@ class Transitions:
 
 
 def _of_each(each: Mapping[str, Sequence[Any]], keywords: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
-    for name, values in each.items():
+    if not isinstance(each, Mapping):
+        raise SettingError("each", each, "a dict: keyword -> values", 'pass for example {"frames": range(40, 60)}')
+    cycled = {name: listed(f"each[{name!r}]", values, "values") for name, values in each.items()}
+    for name, values in cycled.items():
         if name in keywords:
             raise SettingError(f"each[{name!r}]", values, "left out when the keyword is given", "give one of them")
         if name in SAME_FOR_ALL:
             raise SettingError(f"each[{name!r}]", values, f"none of {SAME_FOR_ALL}", "give it as a keyword, for all")
-        if isinstance(values, str) or len(values) == 0:
+        if not values:
             raise SettingError(f"each[{name!r}]", values, "a sequence of values", "pass [value, ...]")
-    return [{name: _plain(values[i % len(values)]) for name, values in each.items()} for i in range(count)]
+    return [{name: _plain(values[i % len(values)]) for name, values in cycled.items()} for i in range(count)]
 
 
 def _plain(value: Any) -> Any:
@@ -387,6 +392,12 @@ def _start(given: str) -> str:
 
 def _limit(given: int | None) -> int | None:
     return None if given is None else _whole("max_episode_steps", given, 1, MOST_STEPS)
+
+
+def _options(given: Any) -> dict[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise SettingError("options", given, "a dict", 'pass for example {"frames": 32}')
+    return dict(given or {})
 
 
 def _reset_mask(given: Any, count: int) -> np.ndarray:  # bool (N,)

@@ -23,7 +23,7 @@ from sos_gym.policy import policy_of
 from sos_gym.policy.contract import Policy
 from sos_gym.policy.pairing import Pair
 from sos_gym.settings.presets import PRESETS
-from sos_gym.settings.ranges import SettingError
+from sos_gym.settings.ranges import SettingError, listed, number_in
 from sos_gym.workload import Tape, card_of, workload, workloads
 from sos_gym.workload.recordings import SPLIT_OF
 
@@ -161,8 +161,8 @@ def planned(
     recordings: bool,
 ) -> Plan:
     """The plan of `leaderboard`, whose arguments these are; nothing runs yet."""
-    if episodes < 1:
-        raise SettingError("episodes", episodes, "an integer >= 1", "run at least one")
+    for name, value, low in (("episodes", episodes, 1), ("seed", seed, 0)):
+        number_in(name, value, low, exact=True, allowed=f"an integer >= {low}", remedy="pass a whole number")
     entries = entries_of((*registered(), RANDOM_ROW) if policies is None else policies)
     return Plan(groups(envs, workloads, split, recordings), entries, range(seed, seed + episodes))
 
@@ -285,13 +285,13 @@ def groups(
     Raises:
         SettingError: an unknown id, or a workload that fits none of the environments.
     """
-    ids = tuple(PRESETS) if envs is None else tuple(dict.fromkeys(envs))
+    ids = tuple(PRESETS) if envs is None else tuple(dict.fromkeys(listed("envs", envs, "registered ids")))
     for env in ids:
         if env not in PRESETS:
             raise SettingError("envs", env, "one of " + ", ".join(PRESETS), "use a registered id")
     if names is None:
         return [group_of(env, name, split) for env in ids for name in own_workloads(env, recordings)]
-    named = tuple(dict.fromkeys(names))
+    named = tuple(dict.fromkeys(listed("workloads", names, "names, or paths of tapes")))
     for name in named:
         if not any(side_of(name) in SIDES[env] for env in ids):
             fitting = ", ".join(env for env in PRESETS if side_of(name) in SIDES[env])
@@ -316,6 +316,8 @@ def side_of(name: str) -> str:
 
 def named_or_tape(name: str) -> str | Tape:
     """A name as it is; the path of a .npz as its tape."""
+    if not isinstance(name, str):
+        raise SettingError("workloads", name, "a name, or the path of a tape", "save a tape, and pass its path")
     return Tape.load(name) if Path(name).suffix == ".npz" else name
 
 
@@ -349,7 +351,7 @@ def entries_of(policies: Iterable[Asked]) -> list[Entry]:
         SettingError: an unknown policy, or two of one name.
     """
     found: dict[str, Entry] = {}
-    for policy in policies:
+    for policy in listed("policies", policies, "policies or their names"):
         entry = _entry(found_as(policy))
         if entry.name in found and found[entry.name] != entry:
             remedy = "give one another name; a callable has it in __name__"

@@ -30,6 +30,8 @@ class RowFile:
     """
 
     def __init__(self, path: str | os.PathLike, resume: bool = False):
+        if not isinstance(path, (str, os.PathLike)):
+            raise SettingError("keep", path, "the path of a file", "pass a text or a Path")
         self.path = Path(path)
         with failures_name(self.path):
             rows = self._read() if resume and self.path.exists() else []

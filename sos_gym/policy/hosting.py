@@ -1,7 +1,8 @@
 """From a policy's card to what the engine hosts: its kernels compiled, checked if it is from outside."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from functools import cache
 from typing import Any
 
 from numba import types
@@ -56,9 +57,18 @@ def refuse_misfits(policy: Any) -> None:
             kernel = _given(policy, part, resource)
             if kernel is not None:
                 _refuse_misfit(f"{part} of policy {policy.name!r}", kernel, PARAMETERS[part])
-    if policy.pick is None and policy.claim is None:
+    refuse_unable(policy.name, {part for part in PARTS if getattr(policy, part) is not None})
+
+
+def refuse_unable(name: str, parts: Set[str]) -> None:
+    """Refuse a policy that cannot choose, by the parts that it gives.
+
+    Raises:
+        SettingError: it has neither a claim nor a pick.
+    """
+    if not parts & {"claim", "pick"}:
         allowed = "a policy with a claim, or with a pick of its own"
-        raise SettingError("policy", policy.name, allowed, "give it one of the two: without, it cannot choose")
+        raise SettingError("policy", name, allowed, "give it one of the two: without, it cannot choose")
 
 
 def _refuse_misfit(place: str, kernel: Any, parameters: str) -> None:
@@ -78,22 +88,17 @@ def _given(policy: Any, part: str, resource: Resource) -> Callable | None:
 def _parts(policy: Any, resource: Resource, my: Any) -> tuple[int, ...]:
     """Addresses in the order of PARTS."""
     instead = {"pick": policy.default_pick, "rank": policy.claim}
-    addresses = []
-    for part in PARTS:
-        kernel = _given(policy, part, resource)
-        if kernel is None:
-            addresses.append(_compiled(policy, part, instead.get(part), my, False))
-        else:
-            addresses.append(_compiled(policy, part, kernel, my, policy.checked))
-    return tuple(addresses)
+    return tuple(_compiled(policy, part, _given(policy, part, resource) or instead.get(part), my) for part in PARTS)
 
 
-def _compiled(policy: Any, part: str, kernel: Any, my: Any, with_checks: bool) -> int:
-    """The address of a part; of checked ones the twin's."""
+def _compiled(policy: Any, part: str, kernel: Any, my: Any) -> int:
+    """The address of a part, 0 for none; of a checked policy's own kernels the twin's."""
+    if kernel is None:
+        return 0
     signature = SIGNATURES[part]
     signature = signature.return_type(my, *signature.args[1:])
     try:
-        if kernel is not None and (with_checks or (part == "rank" and policy.checked)):
+        if policy.checked and kernel is not policy.default_pick:  # which is ours, and behind a guard
             kernel = _checked(policy, part, kernel, signature)
         return address_of(kernel, signature)
     except PolicyError:
@@ -120,7 +125,13 @@ def _checked(policy: Any, part: str, kernel: Any, signature: Any) -> Any:
             f"policy {policy.name!r}, {part}: it returns {returned}, where {_WANTED[signature.return_type]} must be; "
             "see the contract in sos_gym/policy/contract.py"
         )
-    return checked.__wrapped__(kernel)  # one that is not compiled yet, so that it can be for this return type
+    return _converting(kernel)
+
+
+@cache
+def _converting(kernel: Any) -> Any:
+    """Another twin: what is compiled for its natural return type cannot be for the signature's."""
+    return checked.__wrapped__(kernel)
 
 
 _WANTED = {

@@ -19,7 +19,7 @@ from sos_gym.engine.hosts import Host, mind_of
 from sos_gym.engine.records import PARTS, POLICY
 from sos_gym.kernel import address_of
 from sos_gym.policy.contract import Policy
-from sos_gym.policy.hosting import SIGNATURES
+from sos_gym.policy.hosting import SIGNATURES, refuse_unable
 from sos_gym.resource import ENTITY, Resource
 from sos_gym.settings.ranges import Parameter, SettingError
 
@@ -62,19 +62,29 @@ class PlainPolicy:
     parameters: Any = {}  # noqa: RUF012  # of the class: name -> Parameter; of an object: a namespace of their values
     shared: python.SimpleNamespace
 
-    mistake: BaseException | None = None  # what ended the episode
-    view: "View | None" = None  # `my`
-
     def start(self) -> None:
         """Called before an episode begins; there is nothing to see yet."""
 
+
+class Mind:
+    """A plain policy on one resource of one episode, as the engine has it: what it sees, and what ended it."""
+
+    def __init__(self, player: PlainPolicy):
+        self.player = player
+        self.view: View | None = None  # `my`
+        self.mistake: BaseException | None = None
+
+    @property
+    def kind(self) -> type[PlainPolicy]:
+        return type(self.player)
+
     def see(self, record: np.ndarray, arrays: Mapping[str, np.ndarray]) -> None:
-        """Called by the engine: the POLICY record (1,) and the tables that `my` shows."""
-        self.view = View(record, arrays, self.parameters)
+        """Show it the POLICY record (1,) and the tables that `my` has."""
+        self.view = View(record, arrays, self.player.parameters)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is of one episode: its view of the engine, and a mistake."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("view", "mistake")}
+        """What it keeps alone: a copy is shown its own episode."""
+        return {"player": self.player, "view": None, "mistake": None}
 
 
 def is_plain(given: Any) -> bool:
@@ -99,9 +109,7 @@ class PlainCard(Policy):
                 second = {"claim": "entity", "pick": "decision"}.get(part, "e")
                 place = f"{part} of policy {self.name!r}"
                 raise SettingError(place, str(own), f"a method (self, my, {second})", "give it these parameters")
-        if not {"pick", "claim"} & _parts_of(self.player):
-            allowed = "a class with a claim, or with a pick of its own"
-            raise SettingError("policy", self.name, allowed, "give it one of the two: without, it cannot choose")
+        refuse_unable(self.name, _parts_of(self.player))
 
     def host(self) -> Host:
         """The policy as the engine takes it."""
@@ -109,14 +117,14 @@ class PlainCard(Policy):
         needs = {name: getattr(self, name) for name in ("needs_list", "needs_future", "needs_forecast")}
         return Host(self.name, (parts, parts), **needs, guarded=True, minds=self.minds, policy=self)
 
-    def minds(self) -> tuple[PlainPolicy, PlainPolicy]:
-        """The objects of an episode, one per resource."""
-        shared, minds = python.SimpleNamespace(), (self.player(), self.player())
-        for resource, mind in zip(Resource, minds, strict=True):
+    def minds(self) -> tuple[Mind, Mind]:
+        """Those of an episode, one per resource."""
+        shared, players = python.SimpleNamespace(), (self.player(), self.player())
+        for resource, player in zip(Resource, players, strict=True):
             values = {name: self.values.get(name, given.default) for name, given in self.parameters.items()}
-            mind.resource, mind.parameters, mind.shared = resource, python.SimpleNamespace(**values), shared
-            mind.start()
-        return minds
+            player.resource, player.parameters, player.shared = resource, python.SimpleNamespace(**values), shared
+            player.start()
+        return Mind(players[0]), Mind(players[1])
 
 
 class _Unasked(PlainCard):
@@ -182,7 +190,7 @@ def _calling(part: str, argument: type, shown: Callable, returned: Callable) -> 
     def call(result: int, _: int, my: int, given: int) -> int:
         mind = mind_of(ctypes.c_int64.from_address(my + _MIND_AT).value)
         try:
-            returned(result, getattr(mind, part)(mind.view, shown(mind.view, given)))
+            returned(result, getattr(mind.player, part)(mind.view, shown(mind.view, given)))
         except BaseException as error:  # of any kind: machine code cannot be left by an exception
             mind.mistake = error
             return Fault.PLAIN

@@ -72,7 +72,7 @@ def preset_named(env_id: str) -> Preset:
     Raises:
         SettingError: unknown; with did-you-mean.
     """
-    if env_id in PRESETS:
+    if isinstance(env_id, str) and env_id in PRESETS:
         return PRESETS[env_id]
     remedy = did_you_mean(env_id, PRESETS, likeness=0.3) or "use a registered id"
     raise SettingError("env_id", env_id, "one of " + ", ".join(PRESETS), remedy)

@@ -73,6 +73,17 @@ def number_in(
     raise SettingError(name, value, allowed or range_text(low, high, whole, unit), remedy or fault)
 
 
+def listed(name: str, value: Any, of: str) -> tuple[Any, ...]:
+    """What an iterable has, such as a list or a generator; a text, a mapping or something else is none.
+
+    Raises:
+        SettingError: it is none; says that it must be a sequence `of` what.
+    """
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise SettingError(name, value, f"a sequence of {of}", "pass [...], or leave it out")
+    return tuple(value)
+
+
 def range_text(low: float, high: float, whole: bool = True, unit: str = "") -> str:
     """What a number may be, as errors and help say it: a whole number from 1 to 9 pages."""
     return f"{'a whole number' if whole else 'a number'} from {low} to {high}{f' {unit}' if unit else ''}"

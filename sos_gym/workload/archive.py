@@ -3,7 +3,6 @@
 import json
 import os
 import struct
-import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sos_gym.outputs import whole_file
 from sos_gym.workload.tables import CHANNELS, OPS, TABLES, TapeError, field_names
 
 FORMAT = "sos_gym.tape"
@@ -41,16 +41,8 @@ def write(
     if not compressed:
         columns["ops"] = tables["ops"]
     header = {"format": FORMAT, "version": VERSION, "card": card, "thread_names": list(names)}
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            save = np.savez_compressed if compressed else np.savez
-            save(file, header=_text(json.dumps(header)), **columns)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with whole_file(path) as file:
+        (np.savez_compressed if compressed else np.savez)(file, header=_text(json.dumps(header)), **columns)
     return path
 
 
@@ -136,9 +128,3 @@ def _mapped(path: str | os.PathLike, archive: zipfile.ZipFile) -> np.ndarray:  #
 
 def _text(text: str) -> np.ndarray:  # u1 (bytes,)
     return np.frombuffer(text.encode(), np.uint8)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

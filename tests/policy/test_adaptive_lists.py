@@ -166,106 +166,122 @@ def lirs(references, frames, hir=0.01, stack=2.0, peer=False):
     return missed
 
 
-def clockpro(references, frames, cold=0.01):
+class ClockPro:
     """The clock is a list; its head lies just before the hot hand; a page is a set of words."""
-    least = room = max(1, int(cold * frames))
-    clock, pages, hands, missed = [], {}, dict.fromkeys(("hot", "cold", "test")), 0
 
-    def count(word, without=None):
-        return sum(word in words and without not in words for words in pages.values())
+    def __init__(self, frames, cold):
+        self.frames, self.least = frames, max(1, int(cold * frames))
+        self.room, self.clock, self.pages = self.least, [], {}
+        self.hands = dict.fromkeys(("hot", "cold", "test"))
 
-    def after(page):
-        return clock[(clock.index(page) + 1) % len(clock)]
+    def count(self, word, without=None):
+        return sum(word in words and without not in words for words in self.pages.values())
 
-    def take(page):
-        for hand, at in hands.items():
+    def after(self, page):
+        return self.clock[(self.clock.index(page) + 1) % len(self.clock)]
+
+    def take(self, page):
+        for hand, at in self.hands.items():
             if at == page:
-                hands[hand] = after(page)
-        clock.remove(page)
+                self.hands[hand] = self.after(page)
+        self.clock.remove(page)
 
-    def to_head(page):
-        clock.insert(clock.index(hands["hot"]) if clock else 0, page)
-        if len(clock) == 1:
-            hands.update(dict.fromkeys(hands, page))
+    def to_head(self, page):
+        self.clock.insert(self.clock.index(self.hands["hot"]) if self.clock else 0, page)
+        if len(self.clock) == 1:
+            self.hands = dict.fromkeys(self.hands, page)
 
-    def end_test(page):
-        nonlocal room
-        if "test" in pages[page]:
-            room = min(room + 1, frames) if "used" in pages[page] else max(least, room - 1)
-        pages[page].discard("test")
-        if "here" not in pages[page]:
-            take(page)
-            del pages[page]
+    def forget(self, page):
+        self.take(page)
+        del self.pages[page]
 
-    def turn_hot():
+    def end_test(self, page):
+        words = self.pages[page]
+        if "test" in words:
+            self.room = min(self.room + 1, self.frames) if "used" in words else max(self.least, self.room - 1)
+        words.discard("test")
+        if "here" not in words:
+            self.forget(page)
+
+    def turn_hot(self):
         cooled = False
-        while count("hot"):
-            page = hands["hot"]
-            words = pages[page]
+        while self.count("hot"):
+            page = self.hands["hot"]
+            words = self.pages[page]
             if "hot" in words:
                 if cooled:
                     return
                 cooled = "used" not in words
                 words.discard("hot" if cooled else "used")
             if "here" in words:
-                hands["hot"] = after(page)
+                self.hands["hot"] = self.after(page)
             if "hot" not in words:
-                end_test(page)
+                self.end_test(page)
 
-    def promote(page):
-        nonlocal room
-        room = min(room + 1, frames)
-        pages[page] = {"here", "hot"}
-        take(page)
-        to_head(page)
-        while count("hot") > frames - room:
-            turn_hot()
+    def promote(self, page):
+        self.room = min(self.room + 1, self.frames)
+        self.pages[page] = {"here", "hot"}
+        self.take(page)
+        self.to_head(page)
+        while self.count("hot") > self.frames - self.room:
+            self.turn_hot()
 
-    def turn_cold():
+    def test_again(self, page):
+        self.pages[page] = {"here", "test"}
+        self.take(page)
+        self.to_head(page)
+
+    def turn_cold(self):
+        """The next cold page here that was not used."""
         passed = 0
         while True:
-            page = hands["cold"]
-            words = pages[page]
+            page = self.hands["cold"]
+            words = self.pages[page]
             if "here" not in words or "hot" in words:
-                hands["cold"] = after(page)
+                self.hands["cold"] = self.after(page)
                 passed += 1
-                if passed >= len(clock):
-                    turn_hot()
+                if passed >= len(self.clock):
+                    self.turn_hot()
                     passed = 0
                 continue
             if "used" not in words:
                 return page
             passed = 0
-            if "test" in words:
-                promote(page)
-            else:
-                pages[page] = {"here", "test"}
-                take(page)
-                to_head(page)
+            (self.promote if "test" in words else self.test_again)(page)
 
-    for page in references:
-        if "here" in pages.get(page, ()):
-            pages[page].add("used")
-            continue
-        missed += 1
-        if count("here") == frames:
-            victim = turn_cold()
-            if "test" in pages[victim]:
-                pages[victim] = {"test"}
-                while count("test", without="here") > frames:
-                    at = hands["test"]
-                    hands["test"] = after(at)
-                    if "hot" not in pages[at]:
-                        end_test(at)
-            else:
-                take(victim)
-                del pages[victim]
-        if page in pages:
-            promote(page)
+    def turn_test(self):
+        while self.count("test", without="here") > self.frames:
+            page = self.hands["test"]
+            self.hands["test"] = self.after(page)
+            if "hot" not in self.pages[page]:
+                self.end_test(page)
+
+    def evict(self):
+        victim = self.turn_cold()
+        if "test" in self.pages[victim]:
+            self.pages[victim] = {"test"}
+            self.turn_test()
         else:
-            pages[page] = {"here", "hot" if count("here") < frames - room else "test"}
-            to_head(page)
-    return missed
+            self.forget(victim)
+
+    def misses(self, page):
+        """Whether the reference is one."""
+        if "here" in self.pages.get(page, ()):
+            self.pages[page].add("used")
+            return False
+        if self.count("here") == self.frames:
+            self.evict()
+        if page in self.pages:
+            self.promote(page)
+        else:
+            self.pages[page] = {"here", "hot" if self.count("here") < self.frames - self.room else "test"}
+            self.to_head(page)
+        return True
+
+
+def clockpro(references, frames, cold=0.01):
+    cache = ClockPro(frames, cold)
+    return sum(cache.misses(page) for page in references)
 
 
 class Sketch:

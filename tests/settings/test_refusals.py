@@ -9,6 +9,7 @@ import pytest
 import sos_gym
 from sos_gym import SettingError, Tape, TapeError, evaluate
 from sos_gym.envs.env import SosEnv
+from sos_gym.leaderboard import leaderboard
 from sos_gym.resource import Op
 from sos_gym.settings.environment import Settings, build_settings
 
@@ -271,3 +272,62 @@ def test_errors_are_value_errors_of_the_package():
 def test_a_claim_that_makes_no_sense():
     refused(lambda: sos_gym.claim("lru", summary="taken")(lambda entity, now: 0.0), "name='lru'", "taken")
     refused(lambda: sos_gym.claim("mine", summary="arguments")(lambda page: 0.0), "(entity, now)")
+
+
+# -- what is no list, no dict, no number of episodes
+
+WRONG = (3, 1.5, True, b"x", object())
+
+
+def board(**keywords):
+    return lambda: leaderboard(**{"envs": ["sos/CPU-v0"], "policies": ["lru"], "recordings": False, **keywords})
+
+
+def many(**keywords):
+    return lambda: gym.make_vec("sos/CPU-v0", 2, **keywords)
+
+
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda value: lambda: SosEnv("sos/CPU-v0", advisors=value), "advisors"),
+        (lambda value: many(advisors=value), "advisors"),
+        (lambda value: many(each=value), "each"),
+        (lambda value: many(each={"frames": value}), "each['frames']"),
+        (lambda value: lambda: many()().reset(options=value), "options"),
+        (lambda value: lambda: SosEnv("sos/CPU-v0").reset(options=value), "options"),
+        (lambda value: board(envs=value), "envs"),
+        (lambda value: board(policies=value), "policies"),
+        (lambda value: board(workloads=value), "workloads"),
+        (lambda value: board(workloads=[value]), "workloads"),
+        (lambda value: lambda: evaluate(value, "lru"), "env_id"),
+    ],
+    ids=[
+        "advisors",
+        "of many",
+        "each",
+        "values",
+        "options",
+        "of one",
+        "envs",
+        "policies",
+        "workloads",
+        "one",
+        "env_id",
+    ],
+)
+def test_what_is_no_list_or_dict_is_refused_by_name(call, name, value):
+    refused(call(value), f"{name}={value!r}")
+
+
+@pytest.mark.parametrize("value", [1.5, "x", None, [1], math.nan])
+def test_what_is_no_number_is_refused_by_name(value):
+    refused(board(seed=value), f"seed={value!r}")
+    refused(board(episodes=value), f"episodes={value!r}")
+    if value is not None:
+        refused(lambda: many()().reset(seed=value), "seed=")
+
+
+def test_rows_are_kept_in_a_file_that_has_a_path():
+    refused(board(keep=3.5), "keep=3.5")
