@@ -186,6 +186,7 @@ POLICY = _aligned(
         ("claim_at", "i8"),  # address of its claim, 0 for none
         ("rank_at", "i8"),  # address of what its heap orders by, 0 for none
         ("victim_at", "i8"),  # address of what names the victim of a page fault, 0 for none
+        ("look_at", "i8"),  # address of what reads a page's accessed bit, 0 where uses are told without a look
         ("seed", "i8"),  # of its own random stream
         ("first_slot", "i4"),  # of its resource
         ("first_entity", "i4"),  # of its resource
@@ -304,7 +305,9 @@ MY, _ENTITY, _DECISION = map(record_type, (POLICY, ENTITY, DECISION))
 VERB_SIGNATURE = types.void(MY, types.int64)  # (my, e)
 PICK_SIGNATURE = types.int64(MY, _DECISION)  # -> contender
 CLAIM_SIGNATURE = types.UniTuple(types.float64, 2)(MY, _ENTITY)  # -> (claim, tie breaker)
+LOOK_SIGNATURE = types.int64(MY, types.int64)  # (my, e) -> 0, 1
 verb_at, pick_at, claim_at = map(function_at, (VERB_SIGNATURE, PICK_SIGNATURE, CLAIM_SIGNATURE))
+look_at = function_at(LOOK_SIGNATURE)
 
 
 class Verb(IntEnum):
