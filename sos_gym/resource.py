@@ -156,7 +156,7 @@ ENTITY = np.dtype(
         ("returned", "i1"),  # wanted again within tau of its release
         ("file", "i1"),  # page: first touch is a page-in
         ("private", "i1"),  # page: only its owner touches it
-        ("spare", "i1"),
+        ("unmapped", "i1"),  # page: 1: its next touch will be seen (sight "sampled")
         # -- 128 bytes
         ("id", "i8"),
         ("service", "i8"),  # thread: ns of service so far

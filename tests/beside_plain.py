@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import assume
 from invariants import invariants
 from plain_engine import PlainEngine, Rules, Stuck
-from scribe import chosen, events_of, questions_of, scribe
+from scribe import chosen, digest, events_of, looked_at, questions_of, scribe
 
 from sos_gym.engine.simulation import Simulation, StuckError
 from sos_gym.resource import Resource
@@ -22,8 +22,11 @@ def rules_of(made) -> Rules:
 
 
 def compiled(tape, made, seed):
-    """Run the kernels step by step; returns (decisions, verbs per resource, simulation, stuck)."""
-    simulation, decisions, stuck, choice = Simulation(tape, made, [scribe()], listing=True), [], False, 0
+    """Run the kernels step by step; returns (decisions, verbs per resource, simulation, stuck).
+
+    The scribe advises: it looks, and pays nothing for it.
+    """
+    simulation, decisions, stuck, choice = Simulation(tape, made, [scribe(0, 2)], listing=True), [], False, 0
     try:
         simulation.advance()
         while simulation.undecided:
@@ -33,7 +36,7 @@ def compiled(tape, made, seed):
             contenders = sorted(simulation.contenders.tolist())
             choice = chosen(int(d["number"]), seed, contenders)
             fields = [int(d[name]) for name in ("number", "now", "kind", "cause", "resource", "entity", "slot")]
-            decisions.append((*fields, contenders, choice))
+            decisions.append((*fields, contenders, choice, int(simulation.kept("questions", 0)["seen"][d["number"]])))
             simulation.advance(choice)
         invariants(simulation)
     except StuckError:
@@ -43,13 +46,13 @@ def compiled(tape, made, seed):
 
 def compiled_inside(tape, made, seed):
     """The same, the policy inside the engine deciding: lone faults are settled in place, without calendar or agenda."""
-    simulation, stuck = Simulation(tape, made, [scribe(seed)], driver=0), False
+    simulation, stuck = Simulation(tape, made, [scribe(seed, 2)], driver=0), False
     try:
         simulation.advance()
     except StuckError:
         stuck = True
     rows = questions_of(simulation)
-    return [(*row[:7], None, row[7]) for row in rows], logs_of(simulation), simulation, stuck
+    return [(*row[:7], None, *row[7:]) for row in rows], logs_of(simulation), simulation, stuck
 
 
 def logs_of(simulation):
@@ -57,10 +60,18 @@ def logs_of(simulation):
     return [events_of(simulation, resource) for resource in Resource]
 
 
-def plain(tape, made, seed):
-    """Run the plain engine; the same four."""
-    engine = PlainEngine(tape, rules_of(made), lambda d: chosen(d.number, seed, d.contenders))
-    stuck = False
+def plain(tape, made, seed, pays):
+    """Run the plain engine; the same four. `pays`: who decides pays for looks."""
+    seen, stuck = [], False
+
+    def pages(decision):
+        return [decision.engine.entities[c] for c in decision.contenders if c >= len(tape.threads)]
+
+    def choose(decision):
+        seen.append(digest(pages(decision)))
+        return chosen(decision.number, seed, decision.contenders)
+
+    engine = PlainEngine(tape, rules_of(made), choose, lambda d: looked_at(d.number, pages(d)), pays)
     try:
         engine.run()
     except Stuck:
@@ -68,7 +79,8 @@ def plain(tape, made, seed):
     threads = len(tape.threads)
     verbs = [tuple(map(lambda x: x if isinstance(x, str) else int(x), verb)) for verb in engine.verbs]
     logs = [[v for v in verbs if v[1] >= threads], [v for v in verbs if v[1] < threads]]
-    decisions = [(*map(int, row[:7]), [int(c) for c in row[7]], int(row[8])) for row in engine.decisions]
+    rows = zip(engine.decisions, seen, strict=True)
+    decisions = [(*map(int, row[:7]), [int(c) for c in row[7]], int(row[8]), saw) for row, saw in rows]
     return decisions, logs, engine, stuck
 
 
@@ -84,12 +96,14 @@ TIMES = ("service", "sleep", "cpu_wait", "switch", "move", "minor", "fault_wait"
 
 def compare(tape, keywords, seed):
     made = build_settings({"nodes": 2, **keywords})
-    theirs = plain(tape, made, seed)
+    theirs = plain(tape, made, seed, pays=False)
     try:
         assert_equal(compiled(tape, made, seed), theirs)
     except SettingError:
         assume(False)
-    bare = [(*row[:7], None, row[8]) for row in theirs[0]]  # a policy does not write down who else contends
+    if made.sight == "scanned":
+        theirs = plain(tape, made, seed, pays=True)
+    bare = [(*row[:7], None, *row[8:]) for row in theirs[0]]  # a policy does not write down who else contends
     assert_equal(compiled_inside(tape, made, seed), (bare, *theirs[1:]))
 
 
@@ -102,7 +116,7 @@ def assert_equal(ours, theirs):
         return
     simulation, engine = ours[2], theirs[2]
     record, threads = simulation.record[0], simulation.arrays["threads"]
-    for name in ("faults", "major_faults", "evictions", "switches", "moves", "write_backs", "deciding_ns"):
+    for name in ("faults", "major_faults", "evictions", "switches", "moves", "write_backs", "deciding_ns", "looks"):
         assert int(record[name]) == getattr(engine, name), name
     for t in range(len(threads)):
         expected = engine.times[t]

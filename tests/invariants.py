@@ -45,7 +45,9 @@ def _clock(simulation):
     assert asleep <= record["timers"] <= asleep + (status == Status.BLOCKED).sum()
     assert 0 <= record["full_ns"] <= record["some_ns"] <= record["psi_since"] <= record["now"]
     assert record["major_faults"] <= record["faults"] <= record["references"]
-    assert 0 <= record["deciding_ns"] <= record["decisions"] * record["decision_ns"]
+    priced = record["decisions"] * record["decision_ns"] + record["looks"] * record["look_ns"]
+    assert 0 <= record["deciding_ns"] <= priced
+    _views(simulation)
     for name in ("calendar", "agenda"):
         heap = simulation.arrays[name]
         keys = list(zip(heap["time"].tolist(), heap["order"].tolist(), strict=True))
@@ -54,6 +56,22 @@ def _clock(simulation):
     used = calendar["source"][1 : 1 + calendar[0]["source"]]
     assert sorted(np.flatnonzero(places)) == sorted(used) and (used[places[used] - 1] == used).all()
     assert calendar[0]["source"] == 0 or calendar[1]["time"] >= record["now"]
+
+
+SIGHTED = ("use_seq", "last_use", "last_gap", "prev_gap", "gaps", "uses", "uses_total", "last_user", "home")
+OF_THE_ENGINE = ("queued", "waiting_at", "queue_head", "queue_tail")
+
+
+def _views(simulation):
+    """What is no matter of sight stands in every view; of uses none shows more than there were."""
+    record, entities, threads, _ = parts_of(simulation)
+    for seen in simulation.arrays["seen"].reshape(record["views"], -1) if record["views"] else ():
+        for name in set(entities.dtype.names) - {*OF_THE_ENGINE}:
+            first = len(threads) * (name in SIGHTED)
+            same = seen[name][:first] == entities[name][:first] if first else seen[name] == entities[name]
+            assert same.all(), name
+        pages, true = seen[len(threads) :], entities[len(threads) :]
+        assert (pages["uses_total"] <= true["uses_total"]).all() and (pages["last_use"] <= record["now"]).all()
 
 
 def _time_of_threads(simulation):

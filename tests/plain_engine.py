@@ -1,4 +1,4 @@
-"""The plain engine: docs/engine.md in slow, plain Python; N1 to N19 are its rules."""
+"""The plain engine: docs/engine.md in slow, plain Python; N1 to N22 are its rules."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from sos_gym.resource import COLD_OFFSET, NONE, Kind, Op, Resource, State, Statu
 
 PARTS = ("switch", "move", "minor", "remote", "service")  # a running thread's time, in the order in which it is used up
 WAITS = {Status.CPU_WAIT: "cpu_wait", Status.FAULTING: "fault_wait", Status.SLEEPING: "sleep", Status.BLOCKED: "sleep"}
-RANK = {"complete": 0, "wake": 1, "page_in": 1, "tick": 2, "scan": 3}  # events (N13), by the method that handles them
+RANK = {"complete": 0, "wake": 1, "page_in": 1, "tick": 2, "scan": 3, "harvest": 4}  # events (N13), by the method that handles them
 THREAD = ("first", "last", "arrival_ns", "think_ns", "owner", "weight", "affinity")  # fields of the tape
 PAGE = ("owner", "affinity", "file", "pinned", "private")
 COUNTERS = ("want_seq", "spell_seq", "hold_seq", "use_seq", "want_ns", "hold_ns", "stay_ns")
 COUNTERS += ("last_use", "last_gap", "prev_gap", "gaps", "uses", "uses_total")
 EMPTY = {**dict.fromkeys(COUNTERS, 0), "slot": NONE, "last_slot": NONE}
+SIGHTED = ("use_seq", "last_use", "last_gap", "prev_gap", "gaps", "uses", "uses_total", "last_user", "home")
 VACANT = {"holder": NONE, "last": NONE, "excluded": NONE, "since": 0, "busy": 0, "idle": 0}
 
 
@@ -49,6 +50,10 @@ class Rules:
     reclaim: str = "global"  # or "local"
     may_idle: bool = False
     decision_ns: int = 0
+    sight: str = "exact"  # or "sampled", "scanned"
+    sample_faults: int | None = None
+    harvest_ns: int | None = None
+    look_ns: int = 0
 
 
 class Instruction(NamedTuple):
@@ -110,10 +115,13 @@ class Decision:
 
 
 class PlainEngine:
-    """Runs a tape to its end; `choose(decision)` makes the raised decisions."""
+    """Runs a tape to its end; `choose(decision)` makes the raised decisions.
 
-    def __init__(self, tape, rules: Rules, choose):
-        self.rules, self.choose = rules, choose
+    `looked_at(decision)`: pages whose accessed bits it reads for that, in order; `pays`: it pays for it.
+    """
+
+    def __init__(self, tape, rules: Rules, choose, looked_at=lambda decision: (), pays: bool = True):
+        self.rules, self.choose, self.looked_at, self.pays = rules, choose, looked_at, pays
         self.ops = [Instruction(Op(int(o["op"])), int(o["arg"]), int(o["lines"])) for o in tape.ops]
         self.owners = [SimpleNamespace(weight=int(o["weight"]), active=0, live=0) for o in tape.owners]
         self.build_slots(rules.frames or (), rules.cores or ())
@@ -130,7 +138,7 @@ class PlainEngine:
         self.now, self.seq, self.order = 0, count(1), count(1)
         self.live, self.tried = len(self.threads), False
         self.decided_ns = 0  # what the decision on the fault that is being settled takes
-        self.deciding_ns = 0
+        self.deciding_ns = self.looks = 0
         self.faults = self.major_faults = self.evictions = self.switches = self.moves = self.write_backs = 0
         self.decisions, self.verbs, self.bursts, self.done, self.times = [], [], [], Counter(), {}
         self.shootdown = rules.shootdown_ns + rules.shootdown_core_ns * (len(self.cores) or len(self.threads))
@@ -138,6 +146,8 @@ class PlainEngine:
             self.due("wake", t.id, t.arrival_ns)
         if rules.scan_ns and self.frames:
             self.due("scan", NONE, rules.scan_ns)
+        if rules.sight == "scanned" and rules.harvest_ns and self.frames:
+            self.due("harvest", NONE, rules.harvest_ns)
 
     def build_slots(self, frames, cores) -> None:
         nodes = [node for per_node in (frames, cores) for node, n in enumerate(per_node) for _ in range(n)]
@@ -162,6 +172,8 @@ class PlainEngine:
         p = Page(id=i, **EMPTY, **{name: int(record[name]) for name in PAGE})
         p.weight, p.state, p.touched, p.dirty = self.owners[p.owner].weight, State.ABSENT, False, False
         p.home, p.last_user, p.hinted, p.queue = 0, NONE, None, []  # queue: (thread, its work, the same if remote)
+        p.unmapped = p.accessed = False
+        p.seen = p if self.rules.sight == "exact" else Page(**{name: getattr(p, name) for name in SIGHTED})
         return p
 
     # -- the loop (N13, N18)
@@ -218,16 +230,19 @@ class PlainEngine:
             self.charge(t)
         self.check_slots()
         raised = (len(self.decisions), self.now, kind, cause, resource, e, slot, sorted(contenders))
+        looks = self.look_around(Decision(*raised, self))
         choice = int(self.choose(Decision(*raised, self)))
         assert choice in contenders, f"{choice} is none of {raised[-1]}"
         self.decisions.append((*raised, choice))
-        if self.rules.decision_ns:
-            self.pay(self.decisions[-1])
+        self.pay(self.decisions[-1], looks)
         return choice
 
-    def pay(self, decided: tuple) -> None:
-        """A raised decision costs (N19)."""
+    def pay(self, decided: tuple, looks: int) -> None:
+        """A raised decision costs, and the looks that were made for it (N19, N22)."""
         ns, (_, _, kind, cause, resource, e, _, _, choice) = self.rules.decision_ns, decided
+        if resource == Resource.MEMORY and self.pays and self.rules.sight == "scanned":
+            ns += looks * self.rules.look_ns
+            self.looks += looks
         if cause == Why.FAULT and resource == Resource.MEMORY:
             self.decided_ns = ns
         elif resource == Resource.MEMORY:
@@ -381,7 +396,8 @@ class PlainEngine:
     def do_cold(self, t: Thread, op: Instruction) -> bool:
         p = self.pages[op.arg]
         if p.slot != NONE:
-            p.use_seq = next(self.seq) - COLD_OFFSET
+            p.use_seq = p.seen.use_seq = next(self.seq) - COLD_OFFSET
+            p.accessed = False
             self.tell("cool", p)
         return self.next_op(t)
 
@@ -423,7 +439,9 @@ class PlainEngine:
         fault, stays = p.state == State.ABSENT, self.stays_on_core(p)
         p.home, p.last_user = t.home, t.id
         if p.slot != NONE:
-            self.use_page(p)
+            self.use_page(p, t)
+        else:
+            self.show_user(p)
         p.dirty = p.dirty or op.op == Op.WRITE
         if p.state == State.HOLDING:
             far = self.slots[p.slot].node != t.home
@@ -435,6 +453,7 @@ class PlainEngine:
             self.leave_core(t, Why.FAULT, Status.FAULTING)
         if fault:
             self.faults += 1
+            self.sample()
             self.major_faults += bool(p.touched or p.file)
             self.want(p, Why.FAULT)
         return False
@@ -447,11 +466,74 @@ class PlainEngine:
             return p.queue[0][0].status == Status.RUNNING
         return p.state == State.ABSENT and p.is_new()
 
-    def use_page(self, p: Page) -> None:
+    def use_page(self, p: Page, t: Thread) -> None:
+        self.mark_used(p)
+        if p.unmapped:
+            p.unmapped = False
+            self.charge(t)
+            t.left["minor"] += self.rules.look_ns
+            self.looks += 1
+            self.see(p)
+        elif self.rules.sight == "exact":
+            self.tell("use", p)
+        p.accessed = True
+
+    def mark_used(self, p: Page) -> None:
+        """A use in a page's record, or in what is seen of it."""
         p.use_seq, p.uses, p.uses_total = next(self.seq), p.uses + 1, p.uses_total + 1
         p.add_gap(self.now - p.last_use)
         p.last_use = self.now
+
+    # -- what is seen of uses (N20 to N22)
+
+    def see(self, p: Page) -> None:
+        """It was used, that is all that is known."""
+        p.accessed = False
+        self.mark_used(p.seen)
+        self.show_user(p)
         self.tell("use", p)
+
+    def show_user(self, p: Page) -> None:
+        p.seen.home, p.seen.last_user = p.home, p.last_user
+
+    def show_hold(self, p: Page) -> None:
+        """A hold is a use that all see."""
+        p.unmapped = p.accessed = False
+        if p.seen is not p:
+            if p.seen.uses_total:
+                p.seen.add_gap(self.now - p.seen.last_use)
+            p.seen.use_seq, p.seen.last_use, p.seen.uses = p.use_seq, p.last_use, 1
+            p.seen.uses_total += 1
+
+    def sample(self) -> None:
+        """Every so many faults all resident pages are unmapped."""
+        every = self.rules.sample_faults or max(1, len(self.frames) // 4)
+        if self.rules.sight == "sampled" and self.faults % every == 0:
+            for p in self.resident():
+                p.unmapped = True
+
+    def resident(self) -> list[Page]:
+        """In the order of slots."""
+        held = [self.entities[f.holder] for f in self.frames if f.holder != NONE]
+        return [p for p in held if p.state == State.HOLDING]
+
+    def harvest(self, _: int) -> None:
+        """All accessed bits are read."""
+        self.due("harvest", NONE, self.now + self.rules.harvest_ns)
+        for p in self.resident():
+            self.looks += 1
+            if p.accessed:
+                self.see(p)
+            if self.rules.look_ns:
+                self.delay(self.threads[p.last_user], "minor", self.rules.look_ns)
+
+    def look_around(self, decision: Decision) -> int:
+        """Who decides reads bits."""
+        looked = list(self.looked_at(decision)) if self.rules.sight == "scanned" else []
+        for p in [self.entities[e] for e in looked]:
+            if p.accessed:
+                self.see(p)
+        return len(looked)
 
     def page_in(self, i: int) -> None:
         """The arrival executes the ops that wait for it."""
@@ -509,6 +591,8 @@ class PlainEngine:
         entity.hold_ns = entity.last_use = entity.stay_ns = self.now
         entity.uses, entity.uses_total = 1, entity.uses_total + 1
         self.place(entity, slot)
+        if isinstance(entity, Page):
+            self.show_hold(entity)
         self.tell("hold", entity, slot.id, entity.why)
         if isinstance(entity, Thread):
             self.dispatch(entity, slot, previous)
@@ -724,6 +808,7 @@ class PlainEngine:
     def put_hint(self, t: Thread, p: Page) -> bool:
         """EVICT(p) goes on the agenda; t waits for it on its core."""
         p.hinted, p.home, p.last_user = self.now, t.home, t.id
+        self.show_user(p)
         self.hinters.setdefault(p.id, []).append(t)
         self.agenda.setdefault(("hint", p.id), (0, 1, next(self.seq)))
         return False

@@ -1,5 +1,6 @@
 """Where every nanosecond of a thread goes, and how many threads stall."""
 
+from sos_gym.engine.uses import publish
 from sos_gym.kernel import bit_length, inlined, kernel
 from sos_gym.resource import NEVER, NONE, Resource, Status
 
@@ -54,6 +55,7 @@ def _serve(sim, t, served):
     thread.service += served
     entity.service = thread.service
     entity.attained += served
+    publish(sim, t)
     sim.service_ns += served
     account_of(sim, t).work_ns += served
 
@@ -159,6 +161,7 @@ def begin_burst(sim, t, start):
     thread.burst_start = start
     entity.attained = 0
     entity.deadline = start + thread.deadline_ns if thread.deadline_ns != NONE else NEVER
+    publish(sim, t)
 
 
 @kernel
@@ -170,3 +173,4 @@ def end_burst(sim, t):
     burst.thread, burst.start, burst.end, burst.attained = t, thread.burst_start, sim.now, entity.attained
     entity.prev_gap, entity.last_gap = entity.last_gap, entity.attained
     entity.gaps = min(entity.gaps + 1, 2)
+    publish(sim, t)

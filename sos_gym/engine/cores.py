@@ -5,6 +5,7 @@ from sos_gym.engine.events import Event, core_source, due, offer_slot, void, wit
 from sos_gym.engine.holding import leave_waiting, node_of, occupy, record_use, tell, vacate, wait_silently
 from sos_gym.engine.legality import allowed
 from sos_gym.engine.records import Verb
+from sos_gym.engine.uses import publish
 from sos_gym.kernel import kernel
 from sos_gym.resource import NONE, Resource, Status, Why
 
@@ -99,4 +100,5 @@ def tick(sim, core):
         due(sim, core_source(sim, core), sim.now + sim.tick_ns, Event.TICK)
         report_use(sim, holder)
         sim.entities[holder].turn_over = 1
+        publish(sim, holder)
     offer_slot(sim, Resource.CPU, core)

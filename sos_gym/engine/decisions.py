@@ -20,6 +20,7 @@ from sos_gym.engine.futures import foresee, recall
 from sos_gym.engine.holding import lowest_vacant, node_of
 from sos_gym.engine.legality import allowed, legal_holder, legal_waiter, may_leave
 from sos_gym.engine.records import STEPS, Verb, pick_at
+from sos_gym.engine.uses import publish
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NONE, Kind, Resource, State, Status, Why
 
@@ -173,13 +174,20 @@ def _apply_evict(sim, resource, e, cause, choice):
 
 
 @kernel
+def _keep_turn(sim, t):
+    """Holder `t` has another slice."""
+    sim.entities[t].turn_over = 0
+    publish(sim, t)
+
+
+@kernel
 def _apply_admit(sim, resource, slot, cause, choice):
     if choice < 0:
         if resource == Resource.CPU and sim.tick_ns > 0:
             due(sim, core_source(sim, slot), sim.now + sim.tick_ns, Event.TICK)
     elif choice == sim.slots[slot].holder:
         if resource == Resource.CPU:
-            sim.entities[choice].turn_over = 0
+            _keep_turn(sim, choice)
     elif resource == Resource.MEMORY:
         move_page(sim, choice, slot)
     else:
@@ -187,41 +195,67 @@ def _apply_admit(sim, resource, slot, cause, choice):
 
 
 @kernel
-def _pay(sim, decision, choice):
-    """Charge a raised decision to whom it concerns; see N19."""
-    paid = True
-    if decision.resource == Resource.CPU:
-        paid = _pay_as_switch(sim, decision, choice)
-    elif decision.cause == Why.FAULT:
-        sim.decided_ns = sim.decision_ns
-    else:
-        page = decision.entity if decision.cause == Why.HINT else choice
-        paid = page >= 0 and charge_move(sim, sim.entities[page].last_user, sim.decision_ns)
-    if paid:
-        sim.deciding_ns += sim.decision_ns
+def _looks_of_driver(sim):
+    """How many pages who decides has looked at since it last paid for it."""
+    if sim.driver == NONE:
+        return sim.rows_looked
+    looks = 0
+    for k in range(sim.hosted):
+        at = 2 * k + Resource.MEMORY
+        if sim.voices[at] == sim.driver:
+            looks, sim.policies[at].looks = sim.policies[at].looks, 0
+    return looks
 
 
 @kernel
-def _pay_as_switch(sim, decision, choice):
+def _price(sim, decision):
+    """What a raised decision takes, ns: N19; one on pages also the looks that were made for it, N21."""
+    looks = _looks_of_driver(sim) if sim.views > 0 and decision.resource == Resource.MEMORY else 0
+    sim.looks += looks
+    return sim.decision_ns + looks * sim.look_ns
+
+
+@kernel
+def _pay(sim, decision, choice):
+    """Charge a raised decision to whom it concerns; see N19."""
+    price, paid = _price(sim, decision), True
+    if decision.resource == Resource.CPU:
+        paid = _pay_as_switch(sim, decision, choice, price)
+    elif decision.cause == Why.FAULT:
+        sim.decided_ns = price
+    else:
+        page = decision.entity if decision.cause == Why.HINT else choice
+        paid = page >= 0 and charge_move(sim, sim.entities[page].last_user, price)
+    if paid:
+        sim.deciding_ns += price
+
+
+@kernel
+def _pay_as_switch(sim, decision, choice, price):
     """A holder that stays pays at once, who gets the core or asked for it with its next switch; a vacancy does not."""
     if decision.kind == Kind.EVICT:
-        sim.threads[decision.entity].owed += sim.decision_ns
+        sim.threads[decision.entity].owed += price
     elif choice < 0:
         return False
     elif choice == decision.entity:
         charge(sim, choice)
-        sim.threads[choice].switch_left += sim.decision_ns
+        sim.threads[choice].switch_left += price
         put_off(sim, choice)
     else:
-        sim.threads[choice].owed += sim.decision_ns
+        sim.threads[choice].owed += price
     return True
+
+
+@inlined
+def _is_paid(sim):
+    return sim.decision_ns > 0 or sim.views > 0
 
 
 @kernel
 def apply(sim, choice):
     """Carry out the present decision; `choice` is one of its contenders. One that was raised is paid."""
     decision = sim.decision[0]
-    if sim.undecided and sim.decision_ns > 0:
+    if sim.undecided and _is_paid(sim):
         _pay(sim, decision, choice)
     sim.undecided = 0
     if decision.kind == Kind.EVICT:
@@ -370,7 +404,7 @@ def _prepare_admit(sim, resource, slot):
     if decision.count > 0:
         apply(sim, sim.contenders[0])
     elif resource == Resource.CPU and holder != NONE:
-        sim.entities[holder].turn_over = 0
+        _keep_turn(sim, holder)
     return False
 
 
@@ -425,6 +459,8 @@ def raise_decision(sim):
         at = 2 * k + decision.resource
         my, voice, address = sim.policies[at], sim.voices[at], sim.verbs[at * STEPS + Verb.PICK]
         my.now, my.number = decision.now, decision.number
+        if sim.views > 0:
+            my.seq = max(my.seq, sim.seq)
         choice = pick_at(address)(my, decision) if address else NONE
         if voice != NONE:
             sim.advice[voice] = choice
@@ -448,7 +484,7 @@ def settle_fault(sim, e):
         else:
             raise_decision(sim)
             sim.undecided = 0
-            if sim.decision_ns > 0:
+            if _is_paid(sim):
                 _pay(sim, decision, NONE)
             slot = slot_of(sim, sim.advice[sim.driver])
     bind_page(sim, e, slot)

@@ -1,7 +1,7 @@
 """What is due when: completions, wakes, page-ins, ticks, scans; and the agenda of one instant.
 
 Sources of events: thread t is t (its completion, wake, or the page-in that it was first to wait for), core number c is
-threads + c (its tick), then the scan, then the horizon. Each has one date at most.
+threads + c (its tick), then the harvest, the scan, the horizon. Each has one date at most.
 """
 
 from enum import IntEnum
@@ -21,8 +21,9 @@ class Event(IntEnum):
     WAKE = 1  # a thread arrives, or its sleep or wait is over
     TICK = 2  # of a core
     SCAN = 3  # of all frames
-    HORIZON = 4  # the episode is truncated
-    PAGE_IN = 5  # a frame is filled
+    HARVEST = 4  # of all accessed bits
+    HORIZON = 5  # the episode is truncated
+    PAGE_IN = 6  # a frame is filled
 
 
 class Item(IntEnum):
@@ -37,6 +38,12 @@ class Item(IntEnum):
 def core_source(sim, core):
     """Of the ticks of `core`."""
     return sim.threads_count + core - sim.first_core
+
+
+@kernel
+def harvest_source(sim):
+    """Of the harvests."""
+    return sim.places.size - 3
 
 
 @kernel

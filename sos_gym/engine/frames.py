@@ -17,7 +17,9 @@ from sos_gym.engine.holding import (
     vacate_silently,
 )
 from sos_gym.engine.legality import allowed, may_leave, may_move
-from sos_gym.engine.records import RECENT, Verb
+from sos_gym.engine.records import Verb
+from sos_gym.engine.sight import touch
+from sos_gym.engine.uses import note_gap, publish, remember, show_cooled
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import COLD_OFFSET, NONE, Resource, State, Why
 
@@ -32,28 +34,21 @@ def note_user(sim, e, t):
         page.home = node
     if page.slot != NONE and page.node != node:
         join_waiting(sim, Resource.MEMORY, e)
-    if sim.observed:
-        thread = sim.threads[t]
-        sim.users[e] |= 1 << (t & 63)
-        sim.recent[t * RECENT + thread.recent_at] = e
-        thread.recent_at = (thread.recent_at + 1) % RECENT
-
-
-@inlined
-def note_gap(page, now):
-    """The time since its last use becomes the page's last gap."""
-    page.prev_gap, page.last_gap = page.last_gap, now - page.last_use
-    page.gaps = min(page.gaps + 1, 2)
+    if sim.views == 0:
+        remember(sim, e, t)
 
 
 @inlined
 def use_page(sim, e, t, writes):
     """Thread `t` reads or writes page `e`, which holds a frame."""
     page = sim.entities[e]
-    note_gap(page, sim.now)
     note_user(sim, e, t)
     if writes:
         page.dirty = 1
+    if sim.views > 0:
+        touch(sim, e, t)
+        return
+    note_gap(page, sim.now)
     record_use(sim, Resource.MEMORY, e)
 
 
@@ -61,8 +56,10 @@ def use_page(sim, e, t, writes):
 def cool_page(sim, e):
     """MADV_COLD: the coldest of all, after those that were cooled before."""
     page = sim.entities[e]
-    sim.seq += 1
+    sim.seq += sim.seq_step
     page.use_seq = sim.seq - COLD_OFFSET
+    if sim.views > 0:
+        show_cooled(sim, e)
     tell(sim, Resource.MEMORY, Verb.COOL, e)
 
 
@@ -120,6 +117,7 @@ def _write_back(sim, page):
         _device(sim, sim.write_back_ns)
         sim.write_backs += 1
         page.dirty = 0
+        publish(sim, page.id)
 
 
 @inlined
@@ -142,6 +140,7 @@ def release_page(sim, e, why):
         _write_back(sim, page)
     else:
         page.touched = page.dirty = 0
+        publish(sim, e)
     serve_frame_queue(sim, node)
 
 
@@ -178,6 +177,7 @@ def bind_page(sim, e, slot):
     else:
         ready = _device(sim, sim.swap_in_ns) + sim.minor_fault_ns
     page.touched = 1
+    publish(sim, e)
     sim.decided_ns = 0
     sim.ready_ns = ready + sim.shootdown_ns if victim != NONE else ready
 
@@ -200,6 +200,7 @@ def land_page(sim, e):
     """The page is in: legal from now on."""
     page = sim.entities[e]
     page.state = State.HOLDING
+    publish(sim, e)
     sim.in_flight -= 1
     _count_legal(sim, page, 1)
 

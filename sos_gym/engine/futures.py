@@ -8,6 +8,7 @@ import numpy as np
 
 from sos_gym.engine.account import work_of
 from sos_gym.engine.bitmap import WORD_BITS, enter
+from sos_gym.engine.uses import publish
 from sos_gym.kernel import inlined, kernel, prefetch
 from sos_gym.resource import NEVER, NONE, Op
 
@@ -70,6 +71,8 @@ def foresee(sim, contenders):
             sim.entities[e].future = to_next_use(sim, e - sim.threads_count)
         elif e >= 0:
             sim.entities[e].future = sim.work[sim.burst_end[sim.threads[e].pc]] - work_done(sim, e)
+        if e >= 0:
+            publish(sim, e)
 
 
 # -- what the generator knew

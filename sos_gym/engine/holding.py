@@ -4,6 +4,7 @@ One text for threads on cores and pages in frames; what differs is in `frames.py
 """
 
 from sos_gym.engine.records import STEPS, Verb, verb_at
+from sos_gym.engine.uses import mark_used, publish, show_hold
 from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NONE, Resource, State, Why
 
@@ -18,23 +19,40 @@ def tell_at(sim, now, resource, verb, e):
         if address:
             my = sim.policies[2 * k + resource]
             my.now = now
+            if sim.views > 0:
+                my.seq = max(my.seq, sim.seq)
             verb_at(address)(my, e)
 
 
 @inlined
 def tell(sim, resource, verb, e):
     """Likewise, at the present time."""
+    publish(sim, e)
     tell_at(sim, sim.now, resource, verb, e)
+
+
+@kernel
+def tell_host(sim, k, resource, verb, e):
+    """Call one verb of the hosted policy `k`."""
+    address = sim.verbs[(2 * k + resource) * STEPS + verb]
+    if address:
+        my = sim.policies[2 * k + resource]
+        my.now = sim.now
+        my.seq = max(my.seq, sim.seq)
+        verb_at(address)(my, e)
 
 
 @inlined
 def tell_why(sim, resource, verb, e, why):
     """Likewise, with the reason for it."""
+    publish(sim, e)
     for k in range(sim.hosted):
         address = sim.verbs[(2 * k + resource) * STEPS + verb]
         if address:
             my = sim.policies[2 * k + resource]
             my.now, my.why = sim.now, why
+            if sim.views > 0:
+                my.seq = max(my.seq, sim.seq)
             verb_at(address)(my, e)
 
 
@@ -149,18 +167,19 @@ def _give_vacant(sim, place, slot):
 def wait_silently(sim, resource, e):
     """It lost its slot and waits on, at the back; no decision is raised for it."""
     entity = sim.entities[e]
-    sim.seq += 1
+    sim.seq += sim.seq_step
     entity.want_seq = sim.seq
     entity.want_ns = sim.now
     entity.state = State.WAITING
     join_waiting(sim, resource, e)
+    publish(sim, e)
 
 
 @inlined
 def want(sim, resource, e, why):
     """Entity `e` begins to want a slot; the caller asks for it."""
     entity, instance = sim.entities[e], sim.instances[resource]
-    sim.seq += 1
+    sim.seq += sim.seq_step
     entity.want_seq = entity.spell_seq = sim.seq
     entity.want_ns = sim.now
     entity.state = State.WAITING
@@ -183,7 +202,7 @@ def take_over(sim, resource, e, slot, why):
     entity, place, instance = sim.entities[e], sim.slots[slot], sim.instances[resource]
     place.holder = e
     place.since = sim.now
-    sim.seq += 1
+    sim.seq += sim.seq_step
     entity.hold_seq = entity.use_seq = sim.seq
     entity.hold_ns = entity.last_use = sim.now
     entity.moved = 0
@@ -194,6 +213,8 @@ def take_over(sim, resource, e, slot, why):
     instance.holding += 1
     instance.holds += 1
     _settle_owner(sim, owner_of(sim, resource, e), 1)
+    if sim.views > 0 and resource == Resource.MEMORY:
+        show_hold(sim, e)
     tell_why(sim, resource, Verb.HOLD, e, why)
 
 
@@ -258,18 +279,9 @@ def fill(sim, resource, slot):
 
 
 @inlined
-def mark_used(entity, seq, now):
-    """Number and date its last use, and count it."""
-    entity.use_seq = seq
-    entity.uses += 1
-    entity.uses_total += 1
-    entity.last_use = now
-
-
-@inlined
 def record_use(sim, resource, e):
     """Entity `e` uses its slot."""
-    sim.seq += 1
+    sim.seq += sim.seq_step
     mark_used(sim.entities[e], sim.seq, sim.now)
     tell(sim, resource, Verb.USE, e)
 

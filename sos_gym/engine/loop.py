@@ -7,6 +7,7 @@ from sos_gym.engine.decisions import apply, prepare, raise_decision
 from sos_gym.engine.events import Event, due, offer_slot, void
 from sos_gym.engine.frames import scan
 from sos_gym.engine.program import complete, page_in, wake
+from sos_gym.engine.sight import harvest
 from sos_gym.kernel import kernel
 from sos_gym.resource import NONE, Resource
 
@@ -31,6 +32,9 @@ def _handle(sim):
     elif what == Event.SCAN:
         due(sim, source, sim.now + sim.scan_ns, Event.SCAN)
         scan(sim)
+    elif what == Event.HARVEST:
+        due(sim, source, sim.now + sim.harvest_ns, Event.HARVEST)
+        harvest(sim)
     elif what == Event.HORIZON:
         sim.truncated = 1
         for t in range(sim.threads_count):

@@ -26,7 +26,6 @@ from sos_gym.engine.frames import (
     fill_on_core,
     is_new,
     land_page,
-    note_gap,
     note_user,
     page_in_due,
     release_page,
@@ -34,9 +33,11 @@ from sos_gym.engine.frames import (
     use_page,
 )
 from sos_gym.engine.futures import expect_look_ahead, look_ahead
-from sos_gym.engine.holding import mark_used, tell_at, want
+from sos_gym.engine.holding import tell_at, want
 from sos_gym.engine.legality import may_leave
 from sos_gym.engine.records import Verb
+from sos_gym.engine.sight import sample
+from sos_gym.engine.uses import mark_used, note_gap, publish, show_user
 from sos_gym.kernel import inlined, kernel, prefetch
 from sos_gym.resource import NONE, Op, Resource, State, Status, Why
 
@@ -164,6 +165,10 @@ def _fault(sim, t, e, writes):
         _wait_for(sim, t, e)
     note_user(sim, e, t)
     page.dirty = writes
+    if sim.views > 0:
+        show_user(sim, e)
+        if sim.sample_faults > 0 and sim.faults % sim.sample_faults == 0:
+            sample(sim)
     want(sim, Resource.MEMORY, e, Why.FAULT)
     if alone:
         return _fault_in_place(sim, t, e, minor)
@@ -262,8 +267,11 @@ def _touch_resident(sim, t, e, op):
     if page.node != thread.node and _hint_is_due(sim, t, e):
         page.hint_ns = sim.now
         note_user(sim, e, t)
+        if sim.views > 0:
+            show_user(sim, e)
+            publish(sim, e)
         thread.page = e
-        sim.seq += 1
+        sim.seq += sim.seq_step
         ask_for(sim, Resource.MEMORY, t, sim.seq, Item.PROMOTION)
         return False
     sim.references += 1
@@ -291,6 +299,9 @@ def _touch_absent(sim, t, e, op):
     else:
         note_user(sim, e, t)
         page.dirty |= writes
+        if sim.views > 0:
+            show_user(sim, e)
+            publish(sim, e)
         if sim.threads[page.queue_head].stays:
             _stay_for(sim, t, e)
             return False
@@ -312,6 +323,7 @@ def _advise(sim, op):
         release_page(sim, e, Why.PAGEOUT if op.op == Op.PAGEOUT else Why.DONTNEED)
     elif page.state == State.ABSENT and op.op == Op.DONTNEED:
         page.touched = 0
+        publish(sim, e)
 
 
 @kernel
@@ -347,6 +359,7 @@ def _exit(sim, t):
     become(sim, t, Status.EXITED)
     sim.threads[t].exit_ns = sim.now
     sim.entities[t].state = State.GONE
+    publish(sim, t)
     sim.live -= 1
     owner = sim.owners[sim.entities[t].owner]
     owner.live -= 1
@@ -445,7 +458,7 @@ def step(sim, t):
     In place nothing is charged: what is left piles up since the last charge and is charged in one go.
     """
     thread, ops, pages = sim.threads[t], sim.ops, sim.entities
-    quick = not sim.plenty_frames and not sim.observed
+    quick = not sim.plenty_frames and not sim.observed and sim.views == 0
     while thread.pc < thread.last:
         if quick:
             _touch_residents(sim, t)

@@ -104,6 +104,13 @@ USER = np.dtype([("thread", "i8"), ("position", "i8")])  # a page's next READ or
 # A policy's own record of an entity: where it stands in one of the policy's queues (policy/books/queue.py).
 LINK = np.dtype([("next", "i4"), ("previous", "i4"), ("queue", "i4"), ("mark", "i4")])
 
+ACCESS = np.dtype(  # what the page table knows of a page's uses (sight "scanned")
+    [
+        ("unread", "i8"),  # bit k: it was accessed since view k last read it
+        ("user", "i4"),  # the thread that used it last
+        ("home", "i4"),  # and from which node
+    ]
+)
 
 FAULT = np.dtype(  # the first mistake of a hosted policy, which ends the episode (guards.py)
     [
@@ -169,6 +176,9 @@ ARRAYS: dict[str, Array] = {
     "thread_table": Array(THREADS, changes=False),
     "fault": Array(FAULT, policies_see=True),
     "voices": Array("i4", changes=False),
+    "seen": Array(ENTITY),  # what each view shows of every entity, view by view; none: all see `entities`
+    "sighted": Array(ENTITY),  # what columns read: the agent's view, or `entities` (no memory of its own)
+    "accesses": Array(ACCESS),
 }
 
 # What a policy sees: `my` (policy/contract.py). The engine's arrays are read only; links and rooms are its own.
@@ -186,7 +196,15 @@ POLICY = _aligned(
         ("claim_at", "i8"),  # address of its claim, 0 for none
         ("rank_at", "i8"),  # address of what its heap orders by, 0 for none
         ("victim_at", "i8"),  # address of what names the victim of a page fault, 0 for none
+        # -- looks at pages (uses.py)
         ("look_at", "i8"),  # address of what reads a page's accessed bit, 0 where uses are told without a look
+        ("use_at", "i8"),  # address of what is told of a use, 0 for none
+        *array_fields("accesses"),
+        ("seq", "i8"),  # of its last look, or what the engine has numbered last
+        ("looks", "i8"),  # that are not paid yet
+        ("looked", "i8"),  # the page that it looked at last,
+        ("looked_number", "i8"),  # and in which decision
+        # --
         ("seed", "i8"),  # of its own random stream
         ("first_slot", "i4"),  # of its resource
         ("first_entity", "i4"),  # of its resource
@@ -219,6 +237,12 @@ SIM = _aligned(
         ("hint_ns", "i8"),  # 0: none
         ("horizon_ns", "i8"),  # 0: none
         ("decision_ns", "i8"),
+        ("sample_faults", "i8"),  # 0: pages are not unmapped
+        ("harvest_ns", "i8"),  # 0: none
+        ("look_ns", "i8"),
+        ("seq_step", "i8"),  # from one sequence number to the next; between them there is room for those of looks
+        ("views", "i4"),  # 0: all see every use
+        ("spare2", "i4"),
         ("switch_ns", "i8"),
         ("move_near_ns", "i8"),
         ("move_far_ns", "i8"),
@@ -267,7 +291,9 @@ SIM = _aligned(
         ("switches", "i8"),
         ("moves", "i8"),
         ("write_backs", "i8"),
-        ("deciding_ns", "i8"),  # what was charged for decisions
+        ("deciding_ns", "i8"),  # what was charged for decisions, the looks in them included
+        ("looks", "i8"),  # at pages: accessed bits read by who decides or a harvest, unmapped pages that were touched
+        ("rows_looked", "i8"),  # of the open decision, pages that an agent was shown
         ("masked_out", "i8"),  # rows that an agent chose and the mask forbade
         ("bursts_used", "i8"),
         # -- since the episode began; differences give a step's reward
@@ -328,7 +354,7 @@ CLAIM, RANK, VICTIM = map(PARTS.index, ("claim", "rank", "victim"))
 WAIT_BUCKETS = 2048  # per resource; see metrics.bucket_ns
 RECENT = 16  # pages in a thread's ring of what it used lately
 
-for _read_only in (ENTITY, SLOT, OWNER, DECISION, THREAD, NODE, OPS, USER, FORECAST, FAULT, SIM):
+for _read_only in (ENTITY, SLOT, OWNER, DECISION, THREAD, NODE, OPS, USER, FORECAST, ACCESS, FAULT, SIM):
     protect(record_type(_read_only))
 for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, CHANNEL, NODE, INSTANCE, ENTRY, BURST, USER, LINK, POLICY, SIM):
     # an array's name would hide the field

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from sos_gym.engine import bitmap
-from sos_gym.engine.events import Event, due, horizon_source, next_arrival, scan_source
+from sos_gym.engine.events import Event, due, harvest_source, horizon_source, next_arrival, scan_source
 from sos_gym.engine.fitting import drawn_costs, first_homes, refuse_endless, refuse_pinned
 from sos_gym.engine.futures import lay_futures
 from sos_gym.engine.hosts import Host, Pairing, enter_mind
 from sos_gym.engine.loop import GO_ON, advance
 from sos_gym.engine.mistakes import mistake
 from sos_gym.engine.records import (
+    ACCESS,
     ARRAYS,
     BURST,
     CHANNEL,
@@ -21,6 +22,7 @@ from sos_gym.engine.records import (
     FAULT,
     INSTANCE,
     LINK,
+    LOOK_SIGNATURE,
     NODE,
     PARTS,
     POLICY,
@@ -30,8 +32,10 @@ from sos_gym.engine.records import (
     THREAD,
     USER,
     WAIT_BUCKETS,
+    Verb,
 )
-from sos_gym.kernel import aligned_zeros, attach, kernel
+from sos_gym.engine.uses import look_by_bit
+from sos_gym.kernel import address_of, aligned_zeros, attach, kernel
 from sos_gym.resource import DECISION, ENTITY, NEVER, NONE, OWNER, SLOT, Op, Resource, Status
 from sos_gym.settings import cpu, memory
 from sos_gym.settings.environment import MOST_NODES, REWARDS, SettingError, Settings
@@ -42,6 +46,8 @@ from sos_gym.workload.tape import Tape
 
 FIRST_TAU_NS = 1_000_000  # mean hold time before anything was held: one tick
 ALL_NODES = (1 << MOST_NODES) - 1
+MOST_VIEWS = 63  # bits of ACCESS.unread
+SEQ_STEP = 1 << 20  # sight "scanned": looks between two events of the engine; 2**32 such events are exact in a float64
 OF_THE_TAPE = ("ops", "page_table", "thread_table")  # read from it, never copied
 
 
@@ -89,6 +95,8 @@ def _start(sims):
     next_arrival(sim)
     if sim.scan_ns > 0:
         due(sim, scan_source(sim), sim.scan_ns, Event.SCAN)
+    if sim.harvest_ns > 0:
+        due(sim, harvest_source(sim), sim.harvest_ns, Event.HARVEST)
     if sim.horizon_ns > 0:
         due(sim, horizon_source(sim), sim.horizon_ns, Event.HORIZON)
 
@@ -126,10 +134,11 @@ class Simulation:
         record: np.ndarray | None = None,
     ):
         refuse_pinned(tape, settings)
-        costs = drawn_costs(settings, seed)
-        refuse_endless(tape, costs)
         self.tape, self.settings, self.advisors = tape, settings, tuple(advisors)
         self.hosts = (*(host for advisor in self.advisors for host in advisor.hosts), *listeners)
+        self._refuse_many_views()
+        costs = drawn_costs(settings, seed)
+        refuse_endless(tape, costs)
         self.minds = [mind for host in self.hosts for mind in (host.minds() if host.minds else (None, None))]
         self._ways = {"seed": seed, "driver": driver, "listing": listing, "observed": observed, "foresight": foresight}
         self.record = aligned_zeros(1, SIM) if record is None else record
@@ -148,6 +157,8 @@ class Simulation:
         self._attach()
         _lay_threads(self.record)
         _lay_pages(self.record)
+        for k in range(self._views):
+            self._view(k)[:] = self.arrays["entities"]
         if known:
             lay_futures(self.record)
             self.arrays["page_users"] = self.arrays["page_users"][: self.arrays["first_user"][-1]]
@@ -338,6 +349,26 @@ class Simulation:
         weights = tape.owners["weight"][tape.pages["owner"]] if len(tape.owners) > 1 else tape.owners["weight"]
         self.arrays["instances"]["mean_weight"] = weights.mean() if len(weights) else 1.0, tape.threads["weight"].mean()
         self._add(entities=entities, owners=owners.reshape(-1), threads=records)
+        scanned = settings.sight == "scanned" and self._views > 0
+        self._add(seen=aligned_zeros(self._views * count, ENTITY), accesses=np.zeros(count * scanned, ACCESS))
+
+    @property
+    def _views(self) -> int:
+        """Sampled: one that all share. Scanned: one per host, the agent's last."""
+        if self.settings.frames is None:
+            return 0
+        return {"exact": 0, "sampled": 1, "scanned": len(self.hosts) + 1}[self.settings.sight]
+
+    def _refuse_many_views(self) -> None:
+        if self.settings.sight == "scanned" and self._views > MOST_VIEWS:
+            allowed = f"at most {MOST_VIEWS - 1} policies under sight 'scanned', a pair counts as two"
+            raise SettingError("advisors", f"{self._views - 1} policies", allowed, "ask fewer at a time")
+
+    def _view(self, k: int) -> np.ndarray:  # ENTITY (entities,)
+        """What host `k` sees of the entities; -1: what the agent sees."""
+        if self._views == 0:
+            return self.arrays["entities"]
+        return self.arrays["seen"].reshape(self._views, -1)[k if self._views > 1 else 0]
 
     def _lay_queues(self, threads: int, pages: int, observed: bool) -> None:
         tape = self.tape
@@ -345,7 +376,7 @@ class Simulation:
         channels = np.full(len(tape.channels), np.array((NONE, NONE, 0), CHANNEL))
         channels["count"] = tape.channels
         cores = int(self.arrays["instances"]["size"][Resource.CPU])
-        sources = threads + cores + 2
+        sources = threads + cores + 3
         bursts = threads + int(tape.op_counts[[Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT]].sum())
         self._add(
             channels=channels,
@@ -402,8 +433,9 @@ class Simulation:
     def _attach(self) -> None:
         """Write the addresses of arrays and kernels into the records."""
         verbs = self.arrays["verbs"].reshape(len(self.hosts), len(Resource), STEPS)
-        attach(self.record, {name: self.arrays[name] for name in ARRAYS})
-        seen = {name: self.arrays[name] for name, array in ARRAYS.items() if array.policies_see}
+        attach(self.record, {name: self.arrays[name] for name in ARRAYS if name != "sighted"})
+        attach(self.record, {"sighted": self._view(-1)})
+        shown = {name: self.arrays[name] for name, array in ARRAYS.items() if array.policies_see}
         owners = np.split(self.arrays["owners"], len(Resource))
         for k, host in enumerate(self.hosts):
             for resource in Resource:
@@ -412,12 +444,15 @@ class Simulation:
                 verbs[k, resource] = called[:STEPS]
                 policy["claim_at"], policy["rank_at"], policy["victim_at"] = called[STEPS:]
                 self.arrays[f"guarded {i}"][:] = host.parts[resource] if host.guarded else 0
-                arrays = {**seen, "owners": owners[resource], "links": self.arrays[f"links {i}"]}
-                arrays["guarded"] = self.arrays[f"guarded {i}"]
+                shown |= {"entities": self._view(k), "owners": owners[resource]}
+                arrays = {**shown, "links": self.arrays[f"links {i}"], "guarded": self.arrays[f"guarded {i}"]}
+                arrays["accesses"] = self.arrays["accesses"]
                 for number, room in enumerate(host.rooms):
                     arrays[f"room{number}"] = self.kept(room.name, k, None if room.shared else resource)
                 attach(self.arrays["policies"][i : i + 1], arrays)
-                policy["mind_at"] = self._show(i, {**seen, "owners": owners[resource]})
+                looks = host.looks and len(self.arrays["accesses"]) > 0 and resource == Resource.MEMORY
+                policy["look_at"], policy["use_at"] = address_of(look_by_bit, LOOK_SIGNATURE) * looks, called[Verb.USE]
+                policy["mind_at"] = self._show(i, shown)
 
     def _show(self, i: int, arrays: Mapping[str, np.ndarray]) -> int:
         """Show a plain policy what it sees; the number that it is found by, 0 for others."""
@@ -450,6 +485,7 @@ class Simulation:
         record["plenty_cores"], record["plenty_frames"] = settings.cores is None, settings.frames is None
         record["tiers"], record["reclaim_local"] = settings.tiers, settings.reclaim == "local"
         record["may_idle"], record["decision_ns"] = settings.may_idle, settings.decision_ns
+        self._set_sight()
         record["nodes_count"], record["threads_count"], record["live"] = settings.nodes, threads, threads
         record["hosted"], record["advisors"], record["driver"] = len(self.hosts), len(self.advisors), driver
         record["linked"] = max((k + 1 for k, host in enumerate(self.hosts) if host.queues), default=0)
@@ -462,6 +498,16 @@ class Simulation:
         record["rows_seed"] = stream(seed, "rows").integers(1 << 62)
         record["stall_per_service"], record["reward_scale_ns"] = settings.stall_per_service, settings.reward_scale_ns
         record["reward"] = REWARDS.index(settings.reward)
+
+
+    def _set_sight(self) -> None:
+        settings, record = self.settings, self.record
+        scanned, sampled = (self._views > 0 and settings.sight == sight for sight in ("scanned", "sampled"))
+        record["views"], record["seq_step"] = self._views, SEQ_STEP if scanned else 1
+        record["harvest_ns"] = settings.harvest_ns or 0 if scanned else 0
+        record["look_ns"] = settings.look_ns if scanned or sampled else 0
+        if sampled:
+            record["sample_faults"] = settings.sample_faults or max(1, sum(settings.frames_by_node) // 4)
 
 
 def _changes(name: str) -> bool:

@@ -42,6 +42,7 @@ from typing import Any
 
 from sos_gym.engine.hosts import Host
 from sos_gym.engine.records import claim_at, pick_at
+from sos_gym.engine.uses import look
 from sos_gym.kernel import kernel
 from sos_gym.policy.hosting import host_of, refuse_misfits
 from sos_gym.policy.kept import Book, Records, Start
@@ -69,6 +70,8 @@ class Policy:
     so that a mistake is an error in words and not the end of the process (kernel/checked.py); with False it is trusted,
     as the policies of the package are, and faster. `origin`: where it is written, if its kernels do not tell.
     `idles`: on cores it leaves some idle on purpose; wherever it is asked, the setting `may_idle` is on unless given.
+    `looks`: where uses of pages are seen by accessed bits (setting `sight`), a page that is to go is looked at first;
+    False for rules to which a use means nothing.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Policy:
     needs_future: bool = False
     needs_forecast: bool = False
     idles: bool = False
+    looks: bool = True
     checked: bool = True
     origin: str = ""
 
@@ -196,7 +200,15 @@ def _breaks_tie(my, decision, e, best):
 
 @kernel
 def pick_by_claim(my, decision):
-    """A scan over all legal contenders, in list order."""
+    """A scan over all legal contenders, in list order. A page that is to go is looked at: was it used, all scan anew."""
+    choice = _strongest(my, decision)
+    while decision.kind == Kind.EVICT and choice >= 0 and look(my, choice):
+        choice = _strongest(my, decision)
+    return choice
+
+
+@kernel
+def _strongest(my, decision):
     claim = claim_at(my.claim_at)
     sign = -1.0 if decision.kind == Kind.EVICT else 1.0
     best, best_claim, best_second = NONE, 0.0, 0.0
@@ -237,4 +249,13 @@ def pick_by_victim(my, decision):
         return pick_by_claim(my, decision)
     if decision.vacancy != NONE:
         return -1 - decision.vacancy
-    return pick_at(my.victim_at)(my, decision)
+    return unused_victim(my, decision)
+
+
+@kernel
+def unused_victim(my, decision):
+    """Who goes is looked at before: was it used, the policy has been told, and is asked again."""
+    e = pick_at(my.victim_at)(my, decision)
+    while look(my, e):
+        e = pick_at(my.victim_at)(my, decision)
+    return e

@@ -3,12 +3,12 @@
 import dataclasses
 from collections.abc import Callable
 
-from sos_gym.engine.records import pick_at
+from sos_gym.engine.uses import look
 from sos_gym.kernel import kernel
 from sos_gym.policy.books import levels
 from sos_gym.policy.books.levels import COOLED
 from sos_gym.policy.books.queue import first_legal
-from sos_gym.policy.contract import Policy, Sides, pick_by_claim
+from sos_gym.policy.contract import Policy, Sides, pick_by_claim, unused_victim
 from sos_gym.resource import NONE, Kind
 
 
@@ -20,7 +20,9 @@ def pick_from_lists(my, decision):
     if decision.vacancy != NONE:
         return -1 - decision.vacancy
     cooled = first_legal(my, decision, COOLED)
-    return cooled if cooled != NONE else pick_at(my.victim_at)(my, decision)
+    while cooled != NONE and look(my, cooled):
+        cooled = first_legal(my, decision, COOLED)
+    return cooled if cooled != NONE else unused_victim(my, decision)
 
 
 COOLING = Sides(frames=levels.cool)

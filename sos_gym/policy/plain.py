@@ -17,7 +17,8 @@ import numpy as np
 from sos_gym.engine.guards import Fault
 from sos_gym.engine.hosts import Host, mind_of
 from sos_gym.engine.records import PARTS, POLICY
-from sos_gym.kernel import address_of
+from sos_gym.engine.uses import look
+from sos_gym.kernel import address_of, kernel
 from sos_gym.policy.contract import Policy
 from sos_gym.policy.hosting import SIGNATURES, refuse_unable
 from sos_gym.resource import ENTITY, Resource
@@ -38,7 +39,7 @@ class PlainPolicy:
     copied with the episode.
 
     Class attributes: `name` (default: that of the class, in lower case), `summary` (default: the first line of the
-    docstring), `aliases`, `parameters` (name -> Parameter), `needs_future`, `idles`, and what else a `Policy` card
+    docstring), `aliases`, `parameters` (name -> Parameter), `needs_future`, `idles`, `looks`, and what else a `Policy` card
     says.
 
     Example:
@@ -54,6 +55,7 @@ class PlainPolicy:
     aliases: ClassVar[tuple[str, ...]] = ()
     needs_future: ClassVar[bool] = False
     idles: ClassVar[bool] = False
+    looks: ClassVar[bool] = True
     on_cores: ClassVar[str] = "as it says"
     on_frames: ClassVar[str] = "as it says"
     reads: ClassVar[str] = "as it says"
@@ -114,7 +116,7 @@ class PlainCard(Policy):
     def host(self) -> Host:
         """The policy as the engine takes it."""
         parts = tuple(_address(part, _parts_of(self.player), self.default_pick) for part in PARTS)
-        needs = {name: getattr(self, name) for name in ("needs_list", "needs_future", "needs_forecast")}
+        needs = {name: getattr(self, name) for name in ("needs_list", "needs_future", "needs_forecast", "looks")}
         return Host(self.name, (parts, parts), **needs, guarded=True, minds=self.minds, policy=self)
 
     def minds(self) -> tuple[Mind, Mind]:
@@ -148,7 +150,7 @@ def listener(player: type[PlainPolicy]) -> Host:
 
 def card_of(player: type[PlainPolicy]) -> PlainCard:
     """The card that a class says of itself."""
-    said = ("aliases", "needs_future", "idles", "on_cores", "on_frames", "reads")
+    said = ("aliases", "needs_future", "idles", "looks", "on_cores", "on_frames", "reads")
     return PlainCard(
         name=player.name or player.__name__.lower(),
         summary=player.summary or (inspect.getdoc(player) or "a plain policy").partition("\n")[0],
@@ -238,6 +240,11 @@ _CALLED["claim"] = _calling("claim", ctypes.c_void_p, lambda view, at: view.enti
 # -- what it sees
 
 
+@kernel
+def _look(policies, e):
+    return look(policies[0], e)
+
+
 class Record:
     """A record, read only; its fields are Python's numbers."""
 
@@ -300,6 +307,7 @@ class View:
     contenders: Rows
 
     def __init__(self, record: np.ndarray, arrays: Mapping[str, np.ndarray], parameters: Any):
+        self._records = record
         self._record, self.parameters = Record({name: record[name] for name in SEEN}, 0), parameters
         self._first_entity = arrays["entities"].ctypes.data
         for name, array in arrays.items():
@@ -310,6 +318,10 @@ class View:
             tables = ", ".join(name for name in vars(self) if name[0] != "_")
             raise AttributeError(f"my has no {name!r}; it has {', '.join(SEEN)}, {tables}")
         return getattr(self._record, name)
+
+    def look(self, e: int) -> bool:
+        """`look(my, e)` of sos_gym.policy.words: whether page `e` was used since its accessed bit was last read."""
+        return bool(_look(self._records, operator.index(e)))
 
     def entity(self, at: int) -> Record:
         """The ENTITY record at an address."""

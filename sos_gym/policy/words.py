@@ -3,7 +3,7 @@
 from sos_gym.engine.chance import mixed, uniform
 from sos_gym.engine.legality import legal_holder
 from sos_gym.engine.records import claim_at
-from sos_gym.engine.sight import look
+from sos_gym.engine.uses import look
 from sos_gym.kernel import inlined, kernel
 from sos_gym.policy.books import heap, levels, log, queue, sample
 from sos_gym.policy.books.levels import COOLED

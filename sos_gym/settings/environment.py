@@ -108,14 +108,25 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
                     f"more than the {overhead} ns that switch_ns, move_ns and decision_ns can take of a slice",
                     "lengthen the tick or lower switch_ns, move_ns and decision_ns",
                 )
+        if self.frames is None:
+            return
+        walk = sum(self.frames_by_node) * self.look_ns if self.sight == "scanned" else 0
         moves = 2 * self.page_move_ns + self.shootdown_ns + 64 * self.shootdown_core_ns
-        busy = self.nodes * (moves + self.decision_ns)
-        if self.frames is not None and self.scan_ns is not None and self.scan_ns <= busy:
+        busy = self.nodes * (moves + self.decision_ns + walk)
+        if self.scan_ns is not None and self.scan_ns <= busy:
             raise SettingError(
                 "scan_ns",
                 self.scan_ns,
-                f"more than the {busy} ns that the moves and decisions of one scan can take",
-                "scan less often, or lower page_move_ns, shootdown_ns and decision_ns",
+                f"more than the {busy} ns that the moves, decisions and looks of one scan can take",
+                "scan less often, or lower page_move_ns, shootdown_ns, decision_ns and look_ns",
+            )
+        rest = 1.0 if self.scan_ns is None else 1.0 - busy / self.scan_ns
+        if walk and self.harvest_ns is not None and self.harvest_ns * rest <= walk:
+            raise SettingError(
+                "harvest_ns",
+                self.harvest_ns,
+                f"more than the {math.ceil(walk / rest)} ns that reading all accessed bits can take of it",
+                "harvest less often, or lower look_ns",
             )
 
     def _per_node(self, name: str) -> tuple[int, ...] | None:

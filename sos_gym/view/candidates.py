@@ -44,7 +44,7 @@ def _ranks(keys, size, ranks):
 @kernel
 def payoff_ns(sim, e):
     """Page: max(last gap, age); thread: max(estimated burst - attained, attained / 2)."""
-    entity = sim.entities[e]
+    entity = sim.sighted[e]
     if e >= sim.threads_count:
         return float(max(entity.last_gap, sim.now - entity.last_use))
     estimate = sim.instances[Resource.CPU].tau_ns
@@ -63,7 +63,7 @@ def _measure(sim, decision, sample, size, last_use, payoff, uses, recency):
     """
     sign = 1.0 if decision.kind == Kind.EVICT else -1.0
     for i in range(size):
-        entity = sim.entities[sample[i]]
+        entity = sim.sighted[sample[i]]
         last_use[i] = -sign * entity.use_seq
         payoff[i] = sign * payoff_ns(sim, sample[i])
         uses[i] = -sign * entity.uses

@@ -6,6 +6,7 @@ import numpy as np
 
 from sos_gym.engine.decisions import slot_of
 from sos_gym.engine.records import RECENT
+from sos_gym.engine.sight import look_at_rows
 from sos_gym.kernel import bit_count, kernel, part_of, view_as
 from sos_gym.resource import NONE, Kind, Resource, State, Status
 from sos_gym.view.candidates import payoff_ns, select
@@ -76,7 +77,7 @@ def _priced(ns):
 
 @kernel
 def _describe_entity(sim, decision, e, per_tau, row):
-    entity, now = sim.entities[e], sim.now
+    entity, now = sim.sighted[e], sim.now
     holds = entity.slot != NONE
     row.holder = holds
     row.wanting = entity.state == State.WAITING or (decision.kind == Kind.EVICT and e == decision.entity)
@@ -125,7 +126,7 @@ def _describe_pair(sim, decision, e, row):
     joined, slot = _pair(sim, decision, e)
     if joined < 0 or slot == NONE or sim.entities[joined].slot == slot:
         return
-    entity, node = sim.entities[joined], sim.slots[slot].node
+    entity, node = sim.sighted[joined], sim.slots[slot].node
     near = entity.home == node
     row.distance = not near
     cost = 0
@@ -250,6 +251,8 @@ def observe(sim, shown, candidates, contexts, mask):
     if not sim.undecided:
         pose(sim, decision)
     rows = select(sim, decision, shown)
+    if sim.undecided:
+        look_at_rows(sim, shown, rows)
     describe(sim, decision, shown, rows, candidates, contexts, mask)
     if rows == 0:
         mask[0] = 1

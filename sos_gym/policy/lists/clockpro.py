@@ -5,7 +5,7 @@ back, which is the paper's list head. All hands turn in verbs: the cold one in `
 `pick` only reads where it stopped.
 """
 
-from sos_gym.policy.words import NONE, Parameter, Policy, Sides, State, Why, kernel, legal_holder, order, queue
+from sos_gym.policy.words import NONE, Parameter, Policy, Sides, State, Why, kernel, legal_holder, look, order, queue
 
 CLOCK = 1
 # bits of a mark: used since a hand came by; hot, else cold; in its test period; resident
@@ -122,6 +122,13 @@ def _end_test(my, e):
 
 
 @kernel
+def _is_used(my, e):
+    """What a hand finds as it passes `e`."""
+    look(my, e)
+    return my.links[e].mark & USED
+
+
+@kernel
 def _turn_hot(my):
     """Cool the first hot page that was not used, end the tests that it passes, stop at a hot one."""
     cooled = False
@@ -131,7 +138,7 @@ def _turn_hot(my):
             _end_test(my, e)
         elif cooled:
             return
-        elif my.links[e].mark & USED:
+        elif _is_used(my, e):
             my.links[e].mark &= ~USED
         else:
             my.own.hots -= 1
@@ -161,7 +168,7 @@ def _turn_cold(my):
         if mark & (HERE | HOT) != HERE or my.entities[e].state != State.HOLDING or my.entities[e].pinned:
             my.own.cold_hand = _next(my, e)
             passed += 1
-        elif not mark & USED:
+        elif not _is_used(my, e):
             return True
         elif mark & TEST:
             _promote(my, e)

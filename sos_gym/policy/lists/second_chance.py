@@ -1,6 +1,6 @@
 """Second chance: a queue in which whoever used its slot goes round once more (CLOCK)."""
 
-from sos_gym.policy.words import NONE, Kind, Policy, Resource, Sides, earliest_waiter, kernel, legal_holder, queue
+from sos_gym.policy.words import NONE, Kind, Policy, Resource, Sides, earliest_waiter, kernel, legal_holder, look, queue
 
 RING = 1
 USED, SPENT = 1, 2  # values of the bit that is set; spent: it was kept once in this stay
@@ -30,6 +30,7 @@ def _victim(my, decision):
     while True:
         after = queue.behind(my, e)
         if legal_holder(my, decision, e):
+            look(my, e)
             if not my.links[e].mark:
                 queue.expect(my, my.links[e].next)
                 return e

@@ -1,6 +1,6 @@
 """SIEVE: a queue whose hand spares what was used, where it stands."""
 
-from sos_gym.policy.words import COOLED, NONE, ListPolicy, kernel, legal_holder, order, queue
+from sos_gym.policy.words import COOLED, NONE, ListPolicy, kernel, legal_holder, look, order, queue
 
 RING = 2
 
@@ -40,6 +40,7 @@ def victim(my, decision):
         if e == NONE:
             e = queue.front(my, RING)
         if legal_holder(my, decision, e):
+            look(my, e)
             if not my.links[e].mark:
                 queue.point(my, RING, e)
                 return e

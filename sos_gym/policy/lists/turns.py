@@ -31,6 +31,7 @@ def pick(my, decision):
 
 TURNS = Policy(
     name="turns",
+    looks=False,
     aliases=("fifo", "round_robin"),
     summary="everybody holds a slot in turn",
     on_cores="round robin, exact; the quantum is tick_ns and counts from dispatch",

@@ -73,6 +73,7 @@ def victim(my, decision):
 
 CLAIRVOYANT = Policy(
     name="clairvoyant",
+    looks=False,
     aliases=("belady", "min", "srpt"),
     summary="the nearest future first; knows the tape, not a bound",
     on_cores="SRPT: least own work left in this burst",

@@ -14,6 +14,7 @@ def claim(my, entity):
 
 EDF = Policy(
     name="edf",
+    looks=False,
     aliases=("earliest_deadline", "sched_deadline"),
     summary="what is due soonest comes first; on frames it knows the tape",
     on_cores="earliest deadline of the burst first; threads without one share what is left, by turns",

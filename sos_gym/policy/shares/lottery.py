@@ -12,6 +12,7 @@ def claim(my, entity):
 
 LOTTERY = Policy(
     name="lottery",
+    looks=False,
     aliases=("random",),
     summary="chance in proportion to weight",
     on_cores="lottery scheduling: P(win) = weight / sum of weights",

@@ -10,6 +10,7 @@ def claim(my, entity):
 
 SENIORITY = Policy(
     name="seniority",
+    looks=False,
     aliases=("fcfs", "sched_fifo"),
     summary="first come, first served; never takes a slot away for a newcomer",
     on_cores="FCFS, which is SCHED_FIFO at one priority",
