@@ -18,6 +18,7 @@ COUNTS = (
     "switches",
     "moves",
     "write_backs",
+    "looks",
     "masked_out",
 )
 
@@ -73,7 +74,8 @@ def metrics(simulation: Simulation) -> dict[str, int | float]:
 
     stall_ns: time wanted and not had, all threads. weighted_stall_ns: the same, each thread by weight / mean weight.
     minor_ns: of minor faults, which a thread settles on its core; fault_wait_ns: for pages that come from the device.
-    deciding_ns: of the stall, what decisions were charged (`decision_ns` each); advice is free.
+    deciding_ns: of the stall, what decisions were charged (`decision_ns` each, `look_ns` per look); advice is free.
+    looks: accessed bits that were read by who decides or a harvest, or touches of pages that had been unmapped.
     miss_ratio: faults / references. mean_response_ns, response_p99_ns, slowdown_mean: over finished bursts.
     wait_p99_ns: over stretches of waiting, for a core where cores are scarce, else for a page (resolution 1/32).
     jain: fairness of the threads' service per time they were not asleep. swaps: switches + evictions.

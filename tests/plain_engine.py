@@ -1,4 +1,4 @@
-"""The plain engine: docs/engine.md in slow, plain Python; N1 to N22 are its rules."""
+"""The plain engine: docs/engine.md in slow, plain Python; N1 to N23 are its rules."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -10,7 +10,14 @@ from sos_gym.resource import COLD_OFFSET, NONE, Kind, Op, Resource, State, Statu
 
 PARTS = ("switch", "move", "minor", "remote", "service")  # a running thread's time, in the order in which it is used up
 WAITS = {Status.CPU_WAIT: "cpu_wait", Status.FAULTING: "fault_wait", Status.SLEEPING: "sleep", Status.BLOCKED: "sleep"}
-RANK = {"complete": 0, "wake": 1, "page_in": 1, "tick": 2, "scan": 3, "harvest": 4}  # events (N13), by the method that handles them
+RANK = {
+    "complete": 0,
+    "wake": 1,
+    "page_in": 1,
+    "tick": 2,
+    "scan": 3,
+    "harvest": 4,
+}  # events (N13), by the method that handles them
 THREAD = ("first", "last", "arrival_ns", "think_ns", "owner", "weight", "affinity")  # fields of the tape
 PAGE = ("owner", "affinity", "file", "pinned", "private")
 COUNTERS = ("want_seq", "spell_seq", "hold_seq", "use_seq", "want_ns", "hold_ns", "stay_ns")
@@ -238,7 +245,7 @@ class PlainEngine:
         return choice
 
     def pay(self, decided: tuple, looks: int) -> None:
-        """A raised decision costs, and the looks that were made for it (N19, N22)."""
+        """A raised decision costs, and the looks that were made for it (N19, N23)."""
         ns, (_, _, kind, cause, resource, e, _, _, choice) = self.rules.decision_ns, decided
         if resource == Resource.MEMORY and self.pays and self.rules.sight == "scanned":
             ns += looks * self.rules.look_ns
@@ -484,7 +491,7 @@ class PlainEngine:
         p.add_gap(self.now - p.last_use)
         p.last_use = self.now
 
-    # -- what is seen of uses (N20 to N22)
+    # -- what is seen of uses (N21 to N23)
 
     def see(self, p: Page) -> None:
         """It was used, that is all that is known."""

@@ -209,7 +209,7 @@ def _looks_of_driver(sim):
 
 @kernel
 def _price(sim, decision):
-    """What a raised decision takes, ns: N19; one on pages also the looks that were made for it, N21."""
+    """What a raised decision takes, ns: N19; one on pages also the looks that were made for it, N23."""
     looks = _looks_of_driver(sim) if sim.views > 0 and decision.resource == Resource.MEMORY else 0
     sim.looks += looks
     return sim.decision_ns + looks * sim.look_ns

@@ -204,6 +204,8 @@ POLICY = _aligned(
         ("looks", "i8"),  # that are not paid yet
         ("looked", "i8"),  # the page that it looked at last,
         ("looked_number", "i8"),  # and in which decision
+        ("every_use", "i4"),  # 1: it is told of every use of a page when it happens
+        ("spare", "i4"),
         # --
         ("seed", "i8"),  # of its own random stream
         ("first_slot", "i4"),  # of its resource

@@ -451,6 +451,7 @@ class Simulation:
                     arrays[f"room{number}"] = self.kept(room.name, k, None if room.shared else resource)
                 attach(self.arrays["policies"][i : i + 1], arrays)
                 looks = host.looks and len(self.arrays["accesses"]) > 0 and resource == Resource.MEMORY
+                policy["every_use"] = self._views == 0
                 policy["look_at"], policy["use_at"] = address_of(look_by_bit, LOOK_SIGNATURE) * looks, called[Verb.USE]
                 policy["mind_at"] = self._show(i, shown)
 
@@ -498,7 +499,6 @@ class Simulation:
         record["rows_seed"] = stream(seed, "rows").integers(1 << 62)
         record["stall_per_service"], record["reward_scale_ns"] = settings.stall_per_service, settings.reward_scale_ns
         record["reward"] = REWARDS.index(settings.reward)
-
 
     def _set_sight(self) -> None:
         settings, record = self.settings, self.record

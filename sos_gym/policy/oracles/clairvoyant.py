@@ -31,6 +31,18 @@ def cool(my, e):
         recency.cool(my, e)
 
 
+@kernel
+def _any_done_with(my, decision):
+    """Where not every use is told, the last one may not have been: all holders are asked, not the log alone."""
+    best = NONE
+    for slot in range(my.first_slot, my.first_slot + my.slots_count):
+        e = my.slots[slot].holder
+        if e != NONE and legal_holder(my, decision, e) and _is_done_with(my, e):
+            if best == NONE or my.entities[e].use_seq < my.entities[best].use_seq:
+                best = e
+    return best
+
+
 # -- the others
 
 
@@ -68,6 +80,8 @@ def _used_farthest_ahead(my, decision):
 def victim(my, decision):
     """Who is used farthest ahead; of equals, the least recently used."""
     e = log.oldest(my, decision, log.BY_USE)
+    if e == NONE and not my.every_use:
+        e = _any_done_with(my, decision)
     return e if e != NONE else _used_farthest_ahead(my, decision)
 
 
