@@ -200,7 +200,7 @@ def _breaks_tie(my, decision, e, best):
 
 @kernel
 def pick_by_claim(my, decision):
-    """A scan over all legal contenders, in list order. A page that is to go is looked at: was it used, all scan anew."""
+    """A scan over all legal contenders, in list order. A page that is to go is looked at: if it was used, scan anew."""
     choice = _strongest(my, decision)
     while decision.kind == Kind.EVICT and choice >= 0 and look(my, choice):
         choice = _strongest(my, decision)

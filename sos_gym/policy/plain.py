@@ -39,8 +39,8 @@ class PlainPolicy:
     copied with the episode.
 
     Class attributes: `name` (default: that of the class, in lower case), `summary` (default: the first line of the
-    docstring), `aliases`, `parameters` (name -> Parameter), `needs_future`, `idles`, `looks`, and what else a `Policy` card
-    says.
+    docstring), `aliases`, `parameters` (name -> Parameter), `needs_future`, `idles`, `looks`, and what else a `Policy`
+    card says.
 
     Example:
         class Lru(sos_gym.PlainPolicy):
