@@ -20,6 +20,9 @@ def page() -> str:
                 _resources(),
                 "## What it reads",
                 _rules(),
+                "## What it needs to see of the uses of pages",
+                "And what it becomes where accessed bits show them (`sight='scanned'`): [sight.md](sight.md).",
+                _sights(),
                 "## Parameters",
                 "Written behind the name, wherever a policy is named: `s3fifo(small=0.2)`.",
                 _parameters(),
@@ -45,6 +48,10 @@ def _resources() -> str:
 def _rules() -> str:
     rows = [(f"`{card.name}`", card.reads, card.ties, card.source) for card in policies().values()]
     return table(("policy", "reads", "ties", "source"), rows)
+
+
+def _sights() -> str:
+    return table(("policy", "by accessed bits"), [(f"`{card.name}`", card.sight) for card in policies().values()])
 
 
 def _parameters() -> str:

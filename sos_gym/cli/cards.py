@@ -30,6 +30,7 @@ SAID = (
     "on_cores",
     "on_frames",
     "reads",
+    "sight",
     "ties",
 )
 
@@ -145,6 +146,7 @@ def _pair_record(found: "Found") -> dict[str, Any]:
         "on_cores": sides["cores"]["on_cores"],
         "on_frames": sides["frames"]["on_frames"],
         "reads": joined["reads"],
+        "sight": "; ".join(f"{side}: {one['sight']}" for side, one in sides.items()),
         "ties": "; ".join(f"{side}: {one['ties']}" for side, one in sides.items()),
         "source": joined["source"],
         "parameters": {f"{side}.{name}": of for side, one in sides.items() for name, of in one["parameters"].items()},
@@ -188,6 +190,7 @@ def _policy_tables(policy: "Policy") -> Iterator[Table]:
         "leaves cores idle on purpose": "yes: it runs with may_idle=True" if policy.idles else "",
         "on frames": policy.on_frames,
         "reads": policy.reads,
+        "by accessed bits": policy.sight,
         "ties": policy.ties,
         "source": _source_of(policy),
     }

@@ -70,6 +70,7 @@ class Policy:
     so that a mistake is an error in words and not the end of the process (kernel/checked.py); with False it is trusted,
     as the policies of the package are, and faster. `origin`: where it is written, if its kernels do not tell.
     `idles`: on cores it leaves some idle on purpose; wherever it is asked, the setting `may_idle` is on unless given.
+    `sight`: what it needs to see of the uses of pages, and what it becomes where accessed bits show them.
     `looks`: where uses of pages are seen by accessed bits (setting `sight`), a page that is to go is looked at first;
     False for rules to which a use means nothing.
     """
@@ -81,6 +82,7 @@ class Policy:
     reads: str
     source: str
     aliases: tuple[str, ...] = ()
+    sight: str = "recency, uses, gaps and users of pages are those of sightings"
     ties: str = "ADMIT: the holder, then the earliest want; EVICT: the wanter, then the least recently used"
     not_to_be_confused: str = ""
     want: Callable | Sides | None = None

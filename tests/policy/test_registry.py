@@ -71,3 +71,11 @@ def test_a_verb_may_serve_one_resource_alone():
     assert isinstance(sieve.cool, Sides) and sieve.cool.cores is None
     memory, cores = sieve.host().parts
     assert sum(map(bool, memory)) == sum(map(bool, cores)) + 1
+
+
+def test_every_card_says_what_it_becomes_by_accessed_bits():
+    """Who needs no uses does not look, and the other way round."""
+    unsaid = Policy.sight
+    for name, card in policies().items():
+        assert card.sight != unsaid, f"{name} says nothing of its own"
+        assert card.looks != card.sight.startswith("needs no uses"), name

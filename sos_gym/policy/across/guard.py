@@ -115,6 +115,7 @@ GUARD = Policy(
     on_frames="pages of the threads inside stay; then LRU. Plenty of cores: nobody is inside, LRU",
     idles=True,
     reads="shared: sizes of the working sets, who is inside; last_user, use_seq; want_ns, hold_ns, turn_over",
+    sight="working sets are counted in sightings; their window is of so many of these",
     not_to_be_confused="WSClock: the guard evicts by recency, what it controls is who runs",
     source="Denning, CACM 11(5), 1968; Denning, IEEE TSE 6(1), 1980 (load control)",
     want=Sides(cores=want),

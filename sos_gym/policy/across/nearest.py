@@ -33,6 +33,7 @@ NEAREST = Policy(
         "would not be local to the page that wants one; a scan brings home what was used later"
     ),
     reads="home, node, slot, last_slot; want_ns, hold_ns, turn_over; last_use",
+    sight="recency is that of sightings, home the node of the last one",
     source="cache-hot tasks: kernel/sched/fair.c, task_hot; local reclaim: mm/vmscan.c, node_reclaim",
     claim=claim,
     pick=placement.pick,

@@ -44,6 +44,7 @@ RESIDENT_FIRST = Policy(
     on_cores="turns, where a thread whose working set is all in counts as having waited `coupling` longer",
     on_frames="LRU, exact",
     reads="want_ns, hold_ns, turn_over; shared: working sets and their resident share; use_seq",
+    sight="working sets are counted in sightings; their window is of so many of these",
     not_to_be_confused="`turns` on cores and `recency` on frames, which it is with coupling=0",
     source="sos_gym; working sets: Denning, CACM 11(5), 1968",
     hold=Sides(frames=hold),

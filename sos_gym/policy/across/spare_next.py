@@ -35,6 +35,7 @@ SPARE_NEXT = Policy(
         "away, and it is worse than LRU where threads sleep"
     ),
     reads="last_user of a page; state, want_seq, last_gap of that thread; use_seq; want_ns, hold_ns, turn_over",
+    sight="last user and recency are those of the last sighting",
     not_to_be_confused="`recency` on frames and `turns` on cores, which it is with coupling=0",
     source="sos_gym; swapping whole processes: Ritchie, Thompson, CACM 17(7), 1974",
     claim=claim,

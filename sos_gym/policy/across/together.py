@@ -44,6 +44,7 @@ TOGETHER = Policy(
         "cores: the pages of the longest burst go first"
     ),
     reads="last_gap, attained, home, slot, last_slot of a thread; shared: who is in a burst; last_user, use_seq",
+    sight="last user and recency are those of the last sighting",
     not_to_be_confused="coupling=0 is its blind kin: `gap` with `nearest` on cores, `recency` on frames",
     source="sos_gym; priority inheritance: Sha, Rajkumar, Lehoczky, IEEE TC 39(9), 1990",
     want=Sides(cores=want),

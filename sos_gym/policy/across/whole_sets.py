@@ -22,6 +22,7 @@ WHOLE_SETS = Policy(
         "for all together, unfair for who is robbed; worse than LRU where threads sleep. A single thread: LRU, exact"
     ),
     reads="want_ns, hold_ns, turn_over; shared: working sets and their resident share; last_user, use_seq",
+    sight="working sets are counted in sightings; their window is of so many of these",
     not_to_be_confused="`resident_first`, its kin whose frames are blind",
     source="sos_gym; working sets all in or all out: Denning, CACM 11(5), 1968",
     hold=Sides(frames=working_set.hold),

@@ -84,6 +84,7 @@ AGEING = Policy(
     on_cores="least used first, from the key of the thread preempted last: so who waits long comes first",
     on_frames="LFU with dynamic ageing, exact: key = uses + key of the page evicted last; ties by LRU",
     reads="uses at its last use, level at that time; use_seq",
+    sight="counts sightings: one per harvest or look, so hot pages differ less",
     not_to_be_confused="LFU with halved counts",
     source="Arlitt, Cherkasova, Dilley, Friedrich, Jin, Performance Evaluation Review 27(4), 2000 (cost and size 1); "
     "peer=1: libCacheSim 0.3.5, exact (from 2**53 on keys are equal, but it counts up to them and does not get there)",

@@ -175,6 +175,7 @@ CACHEUS = Policy(
     on_cores="a coin for each choice: whoever ran longest ago, or least, comes first; nobody is blamed, nothing learnt",
     on_frames="Cacheus; REUSED and its reserve for newcomers change size with what returns",
     reads="order of uses, own counts, two histories; u = hash(seed, decision number)",
+    sight="orders and counts sightings; who is used again soon is FRESH until a bit is read",
     ties="CR-LFU's: the most recently used",
     not_to_be_confused="lecar, whose experts are plain LRU and LFU and whose learning rate is fixed",
     source="Rodriguez et al., FAST 2021, and the authors' code (sylab/cacheus): reserve, floor, no blame where both "

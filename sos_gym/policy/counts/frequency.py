@@ -15,6 +15,7 @@ FREQUENCY = Policy(
     on_cores="busiest first: whoever was given most slices gets the next",
     on_frames="LFU in cache (counts start anew at each fault), ties by LRU",
     reads="uses, use_seq",
+    sight="counts sightings: the harvests and looks in which a page was found used (as Linux's old page ageing)",
     source="Aho, Denning, Ullman, JACM 18(1), 1971",
     claim=claim,
     hold=heap.hold,

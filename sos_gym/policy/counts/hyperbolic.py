@@ -19,6 +19,7 @@ HYPERBOLIC = Policy(
     on_cores="fewest reports per time since its last dispatch first: who waits long comes next, a waker preempts",
     on_frames="hyperbolic caching: the page with the fewest uses per time in its frame, of 64 drawn",
     reads="uses, hold_ns",
+    sight="counts sightings: the rate of a page that is used often is cut to one per harvest or look",
     ties="those of a claim; in a sample the least recently used",
     not_to_be_confused="frequency, where a page's past counts in full for as long as it stays",
     source="Blankstein, Sen, Freedman, USENIX ATC 2017 (cost and size 1)",

@@ -67,6 +67,7 @@ LECAR = Policy(
     on_cores="a coin for each choice: whoever ran longest ago, or least, comes first; nobody is blamed, nothing learnt",
     on_frames="LeCaR; each victim is the LRU or the LFU page",
     reads="order of uses, own counts, two histories; u = hash(seed, decision)",
+    sight="orders and counts sightings: both its experts see one use per harvest or look",
     ties="LFU's: the least recently used",
     not_to_be_confused="cacheus, which learns its learning rate and has other experts",
     source="Vietri et al., HotStorage 2018, and the authors' code (sylab/LeCaR): history, keep, floor, no blame where "

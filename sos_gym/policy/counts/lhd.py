@@ -134,6 +134,7 @@ LHD = Policy(
     on_cores="who is likely to leave its core soon comes first, learnt by time since its last report; then turns",
     on_frames="LHD with one size and one application; densities to begin with as in the authors' code",
     reads="ages in holds and uses of anybody; hits and ends by age and class",
+    sight="learns from ages at sightings: hits are found late, and several are one",
     ties="least recently used",
     not_to_be_confused="hyperbolic, which takes a page's own past rate for its future",
     source="Beckmann, Chen, Cidon, NSDI 2018; ages in buckets of equal proportion, not of equal width",

@@ -71,6 +71,8 @@ LRUK = Policy(
     on_cores="a dispatch and a slice used are references: who ran K times lately goes on, a newcomer may starve",
     on_frames="LRU-K, exact; fewer than K: LRU. Unlike in the paper a page may go within its correlated period",
     reads="times of the last K references, kept for those that left last; use_seq",
+    sight="the times of sightings: of uses between two harvests or looks one counts; a bit carries no correlated "
+    "references",
     ties="equal times: EVICT the less recently used",
     source="O'Neil, O'Neil, Weikum, SIGMOD 1993; libCacheSim keeps no history: lruk(history=0)",
     hold=hold,

@@ -151,6 +151,7 @@ TINYLFU = Policy(
     on_cores="who got most slices lately (by the sketch) goes first, turns among equals; queues decide nothing",
     on_frames="W-TinyLFU: LRU window, segmented LRU behind it. Who may wait (tier hints): the less often used",
     reads="order of holds and uses; per slot 64 bits of sketch, which forgets nobody who leaves, and 128 of doorkeeper",
+    sight="its sketch counts sightings, a hit in the window is found when a bit is read",
     ties="equal estimates: the window's candidate goes",
     source="Einziger, Friedman, Manes, ACM TOS 13(4), 2017. libCacheSim 0.3.5 fills the cache through its window, does "
     "not count hits there, evicts from probation at hits, and admits nobody below 100 slots: an oracle in "

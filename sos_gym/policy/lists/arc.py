@@ -84,6 +84,7 @@ ARC = Policy(
     on_cores="levels: ran again, ran once, new or forgotten (ghosts: one per core); turns within a level; no border",
     on_frames="ARC, exact; p is a real number. Who may wait (tier hints): by level",
     reads="order of holds and uses; the last slots_count pages to leave each list",
+    sight="used again is who is found used by a harvest or a look; a ghost that returns is a fault, and exact",
     ties="none: the queues order",
     source="Megiddo, Modha, FAST 2003",
     want=want,

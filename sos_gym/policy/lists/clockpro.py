@@ -209,6 +209,7 @@ CLOCKPRO = Policy(
     on_cores="levels: who came back soon (hot), who is on trial, the others; turns within a level",
     on_frames="CLOCK-Pro, adaptive; hot until their room is full at the start. Who may wait (tier hints): by level",
     reads="order of holds, one bit per use, of residents and of as many that left",
+    sight="made for bits: its hands read them as they pass, harvests add nothing to a bit that is set",
     ties="none: the clock orders",
     source="Jiang, Chen, Zhang, USENIX ATC 2005; open there, here as in Caffeine: `cold`, the start, that a test "
     "passed counts at any hand, a new test for a cold page used after its test. libCacheSim 0.3.5 fills its cold room, "

@@ -141,6 +141,7 @@ LIRS = Policy(
     on_cores="levels: whose last gap was short, who ran lately, the others; turns within a level (one core: turns)",
     on_frames="LIRS, exact, S bounded. Who may wait (tier hints): by level",
     reads="order of holds and uses, of residents and of those that left",
+    sight="the gap between two sightings decides: the stack S is in the order of harvests and looks",
     ties="none: the queues order",
     source="Jiang, Zhang, SIGMETRICS 2002. libCacheSim 0.3.5 besides demotes a LIR page at a hit outside S and, with Q "
     "full, evicts for it: an oracle in tests/policy/test_adaptive_lists.py",

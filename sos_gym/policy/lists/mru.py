@@ -27,6 +27,7 @@ MRU = ListPolicy(
     on_cores="coldest first: whoever ran longest ago runs; a waker always preempts the thread that was charged last",
     on_frames="MRU, exact: best for a loop that does not fit, poor for nearly all else",
     reads="use_seq",
+    sight="the page that was used last is known at a harvest: between two of them the newcomer goes",
     source="Chou, DeWitt, VLDB 1985",
     claim=claim,
     hold=use,

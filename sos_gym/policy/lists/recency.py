@@ -31,6 +31,7 @@ RECENCY = Policy(
     on_cores="warmest first: the thread that ran last runs on, others may starve",
     on_frames="LRU, exact",
     reads="use_seq",
+    sight="second chance, in the order of harvests; without harvests it is CLOCK, to the last miss",
     source="Mattson et al., IBM Systems Journal 9(2), 1970",
     claim=claim,
     hold=use,

@@ -90,6 +90,7 @@ S3FIFO = ListPolicy(
     "newcomer the time after; turns within a level; newcomers may starve",
     on_frames="S3-FIFO, exact; shares are rounded down; a fault evicts one page, also where moves overfill main",
     reads="order of holds, uses in this stay, the queue",
+    sight="counts sightings, to three: several uses between two harvests or looks are one",
     ties="pages: none, the queues order; levels of threads: round robin",
     source="Yang, Zhang, Qiu, Yue, Rashmi, SOSP 2023; peer=1: libCacheSim",
     parameters={

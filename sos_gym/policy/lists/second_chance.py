@@ -66,6 +66,7 @@ SECOND_CHANCE = Policy(
     on_cores="round robin in which every thread that used its slice is kept for a second one; a waker waits",
     on_frames="CLOCK, exact; a page is loaded with its bit at 0",
     reads="order of holds, one bit per entity",
+    sight="needs one bit at its hand: accessed bits lose it nothing, unmapping does",
     ties="none: the queue orders",
     source="Corbató, MIT Project MAC, 1968",
     hold=hold,

@@ -54,6 +54,7 @@ SIEVE = ListPolicy(
     on_cores="two-level feedback: who has not run in this burst goes first, then round robin; the hand is idle",
     on_frames="SIEVE, exact; a page is loaded with its bit at 0",
     reads="order of holds, one bit per entity",
+    sight="needs one bit at its hand: accessed bits lose it nothing, unmapping does",
     ties="pages: none, the queue orders; levels of threads: round robin",
     not_to_be_confused="second_chance (CLOCK), which puts the spared at the back, behind the newcomers",
     source="Zhang, Yang, Yue, Vigfusson, Rashmi, NSDI 2024",

@@ -85,6 +85,7 @@ SLRU = ListPolicy(
     "protected); a new burst starts at the best; turns within a level. One core: round robin",
     on_frames="SLRU, exact; probation and one protected segment by default",
     reads="order of uses, the segment",
+    sight="a segment is climbed at a sighting: several uses between two harvests or looks lift once",
     ties="pages: none, the queues order; levels of threads: round robin",
     source="Karedla, Love, Wherry, IEEE Computer 27(3), 1994, which leaves `protected` open: .8 is Caffeine's",
     parameters={

@@ -31,12 +31,13 @@ def pick(my, decision):
 
 TURNS = Policy(
     name="turns",
-    looks=False,
     aliases=("fifo", "round_robin"),
     summary="everybody holds a slot in turn",
     on_cores="round robin, exact; the quantum is tick_ns and counts from dispatch",
     on_frames="FIFO replacement, exact",
     reads="want_ns, hold_ns, turn_over",
+    sight="needs no uses: the same under every sight",
+    looks=False,
     not_to_be_confused="SCHED_FIFO, which is `seniority`: `fifo` is the replacement rule, on cores that is round robin",
     source="Belady, IBM Systems Journal 5(2), 1966 (FIFO); Kleinrock, 1964 (round robin)",
     claim=claim,

@@ -47,6 +47,7 @@ TWOQ = ListPolicy(
     "is a newcomer the time after; turns within a level; newcomers may starve",
     on_frames="2Q, the full version, exact; what returns leaves A1out before its victim joins",
     reads="order of holds and of uses in Am, the queue",
+    sight="the order in Am is that of harvests and looks; A1in and ghosts need no uses",
     ties="pages: none, the queues order; levels of threads: round robin",
     source="Johnson, Shasha, VLDB 1994",
     parameters={

@@ -87,12 +87,13 @@ def victim(my, decision):
 
 CLAIRVOYANT = Policy(
     name="clairvoyant",
-    looks=False,
     aliases=("belady", "min", "srpt"),
     summary="the nearest future first; knows the tape, not a bound",
     on_cores="SRPT: least own work left in this burst",
     on_frames="Belady's MIN: the page used farthest ahead (own-thread work) goes",
     reads="future (privileged)",
+    sight="needs no uses: it knows them; only ties, which go by recency, may fall otherwise",
+    looks=False,
     source="Belady, 1966; Schrage, Operations Research 16(3), 1968",
     claim=claim,
     hold=Sides(frames=use),

@@ -14,12 +14,13 @@ def claim(my, entity):
 
 EDF = Policy(
     name="edf",
-    looks=False,
     aliases=("earliest_deadline", "sched_deadline"),
     summary="what is due soonest comes first; on frames it knows the tape",
     on_cores="earliest deadline of the burst first; threads without one share what is left, by turns",
     on_frames="Belady's MIN, for a page is due when it is used next; privileged, and flagged so on cores too",
     reads="deadline (threads); future (pages, privileged)",
+    sight="needs no uses: the same under every sight",
+    looks=False,
     not_to_be_confused="SCHED_DEADLINE's bandwidth server: nothing here enforces a budget",
     source="Liu, Layland, JACM 20(1), 1973; Belady, 1966",
     claim=claim,

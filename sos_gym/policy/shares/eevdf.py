@@ -81,6 +81,7 @@ EEVDF = Policy(
     on_frames="a credit: pages used less than the mean go first, of them the one whose `uses` were asked for first: "
     "FIFO among the little used",
     reads="ns held (threads), uses (pages), weight",
+    sight="a page is given its sightings as service",
     not_to_be_confused="`edf`, whose deadlines are real",
     source="Stoica, Abdel-Wahab, TR 95-22, Old Dominion University, 1995, for one resource. As in kernel/sched/fair.c "
     "6.6: who returns keeps its whole lag, of 2 slices at most (the paper: no bound, less its weight's share); "

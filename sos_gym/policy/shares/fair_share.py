@@ -50,6 +50,7 @@ FAIR_SHARE = Policy(
     on_cores="CFS with group scheduling: owners, then their threads, by virtual runtime",
     on_frames="the owner with most frame-time for its weight loses its least recently used page",
     reads="service / weight of owner and thread; use_seq on frames",
+    sight="within an owner the recency is that of sightings; shares are exact",
     source="kernel/sched/fair.c before 6.6; Waldspurger, OSDI 2002 (shares on frames)",
     want=want,
     claim=claim,

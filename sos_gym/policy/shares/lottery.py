@@ -12,12 +12,13 @@ def claim(my, entity):
 
 LOTTERY = Policy(
     name="lottery",
-    looks=False,
     aliases=("random",),
     summary="chance in proportion to weight",
     on_cores="lottery scheduling: P(win) = weight / sum of weights",
     on_frames="weighted random replacement: light owners lose pages sooner",
     reads="weight; u = hash(seed, decision number, entity)",
+    sight="needs no uses: the same under every sight",
+    looks=False,
     ties="none: log(u)/weight is distinct",
     source="Waldspurger, Weihl, OSDI 1994; log(u)/weight: Efraimidis, Spirakis, IPL 97, 2006",
     claim=claim,

@@ -18,6 +18,7 @@ OWNER_SHARE = Policy(
     on_frames="fair-share eviction in which an owner without pages may hold frames credit_ns longer than its share; "
     "little, since frame-time runs as many times faster as there are frames",
     reads="service / weight of owner and thread; use_seq on frames",
+    sight="within an owner the recency is that of sightings; shares are exact",
     not_to_be_confused="`fair_share`, which is this with credit_ns = 0",
     source="kernel/sched/fair.c before 6.6: place_entity, GENTLE_FAIR_SLEEPERS; Duda, Cheriton, SOSP 1999 (warp)",
     parameters={

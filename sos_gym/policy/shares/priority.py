@@ -14,6 +14,7 @@ PRIORITY = Policy(
     on_cores="static priority; a waker preempts only a strictly lower one",
     on_frames="priority paging: LRU among the pages of the lightest owner",
     reads="weight, use_seq",
+    sight="ties go by the recency of sightings",
     source="sched(7); Solaris 7 priority paging",
     claim=claim,
     hold=heap.hold,

@@ -27,6 +27,7 @@ STRIDE = Policy(
     on_frames="kin of LFU with dynamic ageing: each use adds the page's weight, newcomers start at the mean of all, "
     "the least goes",
     reads="ns held (threads), uses (pages), weight",
+    sight="a page is given its sightings as service",
     not_to_be_confused="`lottery`, its random counterpart; `fair_share`, which is by owner",
     source="Waldspurger, Weihl, MIT/LCS/TM-528, 1995; the global pass is the mean pass by weight",
     parameters={"quantum_ns": Parameter(1_000_000, "ns", 0, 10**12, "light threads start later; best tick_ns")},

@@ -20,6 +20,7 @@ ATTAINED = Policy(
     on_cores="least attained service of this burst first, turns among equals; a waker preempts whoever has worked",
     on_frames="FIFO, exact: a page's service is its time in the frame, and all are served at the same rate",
     reads="attained; want_ns, hold_ns, turn_over",
+    sight="counts sightings as uses",
     not_to_be_confused="`fair_share`, which counts the service of a whole life: here every burst begins at 0",
     source="Kleinrock, Queueing Systems II, 1976, ch. 4; Nuyens, Wierman, Performance Evaluation 65, 2008",
     claim=claim,

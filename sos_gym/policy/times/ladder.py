@@ -57,6 +57,7 @@ LADDER = Policy(
     on_frames="kin of multi-generation LRU: uses lift a page 1, 2, 4, ... at a time, each period ages it by a level; "
     "LRU within a level. The kernel ages on demand of reclaim, and a use makes a page youngest at once",
     reads="uses of pages, ns of threads; time; use_seq, or want_ns, hold_ns, turn_over",
+    sight="a rung is climbed by sightings: one per harvest or look, as lru_gen does",
     ties="cores: turns; frames: least recently used goes",
     source="Corbató et al., AFIPS SJCC 1962; Arpaci-Dusseau, OSTEP ch. 8; mm/vmscan.c (lru_gen) since 6.1",
     parameters={

@@ -49,6 +49,7 @@ SHORTEST = Policy(
     on_cores="SRTF by an exponential average of the thread's bursts; a thread without a past comes first",
     on_frames="the page with the least estimated time to its next use stays, by the same average of its gaps",
     reads="last_gap; age: ns since last use (pages), ns of service in this burst (threads)",
+    sight="its estimates are gaps between sightings, multiples of harvests rather than gaps between uses",
     ties="cores: turns; frames: least recently used goes",
     not_to_be_confused="`clairvoyant`, which knows the rest; `gap`, which judges by the last gap alone",
     source="Silberschatz, Galvin, Gagne, Operating System Concepts, 10th ed., 5.3.2 (mean); "
