@@ -450,6 +450,8 @@ def raise_decision(sim):
     sim.decisions += 1
     sim.instances[decision.resource].decisions += 1
     sim.undecided = 1
+    sim.asked_kind, sim.asked_cause = decision.kind, decision.cause
+    sim.asked_resource, sim.asked_slot = decision.resource, decision.slot
     charge_running(sim)
     if sim.prophets and decision.listed:
         foresee(sim, decision.count)

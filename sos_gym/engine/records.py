@@ -285,6 +285,10 @@ SIM = _aligned(
         ("patience", "i4"),  # steps until the caller is returned to, for it may have been interrupted
         ("unknown_op", "i8"),  # index of an op that nobody handles, or NONE; it ends the run like `stuck`
         ("undecided", "i4"),  # a decision is raised and not yet answered
+        ("asked_kind", "i4"),  # of the last decision that was raised
+        ("asked_cause", "i4"),
+        ("asked_resource", "i4"),
+        ("asked_slot", "i4"),
         ("decisions", "i8"),
         ("faults", "i8"),
         ("major_faults", "i8"),

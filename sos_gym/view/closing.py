@@ -52,6 +52,9 @@ def _list_waiters(sim, decision):
 def pose(sim, decision):
     """Put into `decision` what an agent is shown when there is none to make: its contenders, none at a proper end."""
     decision.now, decision.number = sim.now, sim.decisions
+    if sim.decisions > 0:  # what was settled without asking since is no question
+        decision.kind, decision.cause = sim.asked_kind, sim.asked_cause
+        decision.resource, decision.slot = sim.asked_resource, sim.asked_slot
     decision.may_wait = decision.count = 0
     if sim.decisions == 0:
         decision.resource = Resource.CPU if sim.plenty_frames else Resource.MEMORY

@@ -222,7 +222,7 @@ def test_a_truncated_episode_ends_with_an_observation_to_bootstrap_from(env_id):
             entity = env.simulation.arrays["entities"][e] if e >= 0 else None
             assert entity is None or entity["slot"] >= 0 or entity["state"] == 1  # it holds, or waits
         rows += len(env.candidates)
-    assert rows > 20
+    assert rows > 15
 
 
 def test_a_cut_while_all_is_idle_shows_what_is_vacant():
