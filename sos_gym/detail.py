@@ -52,7 +52,7 @@ def detail(simulation: Simulation) -> dict[str, list]:
     """Of an episode that was made with `LOG` as a listener: per thread, per owner, and all events in order.
 
     threads: name, owner, weight, arrival_ns, exit_ns (or None), and the partition of its time: service_ns, sleep_ns and
-    the five stalls. owners: number, weight, threads, work_ns (service of its threads), stall_ns, and slot_ns held of
+    the seven stalls. owners: number, weight, threads, work_ns (service of its threads), stall_ns, and slot_ns held of
     "cpu" and "memory". events: `Event`, in the order of time.
     """
     logs = [mind.player for mind in simulation.minds if mind is not None and mind.kind is _Log]

@@ -8,7 +8,7 @@ from sos_gym.engine.account import EXACT_BELOW, STEPS_BIT
 from sos_gym.engine.simulation import Simulation
 from sos_gym.resource import Resource
 
-STALLS = ("cpu_wait", "switch", "move", "minor", "fault_wait", "remote")
+STALLS = ("cpu_wait", "switch", "move", "minor", "fault_wait", "remote", "lock_wait")
 COUNTS = (
     "decisions",
     "references",
@@ -74,6 +74,7 @@ def metrics(simulation: Simulation) -> dict[str, int | float]:
 
     stall_ns: time wanted and not had, all threads. weighted_stall_ns: the same, each thread by weight / mean weight.
     minor_ns: of minor faults, which a thread settles on its core; fault_wait_ns: for pages that come from the device.
+    lock_wait_ns: for locks that other threads hold.
     deciding_ns: of the stall, what decisions were charged (`decision_ns` each, `look_ns` per look); advice is free.
     looks: accessed bits that were read by who decides or a harvest, or touches of pages that had been unmapped.
     miss_ratio: faults / references. mean_response_ns, response_p99_ns, slowdown_mean: over finished bursts.

@@ -17,7 +17,7 @@ Glossary (one noun, one word, everywhere):
     swap        an exchange of holders: context switch, swap-in and swap-out
     move        a holder changes its node
     scan        a periodic offer of a slot: tick, NUMA-balancing scan
-    stall       time wanted and not had: waiting, switching, moving, faulting, remote
+    stall       time wanted and not had: waiting, switching, moving, faulting, remote, locked out
     service     time had: on the core (threads), in the frame (pages)
     burst       a thread's work from wake to sleep
     gap         between two uses of a page; the length of a thread's burst
@@ -26,6 +26,7 @@ Glossary (one noun, one word, everywhere):
     contender   what a decision may choose
     candidate   a contender that is shown in one of the K rows
     vacancy     a free slot as a contender
+    lock        what one thread holds and others queue for, between LOCK and UNLOCK
     tape        a list of ops per thread: the workload
     policy      what decides
     advisor     a policy that is asked, but does not decide
@@ -54,6 +55,8 @@ class Op(IntEnum):
     PAGEOUT = 9  # page
     DONTNEED = 10  # page
     EXIT = 11
+    LOCK = 12  # lock
+    UNLOCK = 13  # lock
 
 
 class Kind(IntEnum):
@@ -77,10 +80,11 @@ class Why(IntEnum):
     IDLE = 6
     YIELD = 7
     SCAN = 8
-    # of a release; a thread that faults loses its core because of FAULT
+    # of a release; a thread that faults loses its core because of FAULT, and by LOCK it loses and wants one
     PREEMPT = 9
     BLOCK = 10
     EVICTED = 11
+    LOCK = 12  # it waits for a lock; of a want: it was given the lock that it waited for
     PAGEOUT = 13
     DONTNEED = 14
     EXIT = 15
@@ -106,6 +110,7 @@ class Status(IntEnum):
     BLOCKED = 4
     FAULTING = 5
     EXITED = 6
+    LOCK_WAIT = 7  # for a lock that another thread holds
 
 
 class Resource(IntEnum):

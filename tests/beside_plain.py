@@ -91,7 +91,7 @@ def first_difference(ours, theirs):
     return (min(len(ours), len(theirs)), ours[len(theirs) :][:1], theirs[len(ours) :][:1]) if ours != theirs else None
 
 
-TIMES = ("service", "sleep", "cpu_wait", "switch", "move", "minor", "fault_wait", "remote")
+TIMES = ("service", "sleep", "cpu_wait", "switch", "move", "minor", "fault_wait", "remote", "lock_wait")
 
 
 def compare(tape, keywords, seed):

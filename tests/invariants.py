@@ -7,7 +7,7 @@ import numpy as np
 from sos_gym.engine.events import Item
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status, Why
 
-PARTS = ("service", "sleep", "cpu_wait", "switch", "move", "minor", "fault_wait", "remote")
+PARTS = ("service", "sleep", "cpu_wait", "switch", "move", "minor", "fault_wait", "remote", "lock_wait")
 LEFTS = ("switch_left", "move_left", "minor_left", "remote_left", "service_left", "owed")
 TOUCHES = (Op.READ, Op.WRITE)
 WANTED = (State.WAITING, State.IN_FLIGHT, State.HOLDING)
@@ -23,6 +23,7 @@ def invariants(simulation) -> None:
     _owners(simulation)
     _waiting(simulation)
     _queues(simulation)
+    _locks(simulation)
     if simulation.record["finished"][0]:
         _end(simulation)
 
@@ -75,7 +76,7 @@ def _views(simulation):
 
 
 def _time_of_threads(simulation):
-    """The eight parts make up all time since arrival, to the ns."""
+    """The nine parts make up all time since arrival, to the ns."""
     record, entities, threads, _ = parts_of(simulation)
     now, arrived = record["now"], threads["status"] != Status.NEW
     total = sum(threads[part] for part in PARTS)
@@ -212,16 +213,19 @@ def _queues(simulation):
     """Each faulting thread stands in the queue of its page; each page that wants a frame will be served."""
     record, entities, threads, slots = parts_of(simulation)
     count, queued = len(threads), Counter()
-    for table, status in ((entities, Status.FAULTING), (simulation.arrays["channels"], Status.BLOCKED)):
+    channels, locks = simulation.arrays["channels"], simulation.arrays["locks"]
+    for table, status in ((entities, Status.FAULTING), (channels, Status.BLOCKED), (locks, Status.LOCK_WAIT)):
         for at, head in enumerate(table["queue_head"].tolist()):
             while head != NONE:
                 queued[head] += 1
                 assert threads["status"][head] == (Status.RUNNING if threads["stays"][head] else status)
-                assert status == Status.BLOCKED or threads["page"][head] == at
+                assert status != Status.FAULTING or threads["page"][head] == at
+                assert status != Status.LOCK_WAIT or threads["lock"][head] == at
                 head = int(threads["next"][head])
     assert max(queued.values(), default=1) == 1
     assert {*np.flatnonzero(threads["stays"]).tolist()} <= set(queued)
-    assert set(np.flatnonzero(threads["status"] == Status.FAULTING).tolist()) <= set(queued)
+    for status in (Status.FAULTING, Status.LOCK_WAIT):
+        assert set(np.flatnonzero(threads["status"] == status).tolist()) <= set(queued)
     queue = simulation.arrays["frame_queue"][: record["frame_queue_used"]].tolist()
     assert queue == sorted(queue, key=lambda e: entities["want_seq"][e]) and len(set(queue)) == len(queue)
     items = simulation.arrays["agenda"][1 : 1 + simulation.arrays["agenda"][0]["source"]]
@@ -236,6 +240,31 @@ def _queues(simulation):
     for e in queue:  # nothing that it may take
         on = (entities["affinity"][e] >> slots["node"] & 1 == 1) & (np.arange(len(slots)) < record["first_core"])
         assert (slots["holder"][on] != NONE).all() or asked
+
+
+def _locks(simulation):
+    """Each thread holds what it has taken and not given back; who queues for a lock waits for its holder."""
+    _, _, threads, _ = parts_of(simulation)
+    locks, ops = simulation.arrays["locks"], simulation.tape.ops
+    waits = threads["status"] == Status.LOCK_WAIT
+    assert ((threads["lock"] != NONE) == waits).all()
+    assert (locks["holder"][locks["queue_head"] != NONE] != NONE).all()
+    for t, thread in enumerate(threads):
+        taken = []
+        for op in ops[thread["first"] : thread["pc"] - waits[t]]:
+            if op["op"] == Op.LOCK:
+                taken.append(op["arg"])
+            elif op["op"] == Op.UNLOCK:
+                taken.remove(op["arg"])
+        assert taken == _held(locks, thread)[::-1] and sorted(taken) == np.flatnonzero(locks["holder"] == t).tolist()
+
+
+def _held(locks, thread):
+    """The locks that a thread holds, the last one that it took first."""
+    held = [int(thread["held"])]
+    while held[-1] != NONE:
+        held.append(int(locks["below"][held[-1]]))
+    return held[:-1]
 
 
 def _end(simulation):

@@ -9,15 +9,10 @@ from typing import NamedTuple
 from sos_gym.resource import COLD_OFFSET, NONE, Kind, Op, Resource, State, Status, Why, vacancy
 
 PARTS = ("switch", "move", "minor", "remote", "service")  # a running thread's time, in the order in which it is used up
-WAITS = {Status.CPU_WAIT: "cpu_wait", Status.FAULTING: "fault_wait", Status.SLEEPING: "sleep", Status.BLOCKED: "sleep"}
-RANK = {
-    "complete": 0,
-    "wake": 1,
-    "page_in": 1,
-    "tick": 2,
-    "scan": 3,
-    "harvest": 4,
-}  # events (N13), by the method that handles them
+WAITS = {Status.CPU_WAIT: "cpu_wait", Status.FAULTING: "fault_wait", Status.LOCK_WAIT: "lock_wait"}
+WAITS |= {Status.SLEEPING: "sleep", Status.BLOCKED: "sleep"}
+# events (N13), by the method that handles them
+RANK = {"complete": 0, "wake": 1, "page_in": 1, "tick": 2, "scan": 3, "harvest": 4}
 THREAD = ("first", "last", "arrival_ns", "think_ns", "owner", "weight", "affinity")  # fields of the tape
 PAGE = ("owner", "affinity", "file", "pinned", "private")
 COUNTERS = ("want_seq", "spell_seq", "hold_seq", "use_seq", "want_ns", "hold_ns", "stay_ns")
@@ -96,6 +91,14 @@ class Page(Entity):
         return not (self.touched or self.file)
 
 
+@dataclass
+class Lock:
+    """What one thread holds and others queue for (N20)."""
+
+    holder: int  # or NONE
+    queue: deque
+
+
 class Slot(SimpleNamespace):
     def settle(self, now: int) -> None:
         """Busy or idle since the last change of its holder."""
@@ -136,6 +139,7 @@ class PlainEngine:
         self.pages = [self.new_page(len(self.threads) + i, p) for i, p in enumerate(tape.pages)]
         self.entities = [*self.threads, *self.pages]
         self.counts, self.waiting = [int(n) for n in tape.channels], [deque() for _ in tape.channels]
+        self.locks = {lock: Lock(NONE, deque()) for lock in self.locks_of_the_tape()}
         self.frame_queue: set[int] = set()  # pages for which no frame is legal
         self.hinters: dict[int, list[Thread]] = {}  # page: who waits for its hint
         self.lanes = [0] * rules.lanes  # free since
@@ -166,7 +170,7 @@ class PlainEngine:
         t = Thread(id=i, **EMPTY, **{name: int(record[name]) for name in THREAD})
         t.pc, t.status, t.since, t.started, t.turn_over = t.first, Status.NEW, 0, False, False
         t.left = dict.fromkeys(PARTS, 0)
-        t.times = dict.fromkeys((*PARTS, "sleep", "cpu_wait", "fault_wait"), 0)
+        t.times = dict.fromkeys((*PARTS, *WAITS.values()), 0)
         t.burst_start = t.attained = t.reported = t.owed = 0
         self.owners[t.owner].live += 1
         homes = (
@@ -182,6 +186,9 @@ class PlainEngine:
         p.unmapped = p.accessed = False
         p.seen = p if self.rules.sight == "exact" else Page(**{name: getattr(p, name) for name in SIGHTED})
         return p
+
+    def locks_of_the_tape(self) -> set[int]:
+        return {op.arg for op in self.ops if op.op in (Op.LOCK, Op.UNLOCK)}
 
     # -- the loop (N13, N18)
 
@@ -375,6 +382,30 @@ class PlainEngine:
             self.due("wake", self.waiting[op.arg].popleft(), self.now)
         else:
             self.counts[op.arg] += 1
+        return self.next_op(t)
+
+    def do_lock(self, t: Thread, op: Instruction) -> bool:
+        """Its burst goes on while it waits (N20)."""
+        self.next_op(t)
+        lock = self.locks[op.arg]
+        if lock.holder == NONE:
+            lock.holder = t.id
+            return True
+        lock.queue.append(t)
+        self.leave_core(t, Why.LOCK, Status.LOCK_WAIT)
+        return False
+
+    def do_unlock(self, t: Thread, op: Instruction) -> bool:
+        """Handed over: nobody comes in between."""
+        lock = self.locks[op.arg]
+        assert lock.holder == t.id
+        heir = lock.queue.popleft() if lock.queue else None
+        lock.holder = heir.id if heir else NONE
+        if heir and self.cores:
+            self.want(heir, Why.LOCK)
+        elif heir:
+            self.enter(heir, Status.RUNNING)
+            self.due("complete", heir.id, self.now + heir.total_left())
         return self.next_op(t)
 
     def block(self, t: Thread, why: Why, status: Status) -> bool:
@@ -651,7 +682,7 @@ class PlainEngine:
         self.owners[entity.owner].active -= why not in (Why.PREEMPT, Why.YIELD)
         if isinstance(entity, Page):
             self.drop(entity, slot, why)
-        elif why in (Why.FAULT, Why.BLOCK, Why.EXIT):
+        elif why in (Why.FAULT, Why.BLOCK, Why.LOCK, Why.EXIT):
             self.offer(slot)
 
     def drop(self, p: Page, frame: Slot, why: Why) -> None:

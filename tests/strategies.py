@@ -35,10 +35,24 @@ def ops_of(pages: int, channels: int):
 
 
 @st.composite
+def with_locks(draw, ops, locks=2):
+    """The same ops, with pairs of LOCK and UNLOCK at random places, up to two of each lock; they may cross."""
+    ops = list(ops)
+    for lock in range(locks):
+        count = draw(st.sampled_from([0, 0, 2, 2, 4]))
+        places = sorted(draw(st.lists(st.integers(0, len(ops)), min_size=count, max_size=count)))
+        for i, place in reversed(list(enumerate(places))):
+            ops.insert(place, (Op.UNLOCK if i % 2 else Op.LOCK, lock))
+    return ops
+
+
+@st.composite
 def tapes(draw):
     """A tape of up to five threads that a greedy run can finish."""
     channels, pages = 2, draw(st.integers(1, 6))
     programs = draw(st.lists(st.lists(ops_of(pages, channels), min_size=1, max_size=12), min_size=1, max_size=5))
+    if draw(st.booleans()):  # with lock 0 used, if lock 1 is
+        programs = [[(Op.LOCK, 0), (Op.UNLOCK, 0), *draw(with_locks(program))] for program in programs]
     each = len(programs)
     owners = draw(st.lists(st.integers(0, 1), min_size=each, max_size=each))
     flags = {

@@ -84,6 +84,9 @@ def _charge(sim, t, elapsed):
     elif status == Status.FAULTING:
         thread.fault_wait += elapsed
         charge_stall(sim, t, elapsed)
+    elif status == Status.LOCK_WAIT:
+        thread.lock_wait += elapsed
+        charge_stall(sim, t, elapsed)
     elif status == Status.SLEEPING or status == Status.BLOCKED:  # not NEW, not EXITED
         thread.sleep += elapsed
 

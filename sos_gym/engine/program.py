@@ -46,7 +46,7 @@ AHEAD = 12  # ops; pages are brought to the processor's cache so long before the
 
 @kernel
 def join_queue(sim, queue, t):
-    """Thread `t` is the last in the queue of a page or channel."""
+    """Thread `t` is the last in the queue of a page, channel or lock."""
     sim.threads[t].next = NONE
     if queue.queue_head == NONE:
         queue.queue_head = t
@@ -129,6 +129,60 @@ def _signal(sim, c):
     else:
         sim.timers += 1
         due(sim, t, sim.now, Event.WAKE)
+
+
+# -- locks
+
+
+@kernel
+def _take(sim, t, lock):
+    """Thread `t` holds a lock that is nobody's."""
+    sim.locks[lock].holder, sim.locks[lock].below = t, sim.threads[t].held
+    sim.threads[t].held = lock
+
+
+@kernel
+def _lock(sim, t, lock):
+    """Take it, if it is nobody's; else thread `t` waits for it off its core, and its burst goes on."""
+    if sim.locks[lock].holder == NONE:
+        _take(sim, t, lock)
+        return True
+    sim.threads[t].lock = lock
+    join_queue(sim, sim.locks[lock], t)
+    if not sim.plenty_cores:
+        leave_core(sim, t, Why.LOCK)
+    become(sim, t, Status.LOCK_WAIT)
+    return False
+
+
+@kernel
+def _let_go(sim, t, lock):
+    """Thread `t` holds the lock no more."""
+    before, held = NONE, sim.threads[t].held
+    while held != lock and held != NONE:
+        before, held = held, sim.locks[held].below
+    if before == NONE:
+        sim.threads[t].held = sim.locks[lock].below
+    else:
+        sim.locks[before].below = sim.locks[lock].below
+    sim.locks[lock].holder = sim.locks[lock].below = NONE
+
+
+@kernel
+def _unlock(sim, t, lock):
+    """Who has waited longest has the lock at once: nobody can come in between."""
+    _let_go(sim, t, lock)
+    heir = leave_queue(sim, sim.locks[lock])
+    if heir == NONE:
+        return
+    _take(sim, heir, lock)
+    sim.threads[heir].lock = NONE
+    if sim.plenty_cores:
+        become(sim, heir, Status.RUNNING)
+        due(sim, heir, sim.now + left(sim.threads[heir]), Event.COMPLETION)
+    else:
+        become(sim, heir, Status.CPU_WAIT)
+        _want_core(sim, heir, Why.LOCK)
 
 
 # -- pages
@@ -392,6 +446,10 @@ def _act(sim, t, op):
         channel.count -= 1
     elif op.op == Op.SIGNAL:
         _signal(sim, op.arg)
+    elif op.op == Op.LOCK:
+        return _lock(sim, t, op.arg)
+    elif op.op == Op.UNLOCK:
+        _unlock(sim, t, op.arg)
     elif op.op == Op.YIELD:
         if not sim.plenty_cores:
             leave_core(sim, t, Why.YIELD)

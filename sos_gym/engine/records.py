@@ -48,6 +48,7 @@ THREAD = _aligned(
         ("minor", "i8"),  # minor faults, on its core
         ("fault_wait", "i8"),
         ("remote", "i8"),
+        ("lock_wait", "i8"),
         ("reported", "i8"),  # service told to policies so far
         ("owed", "i8"),  # ns of decisions that it pays with its next switch
         ("burst_start", "i8"),
@@ -55,6 +56,8 @@ THREAD = _aligned(
         ("status", "i4"),  # Status
         ("started", "i4"),  # an op is in progress
         ("page", "i4"),  # entity it faults on, or NONE
+        ("lock", "i4"),  # that it waits for, or NONE
+        ("held", "i4"),  # the lock that it took last of those it holds, or NONE; the one before: `below` of that lock
         ("next", "i4"),  # behind it in a queue, or NONE
         ("node", "i4"),  # of its core, or home
         ("want_why", "i4"),  # Why of its last want
@@ -64,6 +67,15 @@ THREAD = _aligned(
 )
 
 CHANNEL = np.dtype([("queue_head", "i4"), ("queue_tail", "i4"), ("count", "i8")])
+
+LOCK = np.dtype(
+    [
+        ("holder", "i4"),  # thread, or NONE
+        ("below", "i4"),  # the lock that its holder took before it and holds as well, or NONE
+        ("queue_head", "i4"),  # first of the threads that wait for it, or NONE; behind each: `next` of that thread
+        ("queue_tail", "i4"),
+    ]
+)
 
 NODE = _aligned(
     [
@@ -143,6 +155,7 @@ ARRAYS: dict[str, Array] = {
     "owners": Array(OWNER, policies_see=True),
     "threads": Array(THREAD, policies_see=True),
     "channels": Array(CHANNEL),
+    "locks": Array(LOCK, policies_see=True),
     "nodes": Array(NODE, policies_see=True),
     "instances": Array(INSTANCE),
     "arrivals": Array("i4", changes=False),
@@ -360,8 +373,9 @@ CLAIM, RANK, VICTIM = map(PARTS.index, ("claim", "rank", "victim"))
 WAIT_BUCKETS = 2048  # per resource; see metrics.bucket_ns
 RECENT = 16  # pages in a thread's ring of what it used lately
 
-for _read_only in (ENTITY, SLOT, OWNER, DECISION, THREAD, NODE, OPS, USER, FORECAST, ACCESS, FAULT, SIM):
+for _read_only in (ENTITY, SLOT, OWNER, DECISION, THREAD, LOCK, NODE, OPS, USER, FORECAST, ACCESS, FAULT, SIM):
     protect(record_type(_read_only))
-for _record in (ENTITY, SLOT, OWNER, DECISION, THREAD, CHANNEL, NODE, INSTANCE, ENTRY, BURST, USER, LINK, POLICY, SIM):
+_HERE = (ENTITY, SLOT, OWNER, DECISION, THREAD, CHANNEL, LOCK, NODE, INSTANCE, ENTRY, BURST, USER, LINK, POLICY, SIM)
+for _record in _HERE:
     # an array's name would hide the field
     assert not set(_record.names or ()) & {*ARRAYS, "links", "guarded"}, _record

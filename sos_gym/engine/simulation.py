@@ -22,6 +22,7 @@ from sos_gym.engine.records import (
     FAULT,
     INSTANCE,
     LINK,
+    LOCK,
     LOOK_SIGNATURE,
     NODE,
     PARTS,
@@ -52,7 +53,7 @@ OF_THE_TAPE = ("ops", "page_table", "thread_table")  # read from it, never copie
 
 
 class StuckError(RuntimeError):
-    """Every thread that is left waits for a signal or a frame that can no longer come."""
+    """Every thread that is left waits for a signal, a lock or a frame that can no longer come."""
 
 
 @kernel
@@ -84,7 +85,7 @@ def _lay_threads(sims):
         thread.first, thread.last, thread.pc = given.first, given.last, given.first
         thread.arrival_ns, thread.think_ns = given.arrival_ns, given.think_ns
         thread.deadline_ns = given.deadline_ns
-        thread.exit_ns = thread.page = thread.next = NONE
+        thread.exit_ns = thread.page = thread.next = thread.lock = thread.held = NONE
 
 
 @kernel
@@ -293,12 +294,19 @@ class Simulation:
     def _who_is_stuck(self) -> str:
         names = []
         for t in np.flatnonzero(self.arrays["threads"]["exit_ns"] == NONE):
-            status = Status(self.arrays["threads"]["status"][t]).name.lower()
-            names.append(f"{self.tape.thread_name(int(t))} ({status})")
+            names.append(f"{self.tape.thread_name(int(t))} ({self._why_stuck(int(t))})")
         return (
             f"stuck at {int(self.record['now'][0])} ns: nothing is due and no thread can go on: {', '.join(names)}; "
-            "give every WAIT a SIGNAL that does not depend on it"
+            "give every WAIT a SIGNAL that does not depend on it, and take locks in one order everywhere"
         )
+
+    def _why_stuck(self, t: int) -> str:
+        """Its status, and of a lock that it waits for who holds it."""
+        status, lock = (int(self.arrays["threads"][name][t]) for name in ("status", "lock"))
+        if status != Status.LOCK_WAIT:
+            return Status(status).name.lower()
+        holder = int(self.arrays["locks"]["holder"][lock])
+        return f"waits for lock {lock} of {self.tape.thread_name(holder)}"
 
     def _what_is_unknown(self) -> str:
         at = int(self.record["unknown_op"][0])
@@ -380,6 +388,7 @@ class Simulation:
         bursts = threads + int(tape.op_counts[[Op.SLEEP, Op.SLEEP_UNTIL, Op.WAIT]].sum())
         self._add(
             channels=channels,
+            locks=np.full(tape.locks, np.array((NONE, NONE, NONE, NONE), LOCK)),
             arrivals=np.argsort(tape.threads["arrival_ns"], kind="stable").astype(np.int32),
             calendar=np.zeros(sources + 1, ENTRY),
             places=np.zeros(sources, np.int32),

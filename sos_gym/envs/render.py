@@ -243,7 +243,7 @@ def _frames(simulation: Simulation) -> list[str]:
 
 
 def _threads(simulation: Simulation) -> list[str]:
-    """Who runs, waits for a core, waits for a page, sleeps."""
+    """Who runs, waits for a core, a page or a lock, sleeps."""
     threads, now = simulation.arrays["threads"], int(simulation.record["now"][0])
 
     def page_of(t: int) -> str:
@@ -253,6 +253,7 @@ def _threads(simulation: Simulation) -> list[str]:
         Status.RUNNING: ("running", lambda t: f" (faults on {page_of(t)})" if threads["stays"][t] else ""),
         Status.CPU_WAIT: ("waiting", lambda t: f" ({_ms(now - int(threads['wait_since'][t]))})"),
         Status.FAULTING: ("faulting", lambda t: f" on {page_of(t)}"),
+        Status.LOCK_WAIT: ("locked", lambda t: f" out of lock {threads['lock'][t]}"),
         Status.SLEEPING: ("asleep", lambda t: ""),
         Status.BLOCKED: ("blocked", lambda t: ""),
     }

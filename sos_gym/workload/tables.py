@@ -1,6 +1,6 @@
 """The records a tape is made of.
 
-Page, owner and channel ids are dense from 0; pages in order of first mention (thread order, then op order).
+Page, owner, channel and lock ids are dense from 0; pages in order of first mention (thread order, then op order).
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from sos_gym.resource import Op
 
 OPS = np.dtype(
     [
-        ("arg", "<i8"),  # ns, page or channel; 0 where the op has none
+        ("arg", "<i8"),  # ns, page, channel or lock; 0 where the op has none
         ("lines", "<u2"),  # line accesses of a READ or WRITE, 1 to 65535; else 0
         ("op", "u1"),  # resource.Op
         ("", "V1"),
@@ -55,11 +55,12 @@ FORECAST = np.dtype(  # what is known of a page or thread from an op on (forecas
 
 TABLES = {"ops": OPS, "threads": THREADS, "pages": PAGES, "owners": OWNERS}  # of a tape; its channels have no columns
 
-# What an op's argument is: every op is in one of TIME_OPS, PAGE_OPS, CHANNEL_OPS, BARE_OPS.
+# What an op's argument is: every op is in one of TIME_OPS, PAGE_OPS, CHANNEL_OPS, LOCK_OPS, BARE_OPS.
 TIME_OPS = (Op.COMPUTE, Op.SLEEP, Op.SLEEP_UNTIL)
 TOUCH_OPS = (Op.READ, Op.WRITE)  # the only ones with `lines`
 PAGE_OPS = (*TOUCH_OPS, Op.COLD, Op.PAGEOUT, Op.DONTNEED)
 CHANNEL_OPS = (Op.WAIT, Op.SIGNAL)
+LOCK_OPS = (Op.LOCK, Op.UNLOCK)
 BARE_OPS = (Op.YIELD, Op.EXIT)
 
 MOST_TOKENS = 1 << 62  # that a channel starts with: every SIGNAL adds one

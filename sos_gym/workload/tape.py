@@ -17,6 +17,7 @@ from sos_gym.workload.tables import (
     CHANNEL_OPS,
     CHANNELS,
     DEFAULT_LINES,
+    LOCK_OPS,
     LONGEST_NS,
     OPS,
     OWNERS,
@@ -184,6 +185,13 @@ class Tape:
             counts += np.bincount(self.ops["op"][at : at + validity.PIECE], minlength=len(Op))
         return counts
 
+    @cached_property
+    def locks(self) -> int:
+        """How many locks there are: they are numbered from 0, and start without a holder."""
+        if not self.op_counts[list(LOCK_OPS)].any():
+            return 0
+        return int(self.ops["arg"][op_in(self.ops, LOCK_OPS)].max()) + 1
+
     def hash(self) -> str:
         """What the engine sees of it, as 16 hex digits; the same on every machine."""
         return self._hash
@@ -229,7 +237,7 @@ def op_array(op, arg=0, lines=DEFAULT_LINES) -> np.ndarray:  # OPS (ops,)
     """A program from columns: `op`, `arg`, `lines` are numbers or arrays of one length."""
     columns = (
         integers("op", op, 0, max(Op), "use a member of sos_gym.resource.Op"),
-        integers("arg", arg, None, None, "give ns, page or channel"),
+        integers("arg", arg, None, None, "give ns, page, channel or lock"),
         integers("lines", lines, 1, 65535, "64 lines are a whole page"),
     )
     try:

@@ -10,6 +10,7 @@ from sos_gym.resource import NONE, Op
 from sos_gym.workload.tables import (
     BARE_OPS,
     CHANNEL_OPS,
+    LOCK_OPS,
     LONGEST_NS,
     MOST_TOKENS,
     PAGE_OPS,
@@ -87,6 +88,7 @@ def check(tape: Checked) -> None:
     _check_ops(tape)
     _check_pages(tape)
     _check_exits(tape)
+    _check_locks(tape)
     refuse_stuck(tape)
 
 
@@ -171,6 +173,7 @@ def _check_arguments(tape: Checked, at: int, counts: np.ndarray) -> None:
         (TIME_OPS, " (ns)", LONGEST_NS, "times never run backwards"),
         (PAGE_OPS, " (page)", len(tape.pages) - 1, "number the pages from 0"),
         (CHANNEL_OPS, " (channel)", len(tape.channels) - 1, "number the channels from 0"),
+        (LOCK_OPS, " (lock)", INT32_MAX, "number the locks from 0"),
         (BARE_OPS, "", 0, "they take no argument"),
     ):
         within(f"{piece}.arg of {_names(members)}{what}", _column_of(ops, counts, members), 0, highest, remedy)
@@ -236,31 +239,64 @@ def _check_exits(tape: Checked) -> None:
         )
 
 
-def refuse_stuck(tape: Checked) -> None:
-    """Run WAIT and SIGNAL untimed and greedily; refuse a tape that leaves threads waiting.
-
-    Where each channel has one waiting thread the outcome is the same under every schedule; with several,
-    this tries one order of theirs only.
-    """
-    waiting = _left_waiting(tape)
-    if waiting:
-        names = ", ".join(f"{tape.thread_name(i)} on channel {channel}" for i, channel in waiting[:5])
-        more = f" and {len(waiting) - 5} more" if len(waiting) > 5 else ""
+def _check_locks(tape: Checked) -> None:
+    """Each thread takes a lock and gives it back, in turn: then whoever gives one back holds it."""
+    at = np.flatnonzero(op_in(tape.ops, LOCK_OPS))
+    if not len(at):
+        return
+    lock, thread = tape.ops["arg"][at], np.searchsorted(tape.threads["last"], at, side="right")
+    used = np.unique(lock)
+    if used[-1] >= len(used):
+        missing = int(np.argmax(used != np.arange(len(used))))
+        raise TapeError(f"lock {missing} is in no op; allowed: locks that are used; number them from 0 without gaps")
+    order = np.lexsort((lock, thread))  # stable: of a thread and a lock in the order of ops
+    at, lock, thread = at[order], lock[order], thread[order]
+    first = np.append(True, (np.diff(lock) != 0) | (np.diff(thread) != 0))
+    takes = tape.ops["op"][at] == Op.LOCK
+    wrong = takes != (first | ~np.append(True, takes[:-1]))
+    kept = takes & np.append(first[1:], True)
+    if wrong.any() or kept.any():
+        i = int(np.argmax(wrong if wrong.any() else kept))
         raise TapeError(
-            f"the tape gets stuck: {names}{more} wait for a SIGNAL that never comes; "
-            "allowed: a SIGNAL or an initial count for each WAIT; add it, or drop the WAIT"
+            f"ops[{at[i]}] of {tape.thread_name(int(thread[i]))} {_mistake(takes[i], wrong[i], int(lock[i]))}; "
+            "allowed: LOCK and UNLOCK of a lock in turn, by each thread for itself; add or drop one"
         )
 
 
-def _left_waiting(tape: Checked) -> list[tuple[int, int]]:  # (thread, channel)
-    """The threads that still wait when nobody can go on."""
-    at = np.flatnonzero(op_in(tape.ops, CHANNEL_OPS))
+def _mistake(takes: bool, wrong: bool, lock: int) -> str:
+    if wrong:
+        return f"takes lock {lock}, which it holds" if takes else f"gives back lock {lock}, which it does not hold"
+    return f"takes lock {lock} and never gives it back"
+
+
+def refuse_stuck(tape: Checked) -> None:
+    """Run waits, signals and locks untimed and greedily; refuse a tape that leaves threads waiting.
+
+    Where each channel has one waiting thread the outcome is the same under every schedule; with several, and with
+    locks, this tries one order of theirs only.
+    """
+    waiting, channels = _left_waiting(tape), len(tape.channels)
+    if waiting:
+        places = [(i, f"channel {c}" if c < channels else f"lock {c - channels}") for i, c in waiting[:5]]
+        names = ", ".join(f"{tape.thread_name(i)} on {place}" for i, place in places)
+        more = f" and {len(waiting) - 5} more" if len(waiting) > 5 else ""
+        raise TapeError(
+            f"the tape gets stuck: {names}{more} wait for a SIGNAL or an UNLOCK that never comes; "
+            "allowed: a SIGNAL or an initial count for each WAIT, which needs no lock that is held; add it, or drop "
+            "the WAIT"
+        )
+
+
+def _left_waiting(tape: Checked) -> list[tuple[int, int]]:  # (thread, channel, or channels + lock)
+    """The threads that still wait when nobody can go on; to them a lock is a channel with one token."""
+    at = np.flatnonzero(op_in(tape.ops, (*CHANNEL_OPS, *LOCK_OPS)))
     if not len(at):
         return []
     bounds = np.searchsorted(at, np.append(0, tape.threads["last"])).tolist()
-    waits = (tape.ops["op"][at] == Op.WAIT).tolist()
-    channel = tape.ops["arg"][at].tolist()
-    count = tape.channels.tolist()
+    waits = op_in(tape.ops[at], (Op.WAIT, Op.LOCK)).tolist()
+    locks, channels = op_in(tape.ops[at], LOCK_OPS), tape.ops["arg"][at]
+    channel = np.where(locks, len(tape.channels) + channels, channels).tolist()
+    count = [*tape.channels.tolist(), *[1] * (int(channels[locks].max(initial=-1)) + 1)]
     queue: dict[int, deque[int]] = {}
     position = bounds[:-1]
     ready = deque(range(len(tape.threads)))

@@ -7,7 +7,7 @@ from beside_plain import TIMES, compare, rules_of
 from plain_engine import PlainEngine
 from strategies import COSTS
 
-from sos_gym.engine.simulation import Simulation
+from sos_gym.engine.simulation import Simulation, StuckError
 from sos_gym.resource import Kind, Op, Why
 from sos_gym.settings.environment import SettingError, build_settings
 from sos_gym.workload import Tape
@@ -304,3 +304,49 @@ def test_a_tick_or_scan_that_decisions_fill_is_refused(settings, word):
     name = word.partition("=")[0]
     build_settings({**keywords, name: settings[name] + 1})
     build_settings({**keywords, "decision_ns": 6})
+
+
+# -- locks (N20)
+
+
+def locked(lock, ns):
+    """So much work with the lock."""
+    return [(Op.LOCK, lock), (Op.COMPUTE, ns), (Op.UNLOCK, lock)]
+
+
+def test_a_lock_is_handed_over_first_come_first_served():
+    """A core each. Thread 0 holds the lock 0-10, thread 1 (from 1 on) 10-15, thread 2 (from 2 on) 15-20.
+
+    Thread 0 asks again at 10, where it gives the lock back, and has it last, 20-21. No burst ends; PSI counts nothing.
+    """
+    programs = [[*locked(0, 10), *locked(0, 1)], locked(0, 5), locked(0, 5)]
+    found, record = both(programs, arrival_ns=[0, 1, 2])
+    assert found[0] == {"service": 11, "lock_wait": 10, "exit": 21}
+    assert found[1] == {"service": 5, "lock_wait": 9, "exit": 15}
+    assert found[2] == {"service": 5, "lock_wait": 13, "exit": 20}
+    assert (record["bursts_used"], record["some_ns"], record["stall_ns"]) == (3, 0, 32)
+
+
+def test_who_waits_for_a_lock_leaves_its_core_and_wants_one_with_the_lock():
+    """One core, turns of 10, switches of 2. Thread 0 holds the lock in its first 30 of 35; thread 1 wants it for 4.
+
+    Thread 0 runs 2-10 and has its turn. Thread 1 runs at 12 into the lock: it leaves. Thread 0: 14-36 with the lock,
+    then 5 more, since thread 1, which has the lock and wants the core, waits on: 41. Thread 1: 43-47.
+    """
+    found, record = both([[*locked(0, 30), (Op.COMPUTE, 5)], locked(0, 4)], waiter, cores=1, tick_ns=10, switch_ns=2)
+    assert found[0] == {"switch": 4, "service": 35, "cpu_wait": 2, "exit": 41}
+    assert found[1] == {"switch": 4, "service": 4, "cpu_wait": 10 + 5, "lock_wait": 24, "exit": 47}
+    assert (record["switches"], record["bursts_used"]) == (4, 2)
+
+
+@pytest.mark.parametrize("settings", [{}, {"cores": 1, "tick_ns": 5}, {"cores": 2}])
+def test_threads_that_wait_for_each_other_are_named_with_their_locks(settings):
+    """Each takes a lock, works for 8, and wants the other's. (Run one after the other they would not meet.)"""
+    first = [(Op.LOCK, 0), (Op.COMPUTE, 8), *locked(1, 1), (Op.UNLOCK, 0)]
+    second = [(Op.LOCK, 1), (Op.COMPUTE, 8), *locked(0, 1), (Op.UNLOCK, 1)]
+    tape = Tape.build([first, second, [(Op.COMPUTE, 100)]], thread_names=["anna", "bert", "carl"])
+    words = r"stuck at .*: anna \(waits for lock 1 of bert\), bert \(waits for lock 0 of anna\); give"
+    with pytest.raises(StuckError, match=words):
+        by_kernels(tape, build_settings({**FREE, **settings}), waiter)
+    for seed in range(3):
+        compare(tape, {**FREE, **settings}, seed)

@@ -9,12 +9,15 @@ from sos_gym.resource import Op
 from sos_gym.settings.environment import build_settings
 
 PLACES = [{"cores": cores, "frames": frames} for cores in (None, 1) for frames in (None, 1)]
-PROGRAMS = [[(Op.COMPUTE, 5)], [(Op.READ, 0), (Op.WAIT, 0), (Op.YIELD, 0), (Op.COMPUTE, 1)]]
-FORGED = 3  # index of the YIELD
+PROGRAMS = [
+    [(Op.COMPUTE, 5), (Op.LOCK, 0), (Op.UNLOCK, 0)],
+    [(Op.READ, 0), (Op.WAIT, 0), (Op.YIELD, 0), (Op.COMPUTE, 1)],
+]
+FORGED = 5  # index of the YIELD
 
 
 def forged(number: int, **keywords) -> Simulation:
-    """Once the tape is checked its YIELD becomes op `number`, of argument 0: no ns, page 0, or a full channel."""
+    """Once the tape is checked its YIELD becomes op `number`, of argument 0: no ns, page 0, a full channel, a free lock."""
     tape = Tape.build(PROGRAMS, channels=[2])
     simulation = Simulation(tape, build_settings({"nodes": 1, **keywords}), [host("lru")], driver=0)
     tape.ops.flags.writeable = True

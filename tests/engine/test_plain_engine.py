@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_engine import Page, PlainEngine, Rules, Stuck
+from strategies import with_locks
 
 from sos_gym.resource import Kind, Op, Resource, State, Status, Why, vacancy
 
@@ -334,7 +335,8 @@ def test_switch_and_moves_are_paid_before_service():
     order = iter([1, 1, vacancy(1)])
     engine = run(tape, lambda d: next(order), (1, 1), switch_ns=3, move_far_ns=9, tick_ns=None, may_idle=True)
     assert engine.times[1] == {
-        **{"switch": 3, "move": 0, "minor": 0, "remote": 0, "service": 10, "sleep": 20, "cpu_wait": 0, "fault_wait": 0},
+        **dict.fromkeys(("move", "minor", "remote", "cpu_wait", "fault_wait", "lock_wait"), 0),
+        **{"switch": 3, "service": 10, "sleep": 20},
         **{"arrival": 0, "exit": 33},
     }
     assert engine.switches == 2
@@ -423,7 +425,8 @@ def tapes(draw):
     number = {op: ns for op in (Op.COMPUTE, Op.SLEEP, Op.YIELD, Op.EXIT)} | {Op.SLEEP_UNTIL: st.integers(0, 300)}
     number |= {op: st.integers(0, pages - 1) for op in (Op.READ, Op.WRITE, Op.COLD, Op.PAGEOUT, Op.DONTNEED)}
     number |= {op: st.integers(0, channels - 1) for op in (Op.WAIT, Op.SIGNAL)}
-    kinds = [Op.READ, Op.READ, Op.WRITE, Op.COMPUTE, Op.SIGNAL, *[op for op in Op if op != Op.EXIT]]
+    kinds = [Op.READ, Op.READ, Op.WRITE, Op.COMPUTE, Op.SIGNAL, *number]
+    kinds.remove(Op.EXIT)
 
     def one_op():
         op = draw(st.sampled_from(kinds) if draw(st.integers(0, 30)) else st.just(Op.EXIT))
@@ -432,6 +435,8 @@ def tapes(draw):
     threads = []
     for _ in range(draw(st.integers(1, 5))):
         ops = [one_op() for _ in range(draw(st.integers(0, 12)))]
+        end = next((i for i, op in enumerate(ops) if op[0] == Op.EXIT), len(ops))
+        ops = [*draw(with_locks(ops[:end])), *ops[end:]]
         where = {"owner": draw(st.integers(0, owners - 1)), "affinity": draw(st.sampled_from([-1, -1, 1, 2]))}
         threads.append(thread(*ops, arrival_ns=draw(ns), think_ns=draw(st.integers(0, 9)), **where))
     flag = st.integers(0, 1)

@@ -9,6 +9,7 @@ import pytest
 from sos_gym import Tape, evaluate, workload
 from sos_gym.envs.env import SosEnv
 from sos_gym.kernel import part_of, table_of
+from sos_gym.metrics import STALLS
 from sos_gym.resource import NONE, Kind, Op, Resource, State, Status
 from sos_gym.settings.presets import PRESETS
 from sos_gym.view.candidates import SAMPLE, select
@@ -83,7 +84,7 @@ class Seen:
     def owner(self, o) -> dict[str, float]:
         """Its share of the slots that are held, over its weight's share among owners that want or hold."""
         mine = self.threads[self.entities["owner"][: self.count] == o]
-        stall = sum(int(mine[name].sum()) for name in ("cpu_wait", "switch", "move", "minor", "fault_wait", "remote"))
+        stall = sum(int(mine[name].sum()) for name in STALLS)
         both = stall + int(mine["service"].sum())
         row = {"owner_stall": stall / both if both else 0}
         if self.held.any():

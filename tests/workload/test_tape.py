@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sos_gym.resource import Op
 from sos_gym.workload import OPS, OWNERS, PAGES, THREADS, Tape, TapeError, op_array, validity
-from sos_gym.workload.tables import BARE_OPS, CHANNEL_OPS, PAGE_OPS, TABLES, TIME_OPS, TOUCH_OPS, op_in
+from sos_gym.workload.tables import BARE_OPS, CHANNEL_OPS, LOCK_OPS, PAGE_OPS, TABLES, TIME_OPS, TOUCH_OPS, op_in
 
 JOINT = [
     [(Op.SLEEP, 5), (Op.READ, 70), (Op.WRITE, 3, 9), (Op.SIGNAL, 0), (Op.COLD, 70), (Op.YIELD,), (Op.EXIT,)],
@@ -37,7 +37,7 @@ def test_layout_is_as_promised():
 
 def test_every_op_has_one_kind_of_argument():
     """An op that is added to `resource.Op` must be put into one of these, or no tape with it is checked."""
-    assert Counter((*TIME_OPS, *PAGE_OPS, *CHANNEL_OPS, *BARE_OPS)) == Counter(Op)
+    assert Counter((*TIME_OPS, *PAGE_OPS, *CHANNEL_OPS, *LOCK_OPS, *BARE_OPS)) == Counter(Op)
     assert set(TOUCH_OPS) < set(PAGE_OPS)
 
 
@@ -46,7 +46,7 @@ def test_every_array_of_a_tape_is_a_table_or_the_channels():
     assert arrays == [*TABLES, "channels"]
 
 
-@pytest.mark.parametrize("members", [TIME_OPS, TOUCH_OPS, PAGE_OPS, CHANNEL_OPS, BARE_OPS, ()])
+@pytest.mark.parametrize("members", [TIME_OPS, TOUCH_OPS, PAGE_OPS, CHANNEL_OPS, LOCK_OPS, BARE_OPS, ()])
 def test_ops_are_found_as_numpy_finds_them(members):
     ops = op_array(list(Op))
     assert op_in(ops, members).tolist() == np.isin(ops["op"], members).tolist()
@@ -226,7 +226,18 @@ def test_clock_times_do_not_add_up():
         (lambda: Tape.build([[(Op.SLEEP, -1)]]), ["SLEEP", "-1"]),
         (lambda: Tape.build([[(Op.COMPUTE, 1 << 60)] * 2]), ["add up"]),
         (lambda: Tape.build([[(Op.COMPUTE, 1 << 60), (Op.SLEEP_UNTIL, 1 << 59)]]), ["add up"]),
-        (lambda: Tape.build([[(12, 0)]]), ["thread 0", "op", "0 to 11"]),
+        (lambda: Tape.build([[(14, 0)]]), ["thread 0", "op", "0 to 13"]),
+        (lambda: Tape.build([[(Op.LOCK, -1)]]), ["lock", "-1"]),
+        (lambda: Tape.build([[(Op.LOCK, 0), (Op.UNLOCK, 0), (Op.LOCK, 2), (Op.UNLOCK, 2)]]), ["lock 1 is in no op"]),
+        (lambda: Tape.build([[(Op.LOCK, 0), (Op.EXIT,)]]), [r"ops\[0\] of thread 0 takes lock 0 and never"]),
+        (
+            lambda: Tape.build([[(Op.LOCK, 0), (Op.UNLOCK, 0)], [(Op.COMPUTE, 1), (Op.UNLOCK, 0)]]),
+            [r"ops\[3\] of thread 1 gives back lock 0, which it does not hold"],
+        ),
+        (
+            lambda: Tape.build([[(Op.LOCK, 0), (Op.LOCK, 1), (Op.LOCK, 0), (Op.UNLOCK, 0), (Op.UNLOCK, 1)]]),
+            [r"ops\[2\] of thread 0 takes lock 0, which it holds"],
+        ),
         (lambda: Tape.build([[(Op.YIELD, 3)]]), ["YIELD", "3", "no argument"]),
         (lambda: Tape.build([[(Op.SIGNAL, -1)]]), ["channel", "-1"]),
         (lambda: Tape.build([[(Op.SIGNAL, 2)]], channels=[0]), ["channel", "2", "0 to 0"]),
@@ -301,6 +312,11 @@ def test_bare_arrays_of_the_wrong_type_are_refused():
 # -- stuck tapes
 
 
+def locked(*ops):
+    """A program that holds lock 0 from its first op to its last."""
+    return [(Op.LOCK, 0), *ops, (Op.UNLOCK, 0)]
+
+
 @pytest.mark.parametrize(
     ("programs", "channels", "stuck"),
     [
@@ -308,6 +324,7 @@ def test_bare_arrays_of_the_wrong_type_are_refused():
         ([[(Op.WAIT, 0), (Op.SIGNAL, 1)], [(Op.WAIT, 1), (Op.SIGNAL, 0)]], None, "thread 0 on channel 0, thread 1"),
         ([[(Op.SIGNAL, 0), (Op.WAIT, 0), (Op.WAIT, 0)]], None, "thread 0 on channel 0"),
         ([[(Op.WAIT, 0)], [(Op.WAIT, 0)], [(Op.SIGNAL, 0)]], None, "thread 1 on channel 0"),
+        ([locked((Op.WAIT, 0)), locked((Op.SIGNAL, 0))], None, "thread 0 on channel 0, thread 1 on lock 0"),
     ],
 )
 def test_threads_that_wait_for_ever_are_named(programs, channels, stuck):
@@ -319,6 +336,11 @@ def test_waits_that_are_met_later_are_fine():
     relay = [[(Op.WAIT, 2)], [(Op.WAIT, 1), (Op.SIGNAL, 2)], [(Op.SIGNAL, 1)]]
     assert len(Tape.build(relay)) == 4
     assert len(Tape.build([[(Op.WAIT, 0), (Op.WAIT, 0)]], channels=[2])) == 2
+
+
+def test_locks_may_cross_and_are_counted():
+    crossing = [(Op.LOCK, 0), (Op.LOCK, 1), (Op.UNLOCK, 0), (Op.LOCK, 0), (Op.UNLOCK, 1), (Op.UNLOCK, 0)]
+    assert (Tape.build([crossing, locked((Op.COMPUTE, 5))]).locks, joint().locks) == (2, 0)
 
 
 # -- files

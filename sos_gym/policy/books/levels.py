@@ -44,7 +44,7 @@ def leave(my, e):
 @kernel
 def may_return(why):
     """Whether a release with this reason leaves somebody to be remembered; who waits on is not gone yet."""
-    return why == Why.EVICTED or why == Why.PAGEOUT or why == Why.BLOCK or why == Why.FAULT
+    return why == Why.EVICTED or why == Why.PAGEOUT or why == Why.BLOCK or why == Why.FAULT or why == Why.LOCK
 
 
 @kernel

@@ -117,3 +117,38 @@ def working_sets(rng, *, known: Known | None = None, **parameters) -> Tape:
 def overcommitted(rng, *, known: Known | None = None, **parameters) -> Tape:
     """Fewer threads at a time finish more work."""
     return _programs(rng, known=known, **parameters)
+
+
+@family(
+    "thrashing",
+    "joint",
+    "Alike processes with a fixed working set each, as many as `degree` says: their sets fit, or nothing goes on.",
+    DENNING,
+    degree=Parameter(16, "processes", 1, 10**5, "degree of multiprogramming; past frames / working_set it collapses"),
+    working_set=Parameter(12, "pages", 1, 10**7, "pages of each process, all in use all the time"),
+    bursts=Parameter(8, "bursts", 1, 10**6, "bursts per process; a longer episode"),
+    burst_references=Parameter(400, "references", 1, 10**6, "mean references of a burst"),
+    compute_ns=Parameter(2_000, "ns", 0, 10**12, "work per reference; faults weigh less"),
+    sleep_mean_ns=Parameter(5_000_000, "ns", 1, 10**14, SLEEP),
+    write_ratio=WRITES,
+)
+def thrashing(
+    rng, *, degree, working_set, bursts, burst_references, compute_ns, sleep_mean_ns, write_ratio, known=None
+) -> Tape:
+    """More processes keep cores busy while others sleep, until their pages no longer fit together.
+
+    Each reference is to a page of the process's working set that is drawn anew, all alike.
+    """
+    programs = []
+    for process in range(degree):
+        lengths = rng.poisson(burst_references, bursts).clip(1)
+        pages = rng.integers(working_set, size=int(lengths.sum())) + process * working_set
+        programs.append(
+            _interleaved(touches(rng, pages, write_ratio), lengths, exponential_ns(rng, sleep_mean_ns, bursts))
+        )
+        if known:
+            known.bursts(process, 0, *2 * [burst_references * (compute_ns + LOCAL_TOUCH_NS)])
+            known.gaps(process, 0, process * working_set + np.arange(working_set), np.full(working_set, working_set))
+    if known:
+        known.programs(programs)
+    return Tape.build(programs, think_ns=compute_ns)
