@@ -7,12 +7,16 @@ from sos_gym.engine.holding import (
     join_waiting,
     leave,
     leave_waiting,
+    lies_slow,
     node_of,
     occupy,
     record_use,
     relocate,
     take_over,
     tell,
+    tell_arrival,
+    tell_demotion,
+    tell_promotion,
     vacate,
     vacate_silently,
 )
@@ -48,13 +52,14 @@ def note_gap(page, now):
 
 @inlined
 def use_page(sim, e, t, writes):
-    """Thread `t` reads or writes page `e`, which holds a frame."""
+    """Thread `t` reads or writes page `e`, which holds a frame. Of a touch that promoted it, its hold has told."""
     page = sim.entities[e]
     note_gap(page, sim.now)
     note_user(sim, e, t)
     if writes:
         page.dirty = 1
-    record_use(sim, Resource.MEMORY, e)
+    promoted, sim.threads[t].promoted = sim.threads[t].promoted, 0
+    record_use(sim, Resource.MEMORY, e, promoted == 1)
 
 
 @kernel
@@ -63,7 +68,7 @@ def cool_page(sim, e):
     page = sim.entities[e]
     sim.seq += 1
     page.use_seq = sim.seq - COLD_OFFSET
-    tell(sim, Resource.MEMORY, Verb.COOL, e)
+    tell(sim, Resource.MEMORY, Verb.COOL, e, lies_slow(sim, Resource.MEMORY, page.node))
 
 
 @inlined
@@ -218,10 +223,23 @@ def _settle_place(sim, e):
 
 
 @kernel
-def move_page(sim, e, slot):
+def _tell_tiers(sim, e, other, why):
+    """Page `e` came into the fast tier or left it, and `other` (if any) went the other way."""
+    comer, leaver = (e, other) if sim.entities[e].node == 0 else (other, e)
+    if leaver != NONE:
+        tell_demotion(sim, leaver)
+    if comer != NONE:
+        if comer != e or why != Why.HINT:  # whose want was told when it asked
+            tell_arrival(sim, comer, why)
+        tell_promotion(sim, comer, why)
+
+
+@kernel
+def move_page(sim, e, slot, why):
     """Page `e` changes places with the holder of `slot`, or moves into its vacancy."""
     page = sim.entities[e]
     old, other = page.slot, sim.slots[slot].holder
+    changes_tier = sim.tiers and (page.node == 0) != (sim.slots[slot].node == 0)
     moved = 1
     if other == NONE:
         vacate_silently(sim, old)
@@ -236,6 +254,8 @@ def move_page(sim, e, slot):
         relocate(sim, other, old)
         _settle_place(sim, other)
     _settle_place(sim, e)
+    if changes_tier:
+        _tell_tiers(sim, e, other, why)
     charge_move(sim, page.last_user, moved * sim.page_move_ns + sim.shootdown_ns)
 
 

@@ -41,8 +41,8 @@ class Host:
 
     `parts[resource][part]`: addresses by `Resource` and `PARTS`. `queues`: how many queues its links make; `links`: in
     how many of them an entity may stand at a time. `needs_list`: contenders are listed for it at every decision.
-    `guarded`: it is called by guards. `listens`: it is told, and not asked. `minds`: makes the Python objects of an
-    episode, one per resource.
+    `fast_only`: with tiers it is told of the fast one alone (engine.md, N20). `guarded`: it is called by guards.
+    `listens`: it is told, and not asked. `minds`: makes the Python objects of an episode, one per resource.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Host:
     needs_list: bool = False
     needs_future: bool = False
     needs_forecast: bool = False
+    fast_only: bool = False
     guarded: bool = False
     listens: bool = False
     minds: Callable[[], tuple[Any, Any]] | None = None

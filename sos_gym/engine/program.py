@@ -261,6 +261,8 @@ def _touch_resident(sim, t, e, op):
     thread, page = sim.threads[t], sim.entities[e]
     if page.node != thread.node and _hint_is_due(sim, t, e):
         page.hint_ns = sim.now
+        charge(sim, t)
+        thread.minor_left += sim.hint_fault_ns
         note_user(sim, e, t)
         thread.page = e
         sim.seq += 1
@@ -282,6 +284,7 @@ def _touch_absent(sim, t, e, op):
     """True when the page could be brought in in place."""
     page, writes = sim.entities[e], op.op == Op.WRITE
     sim.references += 1
+    sim.threads[t].promoted = 0
     if sim.prophets:
         look_ahead(sim, t, op.arg, False)
     if page.state == State.ABSENT:
@@ -447,7 +450,7 @@ def step(sim, t):
     thread, ops, pages = sim.threads[t], sim.ops, sim.entities
     quick = not sim.plenty_frames and not sim.observed
     while thread.pc < thread.last:
-        if quick:
+        if quick and not thread.promoted:
             _touch_residents(sim, t)
             if thread.pc == thread.last:
                 break

@@ -41,6 +41,7 @@ def host_of(policy: Any) -> Host:
         needs_list=policy.needs_list,
         needs_future=policy.needs_future,
         needs_forecast=policy.needs_forecast,
+        fast_only=policy.fast_only,
         guarded=policy.checked,
         policy=policy,
     )
