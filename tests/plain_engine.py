@@ -1,4 +1,4 @@
-"""The plain engine: docs/engine.md in slow, plain Python; N1 to N20 are its rules."""
+"""The plain engine: docs/engine.md in slow, plain Python; N1 to N24 are its rules."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -134,7 +134,7 @@ class PlainEngine:
         self.decided_ns = 0  # what the decision on the fault that is being settled takes
         self.deciding_ns = 0
         self.faults = self.major_faults = self.evictions = self.switches = self.moves = self.write_backs = 0
-        self.fast_verbs = []  # as those are told who see the fast tier alone (N20)
+        self.fast_verbs = []  # as those are told who see the fast tier alone (N24)
         self.decisions, self.verbs, self.bursts, self.done, self.times = [], [], [], Counter(), {}
         self.shootdown = rules.shootdown_ns + rules.shootdown_core_ns * (len(self.cores) or len(self.threads))
         for t in self.threads:
@@ -217,7 +217,7 @@ class PlainEngine:
             self.fast_verbs.append(self.verbs[-1])
 
     def tell_fast(self, verb: str, p: Page, what: int, why: int) -> None:
-        """To those who see the fast tier alone (N20)."""
+        """To those who see the fast tier alone (N24)."""
         self.fast_verbs.append((verb, p.id, what, why, self.now))
 
     def has_tiers(self) -> bool:
@@ -464,7 +464,7 @@ class PlainEngine:
         return p.state == State.ABSENT and p.is_new()
 
     def use_page(self, p: Page, promoted: bool) -> None:
-        """Of the touch that promoted it those who see the fast tier alone know by its hold (N20)."""
+        """Of the touch that promoted it those who see the fast tier alone know by its hold (N24)."""
         p.use_seq, p.uses, p.uses_total = next(self.seq), p.uses + 1, p.uses_total + 1
         p.add_gap(self.now - p.last_use)
         p.last_use = self.now
@@ -794,7 +794,7 @@ class PlainEngine:
             self.serve(old.node)
 
     def tell_tiers(self, asked: Page, moved: list[tuple[Page, Slot]], why: Why) -> None:
-        """Who left the fast tier was evicted from it, who came into it wanted and holds (N20)."""
+        """Who left the fast tier was evicted from it, who came into it wanted and holds (N24)."""
         for page, slot in sorted(moved, key=lambda one: one[1].node == 0):
             if slot.node > 0:
                 self.tell_fast("release", page, 0, Why.EVICTED)

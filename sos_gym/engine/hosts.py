@@ -41,7 +41,7 @@ class Host:
 
     `parts[resource][part]`: addresses by `Resource` and `PARTS`. `queues`: how many queues its links make; `links`: in
     how many of them an entity may stand at a time. `needs_list`: contenders are listed for it at every decision.
-    `fast_only`: with tiers it is told of the fast one alone (engine.md, N20). `guarded`: it is called by guards.
+    `fast_only`: with tiers it is told of the fast one alone (engine.md, N24). `guarded`: it is called by guards.
     `listens`: it is told, and not asked. `minds`: makes the Python objects of an episode, one per resource.
     """
 

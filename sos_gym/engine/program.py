@@ -403,6 +403,8 @@ def _touch_residents(sim, t):
     thread, ops, pages = sim.threads[t], sim.ops, sim.entities
     if thread.since + left(thread) > sim.now:  # a move is yet to be paid
         return
+    if sim.tiers and thread.node > 0:  # uses of a slow tier are not for everybody
+        return
     node, last, until = thread.node, thread.last, next_due(sim)
     now, seq, pc = sim.now, sim.seq, thread.pc
     while pc < last:

@@ -58,8 +58,8 @@ def keep_on_disk(compiled: Any, *words: str) -> None:
 def _cache_folder(module: str, *words: str) -> str | None:
     """A folder named by the sources: Numba's cache does not see edits in kernels imported from other files.
 
-    Those of the records are among them for every kernel: one that reads `sim.threads` is typed by `sim` alone, and would
-    go on with threads as they were laid out before.
+    Those of the records are among them for every kernel: one that reads `sim.threads` is typed by `sim` alone, and
+    would go on with threads as they were laid out before.
     """
     kernels, name = root(), "-".join([module, *words])
     if kernels is None:

@@ -15,8 +15,8 @@ A verb that serves one resource alone is given as `Sides(frames=verb)` or `Sides
 
 Read only: `my.now` (ns), `my.entities`, `my.owners`, `my.slots`, `my.contenders`, records of `resource.py`; and
 `my.seed`, `my.slots_count`, `my.capacity` (of these, what is contended for: with tiers the frames of the fast one;
-ghosts and shares are sized by it), `my.use_is_credit` (+1 frames, -1 cores). A running thread is charged when a decision is
-raised: its service and attained are current in `pick`, `claim`, `use`, `cool` and `release` only.
+ghosts and shares are sized by it), `my.use_is_credit` (+1 frames, -1 cores). A running thread is charged when a
+decision is raised: its service and attained are current in `pick`, `claim`, `use`, `cool` and `release` only.
 
 A policy's own are named in its card, each with what it starts as (0 is an int64, 0.0 a float64, [0, 0] two int64):
 

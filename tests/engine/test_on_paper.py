@@ -329,6 +329,7 @@ def test_those_who_see_the_fast_tier_alone_are_told_of_a_cache():
         ("want", 2, 0, Why.FAULT),
         *[("want", 2, 0, Why.HINT), ("release", 1, 0, Why.EVICTED), ("hold", 2, 0, Why.HINT), ("use", 2, 0, none)],
         *[("want", 1, 0, Why.HINT), ("release", 2, 0, Why.EVICTED), ("hold", 1, 0, Why.HINT)],
+        ("release", 1, 0, Why.EXIT),
     ]
 
 
@@ -354,8 +355,8 @@ def test_a_move_to_another_node_costs_what_is_warm_there():
     """A core per node. Thread 0 runs 0-6 and wakes at 16, when thread 1 (7-47) has its core: the other node is vacant.
 
     6 of 12 are warm there: 500 of 1000, to 516, and 4 of work to 520. Then it wakes at 530, when thread 2 (521-561) has
-    that core: back, for 4 of 12: 333, rounded down, and 13 of work to 876. From 887 on it would pay all, as 13 exceed 12:
-    thread 3 (877-917) has its core: 1000, and 1 of work, to 1887.
+    that core: back, for 4 of 12: 333, rounded down, and 13 of work to 876.
+    Then 13 exceed 12: thread 3 (877-917) has its core at 886, it pays all of 1000, and has 1 of work: 1887.
     """
     work = [(Op.COMPUTE, 6), (Op.SLEEP, 10), (Op.COMPUTE, 4), (Op.SLEEP, 10), (Op.COMPUTE, 13), (Op.SLEEP, 10)]
     others = [[(Op.COMPUTE, 40)]] * 3
