@@ -24,9 +24,9 @@ def rules_of(made) -> Rules:
 def compiled(tape, made, seed):
     """Run the kernels step by step; returns (decisions, verbs per resource, simulation, stuck).
 
-    The scribe advises: it looks, and pays nothing for it.
+    The scribes advise: they look, and pay nothing for it.
     """
-    simulation, decisions, stuck, choice = Simulation(tape, made, [scribe(0, 2)], listing=True), [], False, 0
+    simulation, decisions, stuck, choice = Simulation(tape, made, hosts(), listing=True), [], False, 0
     try:
         simulation.advance()
         while simulation.undecided:
@@ -46,7 +46,7 @@ def compiled(tape, made, seed):
 
 def compiled_inside(tape, made, seed):
     """The same, the policy inside the engine deciding: lone faults are settled in place, without calendar or agenda."""
-    simulation, stuck = Simulation(tape, made, [scribe(seed, 2)], driver=0), False
+    simulation, stuck = Simulation(tape, made, hosts(seed), driver=0), False
     try:
         simulation.advance()
     except StuckError:
@@ -55,9 +55,14 @@ def compiled_inside(tape, made, seed):
     return [(*row[:7], None, *row[7:]) for row in rows], logs_of(simulation), simulation, stuck
 
 
+def hosts(seed=0):
+    """Two scribes: one that is told of everything, one of the fast tier alone."""
+    return [scribe(seed, 2), scribe(seed, 2, True)]
+
+
 def logs_of(simulation):
-    """The verbs that the scribe was told, per resource."""
-    return [events_of(simulation, resource) for resource in Resource]
+    """The verbs that the scribes were told, per resource."""
+    return [events_of(simulation, resource, host) for host in range(len(hosts())) for resource in Resource]
 
 
 def plain(tape, made, seed, pays):
@@ -77,8 +82,10 @@ def plain(tape, made, seed, pays):
     except Stuck:
         stuck = True
     threads = len(tape.threads)
-    verbs = [tuple(map(lambda x: x if isinstance(x, str) else int(x), verb)) for verb in engine.verbs]
-    logs = [[v for v in verbs if v[1] >= threads], [v for v in verbs if v[1] < threads]]
+    logs = []
+    for told in (engine.verbs, engine.fast_verbs):
+        verbs = [tuple(map(lambda x: x if isinstance(x, str) else int(x), verb)) for verb in told]
+        logs += [[v for v in verbs if v[1] >= threads], [v for v in verbs if v[1] < threads]]
     rows = zip(engine.decisions, seen, strict=True)
     decisions = [(*map(int, row[:7]), [int(c) for c in row[7]], int(row[8]), saw) for row, saw in rows]
     return decisions, logs, engine, stuck
@@ -109,8 +116,8 @@ def compare(tape, keywords, seed):
 
 def assert_equal(ours, theirs):
     assert first_difference(ours[0], theirs[0]) is None, "decisions"
-    for resource in range(2):
-        assert first_difference(ours[1][resource], theirs[1][resource]) is None, f"verbs of resource {resource}"
+    for i, names in enumerate(("all, frames", "all, cores", "fast tier, frames", "fast tier, cores")):
+        assert first_difference(ours[1][i], theirs[1][i]) is None, f"verbs: {names}"
     assert ours[3] == theirs[3], "stuck"
     if ours[3]:
         return

@@ -45,6 +45,10 @@ def _clock(simulation):
     asleep = np.isin(status, (Status.NEW, Status.SLEEPING)).sum()
     assert asleep <= record["timers"] <= asleep + (status == Status.BLOCKED).sum()
     assert 0 <= record["full_ns"] <= record["some_ns"] <= record["psi_since"] <= record["now"]
+    ran = sum(threads[f"{name}"].sum() for name in ("switch", "move", "minor", "remote", "service"))
+    charged_late = (record["now"] - threads["since"])[status == Status.RUNNING].sum()
+    assert record["running_ns"] + record["running"] * (record["now"] - record["psi_since"]) == ran + charged_late
+    assert record["remote_ns"] == threads["remote"].sum() <= ran
     assert record["major_faults"] <= record["faults"] <= record["references"]
     priced = record["decisions"] * record["decision_ns"] + record["looks"] * record["look_ns"]
     assert 0 <= record["deciding_ns"] <= priced

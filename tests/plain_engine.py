@@ -1,4 +1,4 @@
-"""The plain engine: docs/engine.md in slow, plain Python; N1 to N23 are its rules."""
+"""The plain engine: docs/engine.md in slow, plain Python; N1 to N24 are its rules."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -37,11 +37,13 @@ class Rules:
     switch_ns: int = 1_000
     move_near_ns: int = 5_000
     move_far_ns: int = 150_000
+    warm_ns: tuple[int, int] = (200_000, 3_000_000)  # near, far
     page_move_ns: int = 3_000
     scan_ns: int | None = None
     hint_ns: int | None = None
     minor_fault_ns: int = 1_000
     first_touch_ns: int = 1_000
+    hint_fault_ns: int = 1_000
     swap_in_ns: int = 60_000
     write_back_ns: int = 15_000
     lanes: int = 4
@@ -151,6 +153,7 @@ class PlainEngine:
         self.decided_ns = 0  # what the decision on the fault that is being settled takes
         self.deciding_ns = self.looks = 0
         self.faults = self.major_faults = self.evictions = self.switches = self.moves = self.write_backs = 0
+        self.fast_verbs = []  # as those are told who see the fast tier alone (N24)
         self.decisions, self.verbs, self.bursts, self.done, self.times = [], [], [], Counter(), {}
         self.shootdown = rules.shootdown_ns + rules.shootdown_core_ns * (len(self.cores) or len(self.threads))
         for t in self.threads:
@@ -172,6 +175,7 @@ class PlainEngine:
         t.left = dict.fromkeys(PARTS, 0)
         t.times = dict.fromkeys((*PARTS, *WAITS.values()), 0)
         t.burst_start = t.attained = t.reported = t.owed = 0
+        t.cold = [0, 0]  # its service when it came to its core, and to its node
         self.owners[t.owner].live += 1
         homes = (
             [0] if self.rules.tiers and not self.cores else [node for node in self.nodes_with_cores if t.allowed(node)]
@@ -232,9 +236,21 @@ class PlainEngine:
         core = slot.id >= len(self.frames)
         self.agenda["admit_core" if core else "admit_frame", slot.id] = (int(core), 0, slot.id)
 
-    def tell(self, verb: str, entity: Entity, what: int = 0, why: int = 0) -> None:
+    def tell(self, verb: str, entity: Entity, what: int = 0, why: int = 0, slow: bool = False) -> None:
         """`what`: home of a want, slot of a hold or move, ns of a thread's use; `why`: of want, hold, release."""
         self.verbs.append((verb, entity.id, what, why, self.now))
+        if not slow:
+            self.fast_verbs.append(self.verbs[-1])
+
+    def tell_fast(self, verb: str, p: Page, what: int, why: int) -> None:
+        """To those who see the fast tier alone (N24)."""
+        self.fast_verbs.append((verb, p.id, what, why, self.now))
+
+    def has_tiers(self) -> bool:
+        return self.rules.tiers and any(f.node == 0 for f in self.frames)
+
+    def lies_slow(self, entity: Entity) -> bool:
+        return isinstance(entity, Page) and self.has_tiers() and self.slots[entity.slot].node > 0
 
     def ask(self, kind: Kind, cause: Why, resource: Resource, e: int, slot: int, contenders: list[int]) -> int:
         """One contender is taken; of several the policy chooses (N17)."""
@@ -436,7 +452,7 @@ class PlainEngine:
         if p.slot != NONE:
             p.use_seq = p.seen.use_seq = next(self.seq) - COLD_OFFSET
             p.accessed = False
-            self.tell("cool", p)
+            self.tell("cool", p, slow=self.lies_slow(p))
         return self.next_op(t)
 
     def do_pageout(self, t: Thread, op: Instruction) -> bool:
@@ -466,7 +482,7 @@ class PlainEngine:
 
     # -- touch (N4, N5, N11)
 
-    def do_read(self, t: Thread, op: Instruction, hint: bool = True) -> bool:
+    def do_read(self, t: Thread, op: Instruction, hint: bool = True, promoted: bool = False) -> bool:
         p, work = self.pages[op.arg], t.think_ns + op.lines * self.rules.local_line_ns
         excess = op.lines * (self.rules.remote_line_ns - self.rules.local_line_ns)
         if not self.frames:
@@ -477,7 +493,7 @@ class PlainEngine:
         fault, stays = p.state == State.ABSENT, self.stays_on_core(p)
         p.home, p.last_user = t.home, t.id
         if p.slot != NONE:
-            self.use_page(p, t)
+            self.use_page(p, t, promoted and p.state == State.HOLDING)
         else:
             self.show_user(p)
         p.dirty = p.dirty or op.op == Op.WRITE
@@ -504,16 +520,17 @@ class PlainEngine:
             return p.queue[0][0].status == Status.RUNNING
         return p.state == State.ABSENT and p.is_new()
 
-    def use_page(self, p: Page, t: Thread) -> None:
+    def use_page(self, p: Page, t: Thread, promoted: bool) -> None:
+        """Of the touch that promoted it those who see the fast tier alone know by its hold (N24)."""
         self.mark_used(p)
         if p.unmapped:
             p.unmapped = False
             self.charge(t)
             t.left["minor"] += self.rules.look_ns
             self.looks += 1
-            self.see(p)
+            self.see(p, promoted)
         elif self.rules.sight == "exact":
-            self.tell("use", p)
+            self.tell("use", p, slow=promoted or self.lies_slow(p))
         p.accessed = True
 
     def mark_used(self, p: Page) -> None:
@@ -524,12 +541,12 @@ class PlainEngine:
 
     # -- what is seen of uses (N21 to N23)
 
-    def see(self, p: Page) -> None:
+    def see(self, p: Page, promoted: bool = False) -> None:
         """It was used, that is all that is known."""
         p.accessed = False
         self.mark_used(p.seen)
         self.show_user(p)
-        self.tell("use", p)
+        self.tell("use", p, slow=promoted or self.lies_slow(p))
 
     def show_user(self, p: Page) -> None:
         p.seen.home, p.seen.last_user = p.home, p.last_user
@@ -631,7 +648,7 @@ class PlainEngine:
         self.place(entity, slot)
         if isinstance(entity, Page):
             self.show_hold(entity)
-        self.tell("hold", entity, slot.id, entity.why)
+        self.tell("hold", entity, slot.id, entity.why, slow=self.lies_slow(entity))
         if isinstance(entity, Thread):
             self.dispatch(entity, slot, previous)
         else:
@@ -644,12 +661,19 @@ class PlainEngine:
         self.switches += previous != t.id
         if t.last_slot not in (NONE, core.id):
             far = t.home != core.node
-            t.left["move"] += self.rules.move_far_ns if far else self.rules.move_near_ns
+            t.left["move"] += self.move_cost(t, far)
+            t.cold = [t.times["service"], t.times["service"] if far else t.cold[1]]
             self.moves += far
         t.home, t.last_slot, t.turn_over, self.tried = core.node, core.id, False, False
         if self.rules.tick_ns:
             self.due("tick", core.id, self.now + self.rules.tick_ns)
         self.resume(t)
+
+    def move_cost(self, t: Thread, far: bool) -> int:
+        """In proportion to what it served there, until all is warm."""
+        full = self.rules.move_far_ns if far else self.rules.move_near_ns
+        served, warm = t.times["service"] - t.cold[far], self.rules.warm_ns[far]
+        return full if served >= warm else full * served // warm
 
     def fetch(self, p: Page, displaced: bool) -> None:
         """Its frame is being filled: by the device, or by the thread that touched it first, on its core."""
@@ -670,7 +694,7 @@ class PlainEngine:
         return self.lanes[lane]
 
     def release(self, entity: Entity, why: Why) -> None:
-        slot = self.slots[entity.slot]
+        slot, slow = self.slots[entity.slot], self.lies_slow(entity)
         if isinstance(entity, Thread):
             self.report(entity)
             if why == Why.YIELD:
@@ -678,7 +702,7 @@ class PlainEngine:
             self.events.pop(("complete", entity.id), None)
             self.events.pop(("tick", slot.id), None)
         self.vacate(slot)
-        self.tell("release", entity, why=why)
+        self.tell("release", entity, why=why, slow=slow)
         self.owners[entity.owner].active -= why not in (Why.PREEMPT, Why.YIELD)
         if isinstance(entity, Page):
             self.drop(entity, slot, why)
@@ -834,7 +858,7 @@ class PlainEngine:
         pages = [p.id for p in self.misplaced(frame.node) if not holder or holder.allowed(self.slots[p.slot].node)]
         choice = self.ask(Kind.ADMIT, Why.SCAN, Resource.MEMORY, frame.holder, slot, [*pages, stay])
         if choice != stay:
-            self.move(self.entities[choice], frame)
+            self.move(self.entities[choice], frame, Why.SCAN)
 
     def hint_is_due(self, p: Page, node: int) -> bool:
         """At most once per page and hint_ns."""
@@ -847,6 +871,8 @@ class PlainEngine:
         """EVICT(p) goes on the agenda; t waits for it on its core."""
         p.hinted, p.home, p.last_user = self.now, t.home, t.id
         self.show_user(p)
+        self.charge(t)
+        t.left["minor"] += self.rules.hint_fault_ns
         self.hinters.setdefault(p.id, []).append(t)
         self.agenda.setdefault(("hint", p.id), (0, 1, next(self.seq)))
         return False
@@ -855,11 +881,14 @@ class PlainEngine:
         """Is it promoted, and who is demoted? Then the touch goes on."""
         p = self.entities[i]
         stands = p.state == State.HOLDING and self.slots[p.slot].node != p.home and p.allowed(p.home)
+        if stands and self.has_tiers() and p.home == 0:
+            self.tell_fast("want", p, 0, Why.HINT)
         frame = (self.vacant_at_home(p, self.frames) or self.demoted(p)) if stands else None
         if frame:
-            self.move(p, frame)
+            self.move(p, frame, Why.HINT)
         for t in self.hinters.pop(i):
-            if self.do_read(t, self.ops[t.pc], hint=False):
+            promoted = frame is not None and frame.node == 0
+            if self.do_read(t, self.ops[t.pc], hint=False, promoted=promoted):
                 self.step(t)
 
     def demoted(self, p: Page) -> Slot | None:
@@ -869,7 +898,7 @@ class PlainEngine:
         choice = self.ask(Kind.EVICT, Why.HINT, Resource.MEMORY, p.id, NONE, [*losers, p.id])
         return None if choice == p.id else self.slots[self.entities[choice].slot]
 
-    def move(self, p: Page, frame: Slot) -> None:
+    def move(self, p: Page, frame: Slot, why: Why) -> None:
         """It changes places with the frame's holder, or fills the vacancy."""
         old, moved = self.slots[p.slot], [(p, frame)]
         self.vacate(old)
@@ -880,10 +909,22 @@ class PlainEngine:
             self.place(page, slot)
             page.stay_ns = self.now
             self.moves += 1
-            self.tell("move", page, slot.id)
+            self.tell("move", page, slot.id, slow=self.has_tiers())
+        if self.has_tiers() and (old.node == 0) != (frame.node == 0):
+            self.tell_tiers(p, moved, why)
         self.delay(self.threads[p.last_user], "move", self.rules.page_move_ns * len(moved) + self.shootdown)
         if old.holder == NONE:
             self.serve(old.node)
+
+    def tell_tiers(self, asked: Page, moved: list[tuple[Page, Slot]], why: Why) -> None:
+        """Who left the fast tier was evicted from it, who came into it wanted and holds (N24)."""
+        for page, slot in sorted(moved, key=lambda one: one[1].node == 0):
+            if slot.node > 0:
+                self.tell_fast("release", page, 0, Why.EVICTED)
+                continue
+            if page is not asked or why != Why.HINT:
+                self.tell_fast("want", page, page.home, why)
+            self.tell_fast("hold", page, slot.id, why)
 
     def delay(self, t: Thread, part: str, ns: int) -> bool:
         """A page's move is paid by who used it last; False: it has exited."""

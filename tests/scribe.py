@@ -1,5 +1,6 @@
 """A policy that writes down what it is told and what it is asked."""
 
+import dataclasses
 from functools import cache
 
 from sos_gym.engine.records import Verb
@@ -170,9 +171,9 @@ SCRIBE = Policy(
 
 
 @cache
-def scribe(seed: int = 0, looks: int = 0):
+def scribe(seed: int = 0, looks: int = 0, fast_only: bool = False):
     """The scribe as the engine hosts it."""
-    return SCRIBE.with_values({"seed": seed, "looks": looks}).host()
+    return dataclasses.replace(SCRIBE, fast_only=fast_only).with_values({"seed": seed, "looks": looks}).host()
 
 
 def chosen(number: int, seed: int, contenders: list[int]) -> int:

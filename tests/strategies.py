@@ -11,6 +11,7 @@ COSTS = (
     "page_move_ns",
     "minor_fault_ns",
     "first_touch_ns",
+    "hint_fault_ns",
     "swap_in_ns",
     "write_back_ns",
     "shootdown_ns",
@@ -86,6 +87,7 @@ def settings_of(draw, cores=None, frames=None):
     given["shootdown_core_ns"] //= 6  # a scan must be longer than what 64 cores make of it
     given["remote_line_ns"] = given["local_line_ns"] + draw(st.integers(0, 6))
     given["move_ns"] = (draw(st.integers(0, 3)), draw(st.integers(0, 6)))
+    given["warm_ns"] = (draw(st.sampled_from([0, 5, 20])), draw(st.sampled_from([0, 1, 7, 40])))
     given["lanes"] = draw(st.integers(1, 2))
     given["decision_ns"] = draw(st.sampled_from([0, 0, 1, 4, 9]))
     given["sight"] = draw(st.sampled_from(["exact", "exact", "sampled", "scanned", "scanned"]))

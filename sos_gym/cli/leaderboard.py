@@ -210,6 +210,7 @@ def records(found: "Sequence[Standing]") -> list[dict[str, Any]]:
             "masked_out": one.masked_out,
             "family": group,
             "weighted_stall_ms": place.stall_ms,
+            "plain_stall_ms": place.plain_ms,
             "stall_ratio": place.ratio,
             "score": place.score,
             "overall_stall_ratio": one.ratio,

@@ -31,7 +31,7 @@ def account_of(sim, t):
 
 
 @kernel
-def _consume_overhead(thread, elapsed):
+def _consume_overhead(sim, thread, elapsed):
     """A holder's overhead is consumed before service: switch, move, minor, remote; how much of `elapsed` it takes."""
     switch = min(elapsed, thread.switch_left)
     thread.switch_left -= switch
@@ -45,6 +45,7 @@ def _consume_overhead(thread, elapsed):
     remote = min(elapsed - switch - move - minor, thread.remote_left)
     thread.remote_left -= remote
     thread.remote += remote
+    sim.remote_ns += remote
     return switch + move + minor + remote
 
 
@@ -75,7 +76,7 @@ def _charge(sim, t, elapsed):
     if status == Status.RUNNING:
         stall = 0
         if _overhead_left(thread) > 0:
-            stall = _consume_overhead(thread, elapsed)
+            stall = _consume_overhead(sim, thread, elapsed)
             charge_stall(sim, t, stall)
         _serve(sim, t, elapsed - stall)
     elif status == Status.CPU_WAIT:
@@ -102,9 +103,10 @@ def charge(sim, t):
 
 @inlined
 def count_pressure(sim):
-    """Integrate up to now in how much time some, or all, threads that are awake stalled."""
+    """Integrate up to now in how much time some, or all, threads that are awake stalled, and how many ran."""
     elapsed = sim.now - sim.psi_since
     sim.psi_since = sim.now
+    sim.running_ns += sim.running * elapsed
     if sim.stalled > 0:
         sim.some_ns += elapsed
         if sim.running == 0:

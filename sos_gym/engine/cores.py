@@ -6,7 +6,7 @@ from sos_gym.engine.holding import leave_waiting, node_of, occupy, record_use, t
 from sos_gym.engine.legality import allowed
 from sos_gym.engine.records import Verb
 from sos_gym.engine.uses import publish
-from sos_gym.kernel import kernel
+from sos_gym.kernel import inlined, kernel
 from sos_gym.resource import NONE, Resource, Status, Why
 
 
@@ -21,6 +21,33 @@ def report_use(sim, t):
         record_use(sim, Resource.CPU, t)
 
 
+@inlined
+def move_cost(sim, t, near):
+    """What it costs thread `t` to go to another core of its node, or to another node: as much as is warm there.
+
+    The full cost when it has served `warm_ns` since it came, else that part of it, rounded down.
+    """
+    thread = sim.threads[t]
+    if near:
+        full, warm, served = sim.move_near_ns, sim.warm_near_ns, thread.service - thread.cold_near
+    else:
+        full, warm, served = sim.move_far_ns, sim.warm_far_ns, thread.service - thread.cold_far
+    if served >= warm:
+        return full
+    return full // warm * served + full % warm * served // warm  # full * served might not fit
+
+
+@inlined
+def _move(sim, t, near):
+    """Thread `t` pays for what it leaves behind, and is cold where it goes."""
+    thread = sim.threads[t]
+    thread.move_left += move_cost(sim, t, near)
+    thread.cold_near = thread.service
+    if not near:
+        thread.cold_far = thread.service
+        sim.moves += 1
+
+
 @kernel
 def dispatch(sim, t, core, why):
     """Thread `t` gets vacant `core`; it goes on when what is left, if anything, is consumed."""
@@ -33,11 +60,7 @@ def dispatch(sim, t, core, why):
     thread.switch_left = thread.owed + (sim.switch_ns if switches else 0)
     thread.owed = 0
     if entity.touched and entity.last_slot != core:
-        if entity.home == place.node:
-            thread.move_left += sim.move_near_ns
-        else:
-            thread.move_left += sim.move_far_ns
-            sim.moves += 1
+        _move(sim, t, entity.home == place.node)
     entity.touched = 1
     entity.home = thread.node = place.node
     entity.turn_over = 0

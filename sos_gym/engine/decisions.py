@@ -17,7 +17,7 @@ from sos_gym.engine.frames import (
     queue_for_frame,
 )
 from sos_gym.engine.futures import foresee, recall
-from sos_gym.engine.holding import lowest_vacant, node_of
+from sos_gym.engine.holding import lowest_vacant, node_of, tell_arrival
 from sos_gym.engine.legality import allowed, legal_holder, legal_waiter, may_leave
 from sos_gym.engine.records import STEPS, Verb, pick_at
 from sos_gym.engine.uses import publish
@@ -136,12 +136,12 @@ def slot_of(sim, contender):
 
 
 @kernel
-def _resume_touch(sim, e):
-    """The threads whose touch raised the HINT go on."""
+def _resume_touch(sim, e, promoted):
+    """The threads whose touch raised the HINT go on; whether it brought `e` into the fast tier."""
     for t in range(sim.threads_count):
         thread = sim.threads[t]
         if thread.page == e and thread.status == Status.RUNNING and not thread.stays:
-            thread.page = NONE
+            thread.page, thread.promoted = NONE, promoted and sim.entities[e].node == 0
             due(sim, t, sim.now, Event.COMPLETION)
 
 
@@ -165,8 +165,8 @@ def _give(sim, resource, e, slot, why):
 def _apply_evict(sim, resource, e, cause, choice):
     if cause == Why.HINT:
         if choice != e:
-            move_page(sim, e, sim.entities[choice].slot)
-        _resume_touch(sim, e)
+            move_page(sim, e, sim.entities[choice].slot, cause)
+        _resume_touch(sim, e, choice != e)
     elif choice == e:
         remind_cores(sim, e)
     else:
@@ -189,7 +189,7 @@ def _apply_admit(sim, resource, slot, cause, choice):
         if resource == Resource.CPU:
             _keep_turn(sim, choice)
     elif resource == Resource.MEMORY:
-        move_page(sim, choice, slot)
+        move_page(sim, choice, slot, cause)
     else:
         _give(sim, resource, choice, slot, sim.threads[choice].want_why)
 
@@ -325,12 +325,15 @@ def _prepare_request(sim, resource, e, why):
 def _prepare_promotion(sim, e):
     """Likewise the `EVICT(e)` of a page that was used from a node where it does not lie."""
     page = sim.entities[e]
-    if page.state == State.HOLDING and page.node != page.home:
+    stands = page.state == State.HOLDING and page.node != page.home
+    if stands:
+        if page.home == 0:
+            tell_arrival(sim, e, Why.HINT)
         slot = _vacancy_at_home(sim, Resource.MEMORY, e)
         if slot == NONE:
             return _must_be_raised(sim, Resource.MEMORY, e, Why.HINT)
-        move_page(sim, e, slot)
-    _resume_touch(sim, e)
+        move_page(sim, e, slot, Why.HINT)
+    _resume_touch(sim, e, stands)
     return False
 
 

@@ -7,12 +7,16 @@ from sos_gym.engine.holding import (
     join_waiting,
     leave,
     leave_waiting,
+    lies_slow,
     node_of,
     occupy,
     record_use,
     relocate,
     take_over,
     tell,
+    tell_arrival,
+    tell_demotion,
+    tell_promotion,
     vacate,
     vacate_silently,
 )
@@ -40,16 +44,17 @@ def note_user(sim, e, t):
 
 @inlined
 def use_page(sim, e, t, writes):
-    """Thread `t` reads or writes page `e`, which holds a frame."""
+    """Thread `t` reads or writes page `e`, which holds a frame. Of a touch that promoted it, its hold has told."""
     page = sim.entities[e]
     note_user(sim, e, t)
     if writes:
         page.dirty = 1
+    promoted, sim.threads[t].promoted = sim.threads[t].promoted, 0
     if sim.views > 0:
-        touch(sim, e, t)
+        touch(sim, e, t, promoted == 1)
         return
     note_gap(page, sim.now)
-    record_use(sim, Resource.MEMORY, e)
+    record_use(sim, Resource.MEMORY, e, promoted == 1)
 
 
 @kernel
@@ -60,7 +65,7 @@ def cool_page(sim, e):
     page.use_seq = sim.seq - COLD_OFFSET
     if sim.views > 0:
         show_cooled(sim, e)
-    tell(sim, Resource.MEMORY, Verb.COOL, e)
+    tell(sim, Resource.MEMORY, Verb.COOL, e, lies_slow(sim, Resource.MEMORY, page.node))
 
 
 @inlined
@@ -219,10 +224,23 @@ def _settle_place(sim, e):
 
 
 @kernel
-def move_page(sim, e, slot):
+def _tell_tiers(sim, e, other, why):
+    """Page `e` came into the fast tier or left it, and `other` (if any) went the other way."""
+    comer, leaver = (e, other) if sim.entities[e].node == 0 else (other, e)
+    if leaver != NONE:
+        tell_demotion(sim, leaver)
+    if comer != NONE:
+        if comer != e or why != Why.HINT:  # whose want was told when it asked
+            tell_arrival(sim, comer, why)
+        tell_promotion(sim, comer, why)
+
+
+@kernel
+def move_page(sim, e, slot, why):
     """Page `e` changes places with the holder of `slot`, or moves into its vacancy."""
     page = sim.entities[e]
     old, other = page.slot, sim.slots[slot].holder
+    changes_tier = sim.tiers and (page.node == 0) != (sim.slots[slot].node == 0)
     moved = 1
     if other == NONE:
         vacate_silently(sim, old)
@@ -237,6 +255,8 @@ def move_page(sim, e, slot):
         relocate(sim, other, old)
         _settle_place(sim, other)
     _settle_place(sim, e)
+    if changes_tier:
+        _tell_tiers(sim, e, other, why)
     charge_move(sim, page.last_user, moved * sim.page_move_ns + sim.shootdown_ns)
 
 

@@ -25,10 +25,13 @@ def tell_at(sim, now, resource, verb, e):
 
 
 @inlined
-def tell(sim, resource, verb, e):
-    """Likewise, at the present time."""
+def tell(sim, resource, verb, e, slow=False):
+    """Likewise, at the present time. What happens in a `slow` tier is not for those who see the fast one alone."""
     publish(sim, e)
-    tell_at(sim, sim.now, resource, verb, e)
+    if not slow:
+        tell_at(sim, sim.now, resource, verb, e)
+    else:
+        _tell_some(sim, verb, e, NONE, False)
 
 
 @kernel
@@ -43,9 +46,12 @@ def tell_host(sim, k, resource, verb, e):
 
 
 @inlined
-def tell_why(sim, resource, verb, e, why):
+def tell_why(sim, resource, verb, e, why, slow=False):
     """Likewise, with the reason for it."""
     publish(sim, e)
+    if slow:
+        _tell_some(sim, verb, e, why, False)
+        return
     for k in range(sim.hosted):
         address = sim.verbs[(2 * k + resource) * STEPS + verb]
         if address:
@@ -54,6 +60,43 @@ def tell_why(sim, resource, verb, e, why):
             if sim.views > 0:
                 my.seq = max(my.seq, sim.seq)
             verb_at(address)(my, e)
+
+
+@kernel
+def _tell_some(sim, verb, e, why, fast_only):
+    """Call one verb of the pagers that see the fast tier alone, or of the others."""
+    for k in range(sim.hosted):
+        my, address = sim.policies[2 * k], sim.verbs[2 * k * STEPS + verb]
+        if address and my.fast_only == fast_only:
+            my.now, my.why = sim.now, why
+            verb_at(address)(my, e)
+
+
+@inlined
+def lies_slow(sim, resource, node):
+    """Whether a slot of `node` is one of a slow tier."""
+    return sim.tiers != 0 and resource == Resource.MEMORY and node > 0
+
+
+# -- the fast tier, as those see it who are told of nothing else: a cache of the slow ones
+
+
+@kernel
+def tell_arrival(sim, e, why):
+    """Page `e` wants a frame of the fast tier."""
+    _tell_some(sim, Verb.WANT, e, why, True)
+
+
+@kernel
+def tell_promotion(sim, e, why):
+    """Page `e` came into the fast tier."""
+    _tell_some(sim, Verb.HOLD, e, why, True)
+
+
+@kernel
+def tell_demotion(sim, e):
+    """Page `e` left the fast tier."""
+    _tell_some(sim, Verb.RELEASE, e, Why.EVICTED, True)
 
 
 @inlined
@@ -215,14 +258,14 @@ def take_over(sim, resource, e, slot, why):
     _settle_owner(sim, owner_of(sim, resource, e), 1)
     if sim.views > 0 and resource == Resource.MEMORY:
         show_hold(sim, e)
-    tell_why(sim, resource, Verb.HOLD, e, why)
+    tell_why(sim, resource, Verb.HOLD, e, why, lies_slow(sim, resource, place.node))
 
 
 @inlined
 def leave(sim, resource, e, why):
     """Entity `e` loses or leaves its slot; the caller gives it to somebody else, or to the vacant ones."""
     entity, instance = sim.entities[e], sim.instances[resource]
-    slot = entity.slot
+    slot, slow = entity.slot, lies_slow(sim, resource, entity.node)
     place = sim.slots[slot]
     place.busy += sim.now - place.since
     place.since = sim.now
@@ -241,7 +284,7 @@ def leave(sim, resource, e, why):
         owner.active -= 1
         if owner.active == 0:
             instance.active_weight -= owner.weight
-    tell_why(sim, resource, Verb.RELEASE, e, why)
+    tell_why(sim, resource, Verb.RELEASE, e, why, slow)
 
 
 @kernel
@@ -279,11 +322,11 @@ def fill(sim, resource, slot):
 
 
 @inlined
-def record_use(sim, resource, e):
-    """Entity `e` uses its slot."""
+def record_use(sim, resource, e, slow=False):
+    """Entity `e` uses its slot, which may be one of a slow tier, or count as one."""
     sim.seq += sim.seq_step
     mark_used(sim.entities[e], sim.seq, sim.now)
-    tell(sim, resource, Verb.USE, e)
+    tell(sim, resource, Verb.USE, e, slow or lies_slow(sim, resource, sim.entities[e].node))
 
 
 @kernel
@@ -294,4 +337,4 @@ def relocate(sim, e, slot):
     entity.moved, entity.move_ns = 1, sim.now
     sim.slots[slot].holder = e
     sim.moves += 1
-    tell(sim, Resource.MEMORY, Verb.MOVE, e)
+    tell(sim, Resource.MEMORY, Verb.MOVE, e, sim.tiers != 0)

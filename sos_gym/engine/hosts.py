@@ -41,8 +41,9 @@ class Host:
 
     `parts[resource][part]`: addresses by `Resource` and `PARTS`. `queues`: how many queues its links make; `links`: in
     how many of them an entity may stand at a time. `needs_list`: contenders are listed for it at every decision.
-    `guarded`: it is called by guards. `listens`: it is told, and not asked. `minds`: makes the Python objects of an
-    episode, one per resource. `looks`: it reads accessed bits, where there are such.
+    `fast_only`: with tiers it is told of the fast one alone (engine.md, N24). `guarded`: it is called by guards.
+    `listens`: it is told, and not asked. `minds`: makes the Python objects of an episode, one per resource. `looks`: it
+    reads accessed bits, where there are such.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Host:
     needs_future: bool = False
     needs_forecast: bool = False
     looks: bool = True
+    fast_only: bool = False
     guarded: bool = False
     listens: bool = False
     minds: Callable[[], tuple[Any, Any]] | None = None

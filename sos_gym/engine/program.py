@@ -320,6 +320,8 @@ def _touch_resident(sim, t, e, op):
     thread, page = sim.threads[t], sim.entities[e]
     if page.node != thread.node and _hint_is_due(sim, t, e):
         page.hint_ns = sim.now
+        charge(sim, t)
+        thread.minor_left += sim.hint_fault_ns
         note_user(sim, e, t)
         if sim.views > 0:
             show_user(sim, e)
@@ -344,6 +346,7 @@ def _touch_absent(sim, t, e, op):
     """True when the page could be brought in in place."""
     page, writes = sim.entities[e], op.op == Op.WRITE
     sim.references += 1
+    sim.threads[t].promoted = 0
     if sim.prophets:
         look_ahead(sim, t, op.arg, False)
     if page.state == State.ABSENT:
@@ -471,6 +474,8 @@ def _touch_residents(sim, t):
     thread, ops, pages = sim.threads[t], sim.ops, sim.entities
     if thread.since + left(thread) > sim.now:  # a move is yet to be paid
         return
+    if sim.tiers and thread.node > 0:  # uses of a slow tier are not for everybody
+        return
     node, last, until = thread.node, thread.last, next_due(sim)
     now, seq, pc = sim.now, sim.seq, thread.pc
     while pc < last:
@@ -518,7 +523,7 @@ def step(sim, t):
     thread, ops, pages = sim.threads[t], sim.ops, sim.entities
     quick = not sim.plenty_frames and not sim.observed and sim.views == 0
     while thread.pc < thread.last:
-        if quick:
+        if quick and not thread.promoted:
             _touch_residents(sim, t)
             if thread.pc == thread.last:
                 break

@@ -51,6 +51,8 @@ THREAD = _aligned(
         ("lock_wait", "i8"),
         ("reported", "i8"),  # service told to policies so far
         ("owed", "i8"),  # ns of decisions that it pays with its next switch
+        ("cold_near", "i8"),  # its service when it last came to another core,
+        ("cold_far", "i8"),  # and to another node: what it served since has warmed caches there
         ("burst_start", "i8"),
         ("wait_since", "i8"),  # start of this stretch of waiting (core or page)
         ("status", "i4"),  # Status
@@ -62,6 +64,7 @@ THREAD = _aligned(
         ("node", "i4"),  # of its core, or home
         ("want_why", "i4"),  # Why of its last want
         ("recent_at", "i4"),  # cursor of its ring of recent pages
+        ("promoted", "i4"),  # 1: its next touch is the one that brought its page into the fast tier
         ("stays", "i4"),  # 1: it stands in a page's queue and stays on its core, for a minor fault that is not settled
     ]
 )
@@ -203,6 +206,8 @@ POLICY = _aligned(
         ("use_is_credit", "i4"),  # +1 frames, -1 cores
         ("queues", "i4"),  # in links
         ("slots_count", "i4"),  # of its resource; 0: plenty
+        ("capacity", "i4"),  # of these, what is contended for: with tiers the frames of the fast one
+        ("fast_only", "i4"),  # of frames it is told of the fast tier alone
         *array_fields("entities", "links"),
         *array_fields(*(f"room{room}" for room in range(ROOMS))),  # its own tables, by the names of its card
         *array_fields(*(name for name, array in ARRAYS.items() if array.policies_see and name != "entities")),
@@ -244,7 +249,7 @@ SIM = _aligned(
         # -- settings
         ("plenty_cores", "i4"),
         ("plenty_frames", "i4"),
-        ("tiers", "i4"),
+        ("tiers", "i4"),  # node 0 is the fast one of its frames
         ("reclaim_local", "i4"),
         ("may_idle", "i4"),  # a vacant core that somebody may have may stay so
         ("tick_ns", "i8"),  # 0: none
@@ -261,9 +266,12 @@ SIM = _aligned(
         ("switch_ns", "i8"),
         ("move_near_ns", "i8"),
         ("move_far_ns", "i8"),
+        ("warm_near_ns", "i8"),  # 0: a move costs all of it
+        ("warm_far_ns", "i8"),
         ("page_move_ns", "i8"),
         ("minor_fault_ns", "i8"),
         ("first_touch_ns", "i8"),
+        ("hint_fault_ns", "i8"),
         ("swap_in_ns", "i8"),
         ("write_back_ns", "i8"),
         ("shootdown_ns", "i8"),  # all told, cores included
@@ -324,6 +332,8 @@ SIM = _aligned(
         ("psi_since", "i8"),
         ("some_ns", "i8"),
         ("full_ns", "i8"),
+        ("running_ns", "i8"),  # of all threads that ran, up to `psi_since`,
+        ("remote_ns", "i8"),  # and how much of it went to what lies far, as far as it is charged
         # -- up to the last observation
         ("seen_ns", "i8"),
         ("seen_service_ns", "i8"),
@@ -331,6 +341,8 @@ SIM = _aligned(
         ("seen_psi_ns", "i8"),  # `seen_ns` is put back to 0 after reset, this is not
         ("seen_some_ns", "i8"),
         ("seen_full_ns", "i8"),
+        ("seen_running_ns", "i8"),
+        ("seen_remote_ns", "i8"),
         ("psi_some", "f8"),  # running shares
         ("psi_full", "f8"),
         ("rows_seed", "i8"),  # stream of the candidates' draws

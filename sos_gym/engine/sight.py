@@ -2,7 +2,7 @@
 
 from sos_gym.engine.account import charge
 from sos_gym.engine.events import put_off
-from sos_gym.engine.holding import tell, tell_host
+from sos_gym.engine.holding import lies_slow, tell, tell_host
 from sos_gym.engine.records import Verb
 from sos_gym.engine.uses import mark_used, note_gap, publish, remember, see
 from sos_gym.kernel import inlined, kernel
@@ -12,8 +12,8 @@ ALL_VIEWS = -1  # bits
 
 
 @kernel
-def touch(sim, e, t):
-    """Thread `t` uses page `e`, which holds a frame; who sees it depends."""
+def touch(sim, e, t, promoted):
+    """Thread `t` uses page `e`, which holds a frame, and perhaps was promoted by this; who sees it depends."""
     page = sim.entities[e]
     sim.seq += sim.seq_step
     note_gap(page, sim.now)
@@ -23,11 +23,11 @@ def touch(sim, e, t):
         access = sim.accesses[e]
         access.unread, access.user, access.home = ALL_VIEWS, t, page.home
     elif page.unmapped:
-        _map_again(sim, e, t)
+        _map_again(sim, e, t, promoted)
 
 
 @kernel
-def _map_again(sim, e, t):
+def _map_again(sim, e, t, promoted):
     """Sampled: the first touch after the page was unmapped faults, in place, and is seen by all."""
     page, seen = sim.entities[e], sim.seen[e]
     page.unmapped = seen.unmapped = 0
@@ -38,7 +38,7 @@ def _map_again(sim, e, t):
     charge(sim, t)  # service before it must not mix with it
     sim.threads[t].minor_left += sim.look_ns
     sim.looks += 1
-    tell(sim, Resource.MEMORY, Verb.USE, e)
+    tell(sim, Resource.MEMORY, Verb.USE, e, promoted or lies_slow(sim, Resource.MEMORY, page.node))
 
 
 @kernel
@@ -67,13 +67,15 @@ def _read_bit(sim, e):
     sim.seq += sim.seq_step
     sim.looks += 1
     access, entities = sim.accesses[e], sim.entities.size
+    slow = lies_slow(sim, Resource.MEMORY, sim.entities[e].node)
     for k in range(sim.views):
-        if access.unread >> k & 1:
-            see(sim.seen[k * entities + e], access, sim.seq, sim.now)
-            if k < sim.hosted:
-                tell_host(sim, k, Resource.MEMORY, Verb.USE, e)
-            else:
-                remember(sim, e, access.user)
+        if access.unread >> k & 1 == 0:
+            continue
+        see(sim.seen[k * entities + e], access, sim.seq, sim.now)
+        if k == sim.hosted:
+            remember(sim, e, access.user)
+        elif not (slow and sim.policies[2 * k].fast_only):
+            tell_host(sim, k, Resource.MEMORY, Verb.USE, e)
     access.unread = 0
 
 

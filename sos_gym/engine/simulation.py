@@ -431,6 +431,8 @@ class Simulation:
         instance = self.arrays["instances"][resource]
         policy["seed"] = stream(seed, f"policy {host.name}").integers(1 << 62)
         policy["first_slot"], policy["slots_count"] = instance["first_slot"], instance["size"]
+        fast = int(self.arrays["nodes"]["size"][0]) if resource == Resource.MEMORY and self.settings.tiers else 0
+        policy["capacity"], policy["fast_only"] = fast or instance["size"], fast > 0 and host.fast_only
         policy["first_entity"], policy["entities_count"] = instance["first_entity"], instance["population"]
         policy["use_is_credit"], policy["queues"] = instance["use_is_credit"], host.queues
         entities, slots = int(instance["population"] + instance["first_entity"]), len(self.arrays["slots"])
@@ -479,7 +481,8 @@ class Simulation:
     def _set_costs(self, costs: Mapping[str, Any]) -> None:
         record, settings = self.record, self.settings
         record["move_near_ns"], record["move_far_ns"] = costs["move_ns"]
-        for name in ("switch_ns", "page_move_ns", "minor_fault_ns", "first_touch_ns"):
+        record["warm_near_ns"], record["warm_far_ns"] = settings.warm_ns
+        for name in ("switch_ns", "page_move_ns", "minor_fault_ns", "first_touch_ns", "hint_fault_ns"):
             record[name] = costs[name]
         for name in ("swap_in_ns", "write_back_ns", "local_line_ns"):
             record[name] = costs[name]
@@ -493,7 +496,8 @@ class Simulation:
             record[name] = getattr(settings, name) or 0
         record["hint_ns"] = settings.hint_ns or 0 if settings.tiers else 0
         record["plenty_cores"], record["plenty_frames"] = settings.cores is None, settings.frames is None
-        record["tiers"], record["reclaim_local"] = settings.tiers, settings.reclaim == "local"
+        record["tiers"] = settings.tiers and settings.frames_by_node[0] > 0
+        record["reclaim_local"] = settings.reclaim == "local"
         record["may_idle"], record["decision_ns"] = settings.may_idle, settings.decision_ns
         self._set_sight()
         record["nodes_count"], record["threads_count"], record["live"] = settings.nodes, threads, threads

@@ -131,6 +131,6 @@ def look_by_bit(my, e):
     access.unread &= ~(1 << my.host)
     my.seq += 1
     see(my.entities[e], access, my.seq, my.now)
-    if my.use_at != 0:
+    if my.use_at != 0 and not (my.fast_only and my.entities[e].node > 0):  # of a slow tier it is not told (N24)
         verb_at(my.use_at)(my, e)
     return 1

@@ -13,7 +13,7 @@ import numba as nb
 from numba.core.errors import NumbaExperimentalFeatureWarning
 
 from sos_gym.kernel.disk import KernelCache, root
-from sos_gym.kernel.sources import file_of, hash_of
+from sos_gym.kernel.sources import PACKAGE, file_of, hash_of
 from sos_gym.kernel.table import CHECKED
 from sos_gym.settings.ranges import SettingError
 
@@ -25,6 +25,7 @@ if nb.config.DISABLE_JIT:  # type: ignore[attr-defined]
         "to step through a policy in a debugger write it as a sos_gym.PlainPolicy, see docs/write-a-policy.md",
     )
 
+LAYOUTS = f"{PACKAGE}.engine.records"
 KEPT = 4  # folders per module: of earlier sources too, so that two checkouts do not fight
 
 # First-class functions and records that extend records are what Numba calls experimental; policies rest on them, and
@@ -55,12 +56,16 @@ def keep_on_disk(compiled: Any, *words: str) -> None:
 
 @cache
 def _cache_folder(module: str, *words: str) -> str | None:
-    """A folder named by the sources: Numba's cache does not see edits in kernels imported from other files."""
+    """A folder named by the sources: Numba's cache does not see edits in kernels imported from other files.
+
+    Those of the records are among them for every kernel: one that reads `sim.threads` is typed by `sim` alone, and
+    would go on with threads as they were laid out before.
+    """
     kernels, name = root(), "-".join([module, *words])
     if kernels is None:
         return None
     ways = (*words, hash_of(f"{__package__}.checked")) if words else ()
-    folder = kernels / f"{name}-{hash_of(module, nb.__version__, CHECKED, *ways)}"
+    folder = kernels / f"{name}-{hash_of(module, nb.__version__, CHECKED, hash_of(LAYOUTS), *ways)}"
     with contextlib.suppress(OSError):  # a full disk: nothing is kept
         if not folder.exists():
             _forget_old(kernels, name)

@@ -12,13 +12,22 @@ from typing import Any
 
 from sos_gym import __version__
 from sos_gym.leaderboard.rows import Row
-from sos_gym.leaderboard.standing import LEAST_SPREAD, STALL, Place, Standing, group_names, group_of_row, standings
+from sos_gym.leaderboard.standing import (
+    LEAST_SPREAD,
+    PLAIN_STALL,
+    STALL,
+    Place,
+    Standing,
+    group_names,
+    group_of_row,
+    standings,
+)
 from sos_gym.markdown import rounded, table
 from sos_gym.outputs import check_writable, write_whole
 
 NAME = "leaderboard"
 ROWS = f"{NAME}.jsonl"  # as they come
-WHICH_STALL = f"Stall is weighted stall, `{STALL}`: what the reward charges."
+WHICH_STALL = f"Stall is weighted stall, `{STALL}`: what the reward charges. Plain stall, `{PLAIN_STALL}`, counts all threads alike."
 LEGEND = (
     "† knows the future, or learnt from who does, and is never the best online heuristic. ‡ an ensemble: an agent that "
     "sees other policies' choices. § chose rows that were masked out; a random legal one was taken. random_row is the "
@@ -87,10 +96,11 @@ def markdown(rows: Sequence[Row], command: str = "", failed: Mapping[str, str] |
     parts += [f"{name} is left out: {' '.join(mistake.split())}" for name, mistake in (failed or {}).items()]
     for group, said in conditions(rows).items():
         places = [
-            (marked(one), rounded(place.stall_ms), rounded(place.ratio), rounded(place.score))
+            (marked(one), *map(rounded, (place.stall_ms, place.plain_ms, place.ratio, place.score)))
             for one, place in in_group(found, group)
         ]
-        of_group = table(("policy", "weighted stall, ms", "stall ratio", "score"), places, "lrrr")
+        heads = ("policy", "weighted stall, ms", "plain stall, ms", "stall ratio", "score")
+        of_group = table(heads, places, "lrrrr")
         parts.append(f"## {group}\n\n{said}\n\n{of_group}")
     return "\n\n".join(parts) + "\n"
 

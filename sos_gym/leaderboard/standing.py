@@ -12,7 +12,8 @@ from typing import Any
 
 from sos_gym.leaderboard.rows import Row
 
-STALL = "weighted_stall_ns"
+STALL = "weighted_stall_ns"  # what ranks
+PLAIN_STALL = "stall_ns"  # what stands beside it: the two part where weights do
 RANDOM = "lottery"
 LEAST_SPREAD = 0.05  # below it a tape tells no policies apart
 
@@ -23,7 +24,8 @@ Stalls = dict[str, list[float]]  # policy -> one per tape, in the same order
 class Place:
     """A policy in one group."""
 
-    stall_ms: float  # mean over seeds
+    stall_ms: float  # weighted, mean over seeds
+    plain_ms: float  # all threads alike, likewise; NaN: rows do not tell
     ratio: float  # to the best online heuristic of the group
     score: float  # 0 random, 1 best known; NaN: the spread is too small, or random was not run
 
@@ -91,7 +93,8 @@ def standings(rows: Sequence[Row]) -> list[Standing]:
     """All policies, the least stall ratio first."""
     kinds = {row["policy"]: row["kind"] for row in rows}
     called: dict[str, str] = {row["policy"]: row.get("called") or row["policy"] for row in rows}
-    by_group = {group: _places(stalls, kinds) for group, stalls in stalls_of(rows).items()}
+    plain = stalls_of(rows, PLAIN_STALL)
+    by_group = {group: _places(stalls, plain[group], kinds) for group, stalls in stalls_of(rows).items()}
     found = [_standing(policy, called[policy], kinds[policy], by_group) for policy in kinds]
     found = [dataclasses.replace(one, **_conduct(rows, one.policy)) for one in found]
     return sorted(found, key=lambda standing: (math.isnan(standing.ratio), standing.ratio, standing.policy))
@@ -105,8 +108,8 @@ def _conduct(rows: Sequence[Row], policy: str) -> dict[str, Any]:
     return {"privileged": told, "masked_out": masked_out / decisions if decisions else 0.0}
 
 
-def stalls_of(rows: Sequence[Row]) -> dict[str, Stalls]:
-    """Group -> policy -> stall per tape.
+def stalls_of(rows: Sequence[Row], metric: str = STALL) -> dict[str, Stalls]:
+    """Group -> policy -> stall per tape, or another metric.
 
     Raises:
         ValueError: policies of a group that did not meet the same tapes.
@@ -115,7 +118,7 @@ def stalls_of(rows: Sequence[Row]) -> dict[str, Stalls]:
     names = group_names(rows)
     for row in rows:
         policy = found.setdefault(group_of_row(row, names), {}).setdefault(row["policy"], {})
-        policy[row["seed"], row["tape"]] = float(row["metrics"][STALL])
+        policy[row["seed"], row["tape"]] = float(row["metrics"].get(metric, math.nan))
     for group, policies in found.items():
         if len({frozenset(tapes) for tapes in policies.values()}) > 1:
             raise ValueError(f"the policies of {group} did not meet the same tapes; run them in one leaderboard")
@@ -149,7 +152,7 @@ def short_id(env: str) -> str:
     return env.removeprefix("sos/").removesuffix("-v0")
 
 
-def _places(stalls: Stalls, kinds: dict[str, str]) -> dict[str, Place]:
+def _places(stalls: Stalls, plain: Stalls, kinds: dict[str, str]) -> dict[str, Place]:
     """The policies of one group; agents count neither as the best online nor as the best known."""
     online = {policy: tapes for policy, tapes in stalls.items() if kinds[policy] == "heuristic"}
     known = {policy: tapes for policy, tapes in stalls.items() if kinds[policy] in ("heuristic", "clairvoyant")}
@@ -157,6 +160,7 @@ def _places(stalls: Stalls, kinds: dict[str, str]) -> dict[str, Place]:
     return {
         policy: Place(
             stall_ms=sum(tapes) / len(tapes) / 1e6,
+            plain_ms=sum(plain[policy]) / len(tapes) / 1e6,
             ratio=stall_ratio(tapes, best),
             score=score(random, tapes, best_known) if random else math.nan,
         )

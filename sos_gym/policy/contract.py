@@ -14,8 +14,9 @@ of an entity, `my` what the policy sees and keeps:
 A verb that serves one resource alone is given as `Sides(frames=verb)` or `Sides(cores=verb)`.
 
 Read only: `my.now` (ns), `my.entities`, `my.owners`, `my.slots`, `my.contenders`, records of `resource.py`; and
-`my.seed`, `my.slots_count`, `my.use_is_credit` (+1 frames, -1 cores). A running thread is charged when a decision is
-raised: its service and attained are current in `pick`, `claim`, `use`, `cool` and `release` only.
+`my.seed`, `my.slots_count`, `my.capacity` (of these, what is contended for: with tiers the frames of the fast one;
+ghosts and shares are sized by it), `my.use_is_credit` (+1 frames, -1 cores). A running thread is charged when a
+decision is raised: its service and attained are current in `pick`, `claim`, `use`, `cool` and `release` only.
 
 A policy's own are named in its card, each with what it starts as (0 is an int64, 0.0 a float64, [0, 0] two int64):
 
@@ -41,12 +42,13 @@ from functools import cached_property
 from typing import Any
 
 from sos_gym.engine.hosts import Host
+from sos_gym.engine.legality import legal_holder
 from sos_gym.engine.records import claim_at, pick_at
 from sos_gym.engine.uses import look
 from sos_gym.kernel import kernel
 from sos_gym.policy.hosting import host_of, refuse_misfits
 from sos_gym.policy.kept import Book, Records, Start
-from sos_gym.resource import NONE, Kind, Resource
+from sos_gym.resource import NONE, Kind, Resource, Why
 from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean
 
 
@@ -73,6 +75,8 @@ class Policy:
     `sight`: what it needs to see of the uses of pages, and what it becomes where accessed bits show them.
     `looks`: where uses of pages are seen by accessed bits (setting `sight`), a page that is to go is looked at first;
     False for rules to which a use means nothing.
+    `fast_only`: where frames have tiers, it keeps the fast one as a cache of the others, and hears of nothing else: a
+    page that asks for a frame there wants, one that comes up holds, one that goes down is released (EVICTED).
     """
 
     name: str
@@ -110,6 +114,7 @@ class Policy:
     needs_forecast: bool = False
     idles: bool = False
     looks: bool = True
+    fast_only: bool = False
     checked: bool = True
     origin: str = ""
 
@@ -246,18 +251,63 @@ def earliest_waiter(my, decision):
 
 @kernel
 def pick_by_victim(my, decision):
-    """A page fault: the vacancy if there is one, else the victim. Where the entity may wait, or is admitted: a scan."""
-    if decision.kind != Kind.EVICT or decision.may_wait:
-        return pick_by_claim(my, decision)
-    if decision.vacancy != NONE:
-        return -1 - decision.vacancy
-    return unused_victim(my, decision)
+    """A page fault: the vacancy if there is one, else the victim. Where the entity may wait, or is admitted: a scan.
+
+    Whose rule is kept for the fast tier alone promotes all that ask, and demotes its victim, as at a page fault.
+    """
+    if names_victim(my, decision):
+        return unused_victim(my, decision)
+    return pick_without_victim(my, decision)
 
 
 @kernel
 def unused_victim(my, decision):
-    """Who goes is looked at before: was it used, the policy has been told, and is asked again."""
+    """Who goes is looked at before: if it was used, the policy has been told, and is asked again."""
     e = pick_at(my.victim_at)(my, decision)
     while look(my, e):
         e = pick_at(my.victim_at)(my, decision)
     return e
+
+
+@kernel
+def names_victim(my, decision):
+    """Whether its rule names the victim here: at a page fault without vacancy, or at a hint that it takes for one."""
+    if decision.kind != Kind.EVICT:
+        return False
+    if my.fast_only and decision.node == 0 and decision.cause == Why.HINT:
+        return True
+    if decision.may_wait or decision.vacancy != NONE:
+        return False
+    return not my.fast_only or _next_slow(my, decision, my.first_slot + my.capacity) == NONE
+
+
+@kernel
+def pick_without_victim(my, decision):
+    """What is left: a vacancy, at a page fault what its rule does not know, at all others a scan."""
+    if decision.kind == Kind.EVICT and not decision.may_wait:
+        return -1 - decision.vacancy if decision.vacancy != NONE else _coldest_slow(my, decision)
+    if my.fast_only and decision.cause == Why.HINT:
+        return decision.entity
+    return pick_by_claim(my, decision)
+
+
+@kernel
+def _coldest_slow(my, decision):
+    """The least recently used page of a slow tier that may go without, or NONE: what no rule of the fast one knows."""
+    best, slot = NONE, _next_slow(my, decision, my.first_slot + my.capacity)
+    while slot != NONE:
+        e = my.slots[slot].holder
+        if best == NONE or my.entities[e].use_seq < my.entities[best].use_seq:
+            best = e
+        slot = _next_slow(my, decision, slot + 1)
+    return best
+
+
+@kernel
+def _next_slow(my, decision, first):
+    """From `first` on the next slot whose holder may go without, or NONE."""
+    for slot in range(first, my.first_slot + my.slots_count):
+        e = my.slots[slot].holder
+        if e != NONE and legal_holder(my, decision, e):
+            return slot
+    return NONE

@@ -42,6 +42,7 @@ def host_of(policy: Any) -> Host:
         needs_future=policy.needs_future,
         needs_forecast=policy.needs_forecast,
         looks=policy.looks,
+        fast_only=policy.fast_only,
         guarded=policy.checked,
         policy=policy,
     )

@@ -8,17 +8,15 @@ from sos_gym.kernel import kernel
 from sos_gym.policy.books import levels
 from sos_gym.policy.books.levels import COOLED
 from sos_gym.policy.books.queue import first_legal
-from sos_gym.policy.contract import Policy, Sides, pick_by_claim, unused_victim
-from sos_gym.resource import NONE, Kind
+from sos_gym.policy.contract import Policy, Sides, names_victim, pick_without_victim, unused_victim
+from sos_gym.resource import NONE
 
 
 @kernel
 def pick_from_lists(my, decision):
-    """A page fault: the vacancy if there is one, else what cooled first, else the policy's victim. Others: by claim."""
-    if decision.kind != Kind.EVICT or decision.may_wait:
-        return pick_by_claim(my, decision)
-    if decision.vacancy != NONE:
-        return -1 - decision.vacancy
+    """Where the policy's rule names a victim, what cooled first goes before it. Others: as all (`pick_by_victim`)."""
+    if not names_victim(my, decision):
+        return pick_without_victim(my, decision)
     cooled = first_legal(my, decision, COOLED)
     while cooled != NONE and look(my, cooled):
         cooled = first_legal(my, decision, COOLED)
@@ -33,9 +31,10 @@ class ListPolicy(Policy):
     """A policy of queues numbered from 2; what is cooled stands in the first one and goes before all others.
 
     Unless its card says otherwise it cools pages so, and on cores a queue is a level: the higher the number the
-    stronger, turns within a level.
+    stronger, turns within a level. With tiers its queues order the fast one.
     """
 
+    fast_only: bool = True
     cool: Callable | Sides | None = COOLING
     claim: Callable | None = levels.claim
 

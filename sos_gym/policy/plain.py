@@ -24,7 +24,8 @@ from sos_gym.policy.hosting import SIGNATURES, refuse_unable
 from sos_gym.resource import ENTITY, Resource
 from sos_gym.settings.ranges import Parameter, SettingError
 
-SEEN = ("now", "number", "why", "use_is_credit", "slots_count", "seed", "first_slot", "first_entity", "entities_count")
+SEEN = ("now", "number", "why", "use_is_credit", "slots_count", "capacity", "seed")
+SEEN += ("first_slot", "first_entity", "entities_count")
 
 
 class PlainPolicy:
@@ -56,6 +57,7 @@ class PlainPolicy:
     needs_future: ClassVar[bool] = False
     idles: ClassVar[bool] = False
     looks: ClassVar[bool] = True
+    fast_only: ClassVar[bool] = False
     on_cores: ClassVar[str] = "as it says"
     on_frames: ClassVar[str] = "as it says"
     reads: ClassVar[str] = "as it says"
@@ -116,7 +118,8 @@ class PlainCard(Policy):
     def host(self) -> Host:
         """The policy as the engine takes it."""
         parts = tuple(_address(part, _parts_of(self.player), self.default_pick) for part in PARTS)
-        needs = {name: getattr(self, name) for name in ("needs_list", "needs_future", "needs_forecast", "looks")}
+        asked = ("needs_list", "needs_future", "needs_forecast", "looks", "fast_only")
+        needs = {name: getattr(self, name) for name in asked}
         return Host(self.name, (parts, parts), **needs, guarded=True, minds=self.minds, policy=self)
 
     def minds(self) -> tuple[Mind, Mind]:
@@ -150,7 +153,7 @@ def listener(player: type[PlainPolicy]) -> Host:
 
 def card_of(player: type[PlainPolicy]) -> PlainCard:
     """The card that a class says of itself."""
-    said = ("aliases", "needs_future", "idles", "looks", "on_cores", "on_frames", "reads")
+    said = ("aliases", "needs_future", "idles", "looks", "fast_only", "on_cores", "on_frames", "reads")
     return PlainCard(
         name=player.name or player.__name__.lower(),
         summary=player.summary or (inspect.getdoc(player) or "a plain policy").partition("\n")[0],

@@ -5,6 +5,7 @@ import dataclasses
 from sos_gym.settings.ranges import setting
 
 LONGEST_NS = 1 << 50
+LONGEST_WARM_NS = 1 << 30  # its square is an int64
 USE_IS_CREDIT = -1  # usage is paid for: who ran long goes without
 
 
@@ -26,9 +27,18 @@ class CpuSettings:
         "ns",
         0,
         LONGEST_NS,
-        "warm-up after a migration: (same node, another node), one number means both; L1 and L2 refill, "
+        "warm-up after a migration, at most: (same node, another node), one number means both; L1 and L2 refill, "
         "sysctl sched_migration_cost_ns = 500 000 is the kernel's bound",
         cost=True,
+        many=True,
+    )
+    warm_ns: int | tuple = setting(
+        (200_000, 3_000_000),
+        "ns",
+        0,
+        LONGEST_WARM_NS,
+        "service after which a move costs all of move_ns, before that in proportion: (same node, another node); "
+        "0: always all. To fill 2 MB of L2, or 32 MB of a shared cache, at 10 GB/s",
         many=True,
     )
     may_idle: bool = setting(

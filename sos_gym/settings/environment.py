@@ -10,7 +10,7 @@ import numbers
 from collections.abc import Iterable
 from typing import Any
 
-from sos_gym.settings.cpu import CpuSettings
+from sos_gym.settings.cpu import LONGEST_NS, LONGEST_WARM_NS, CpuSettings
 from sos_gym.settings.memory import MemorySettings
 from sos_gym.settings.ranges import SettingError, UnknownSetting, did_you_mean, setting
 
@@ -67,7 +67,8 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
         EpisodeSettings.__post_init__(self)
         for name in ("cores", "frames"):
             object.__setattr__(self, name, self._per_node(name))
-        object.__setattr__(self, "move_ns", self._near_and_far())
+        for name, most in (("move_ns", LONGEST_NS), ("warm_ns", LONGEST_WARM_NS)):
+            object.__setattr__(self, name, self._near_and_far(name, most))
         self._refuse_livelock()
 
     @property
@@ -88,11 +89,11 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
     def move_far_ns(self) -> int:
         return self.move_ns[1]  # type: ignore[index]
 
-    def _near_and_far(self) -> tuple[int, int]:
-        given = self.move_ns
+    def _near_and_far(self, name: str, most: int) -> tuple[int, int]:
+        given = getattr(self, name)
         pair = tuple(given) if isinstance(given, Iterable) else (given, given)
-        if len(pair) != 2 or not all(map(_is_count, pair)):
-            raise SettingError("move_ns", given, "ns >= 0, or two of them", "pass (same node, another node)")
+        if len(pair) != 2 or not all(_is_count(ns) and ns <= most for ns in pair):
+            raise SettingError(name, given, f"0..{most} ns, or two of them", "pass (same node, another node)")
         return int(pair[0]), int(pair[1])
 
     def _refuse_livelock(self) -> None:

@@ -56,6 +56,9 @@ class MemorySettings:
     first_touch_ns: int = setting(
         1_000, "ns", 0, LONGEST_NS, "minor fault: its thread fills a zero page, on its core", cost=True
     )
+    hint_fault_ns: int = setting(
+        1_000, "ns", 0, LONGEST_NS, "trap at a page in the wrong tier, as first_touch_ns; do_numa_page", cost=True
+    )
     minor_fault_ns: int = setting(1_000, "ns", 0, LONGEST_NS, "trap and mapping of a page that came in", cost=True)
     swap_in_ns: int = setting(60_000, "ns", 0, LONGEST_NS, "4 KiB read, NVMe; zswap: 6 000", cost=True)
     write_back_ns: int = setting(15_000, "ns", 0, LONGEST_NS, "4 KiB write, NVMe, asynchronous", cost=True)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sos_gym.engine.cores import move_cost
 from sos_gym.engine.decisions import slot_of
 from sos_gym.engine.records import RECENT
 from sos_gym.engine.sight import look_at_rows
@@ -133,7 +134,7 @@ def _describe_pair(sim, decision, e, row):
     if decision.resource == Resource.CPU:
         cost = sim.switch_ns if sim.slots[slot].last != joined else 0
         if entity.touched and entity.last_slot != slot:
-            cost += sim.move_near_ns if near else sim.move_far_ns
+            cost += move_cost(sim, joined, near)
     elif entity.slot != NONE:
         cost = sim.page_move_ns + sim.shootdown_ns
     elif not near:
@@ -145,7 +146,7 @@ def _describe_pair(sim, decision, e, row):
 def _describe_thread(sim, t, per_tau, row):
     entity = sim.entities[t]
     row.attained = _timed(entity.attained, per_tau)
-    row.leave_cost = _priced(sim.switch_ns + (sim.move_near_ns if entity.slot != NONE else 0))
+    row.leave_cost = _priced(sim.switch_ns + (move_cost(sim, t, True) if entity.slot != NONE else 0))
     known, resident = 0, 0
     for i in range(t * RECENT, (t + 1) * RECENT):
         if sim.recent[i] != NONE:

@@ -45,9 +45,28 @@ def _follow_pressure(sim):
     """Bring the running shares of pressure stall information up to date."""
     window = sim.now - sim.seen_psi_ns
     if window > 0:
-        sim.psi_some = _running_share(sim.psi_some, (sim.some_ns - sim.seen_some_ns) / window, window)
-        sim.psi_full = _running_share(sim.psi_full, (sim.full_ns - sim.seen_full_ns) / window, window)
+        remote = _remote_share(sim)
+        sim.psi_some = _running_share(sim.psi_some, _joined((sim.some_ns - sim.seen_some_ns) / window, remote), window)
+        sim.psi_full = _running_share(sim.psi_full, _joined((sim.full_ns - sim.seen_full_ns) / window, remote), window)
     sim.seen_psi_ns, sim.seen_some_ns, sim.seen_full_ns = sim.now, sim.some_ns, sim.full_ns
+    sim.seen_running_ns, sim.seen_remote_ns = sim.running_ns, sim.remote_ns
+
+
+@kernel
+def _remote_share(sim):
+    """Of the time that threads ran since the last observation, how much went to what lies far: a stall on the core.
+
+    All that run are charged up to now. It is a mean over the cores that are busy, as kernel/sched/psi.c takes it over
+    processors; with one thread it is exact.
+    """
+    ran = sim.running_ns - sim.seen_running_ns
+    return (sim.remote_ns - sim.seen_remote_ns) / ran if ran > 0 else 0.0
+
+
+@kernel
+def _joined(share, remote):
+    """Of a time in which `share` was stalled, and of the rest `remote`: .5 and .2 are .6."""
+    return share + (1.0 - share) * remote
 
 
 @kernel

@@ -1,14 +1,17 @@
 """Tapes whose every nanosecond was computed on paper: the plain engine and the kernels must both come to it."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
 from beside_plain import TIMES, compare, rules_of
 from plain_engine import PlainEngine
+from scribe import SCRIBE, events_of
 from strategies import COSTS
 
 from sos_gym.engine.simulation import Simulation, StuckError
-from sos_gym.resource import Kind, Op, Why
+from sos_gym.kernel import kernel
+from sos_gym.resource import NONE, Kind, Op, Resource, Why
 from sos_gym.settings.environment import SettingError, build_settings
 from sos_gym.workload import Tape
 
@@ -30,6 +33,12 @@ def waiter(decision):
 def idles(decision):
     """In EVICT who asks waits, and a vacant core is left idle."""
     return min(decision.contenders) if decision.cause == Why.IDLE else stays(decision)
+
+
+@kernel
+def promotes(my, decision):
+    """A page fault gets the slow frame that is vacant, and who asks for the fast tier displaces who is there."""
+    return -1 - decision.vacancy if decision.vacancy != NONE else my.slots[0].holder
 
 
 def by_kernels(tape, made, choose):
@@ -269,11 +278,13 @@ def test_a_scan_is_paid_as_a_move():
     assert (record["decisions"], record["deciding_ns"]) == (3, 21)
 
 
+@pytest.mark.parametrize("trap_ns", [0, 9])
 @pytest.mark.parametrize(("promoted", "end"), [(True, 268 + 10), (False, 76 + 25)])
-def test_a_hint_is_paid_as_a_move(promoted, end):
+def test_a_hint_is_paid_as_a_move_and_its_trap_as_a_minor_fault(promoted, end, trap_ns):
     """Page 0: 1 of fault, 10. Page 1, in the slow tier: 7 + 1, 25: 44. Then it asks for the fast one.
 
-    It changes places: 7 + 207, a near line: 268, and another. Or it stays: 7, a far line: 76, and another.
+    It changes places: 7 + 207, a near line: 268, and another. Or it stays: 7, a far line: 76, and another. The trap at
+    which it asks comes on top, once: the second hint would be due 1000 ns after the first.
     """
 
     def choose(decision):
@@ -281,12 +292,85 @@ def test_a_hint_is_paid_as_a_move(promoted, end):
         return losers[0] if decision.cause == Why.FAULT or promoted else decision.entity
 
     programs = [[(Op.READ, 0, 1), *[(Op.READ, 1, 1)] * 3]]
-    found, record = both(programs, choose, first_touch_ns=1, tiers=True, hint_ns=1000, **FAR, **DECISION)
+    traps = {"tiers": True, "hint_ns": 1000, "hint_fault_ns": trap_ns}
+    found, record = both(programs, choose, first_touch_ns=1, **traps, **FAR, **DECISION)
     excess = 15 if promoted else 45
     assert found == [
-        {"minor": 9, "remote": excess, "move": 214 if promoted else 7, "service": 40, "exit": end},
+        {"minor": 9 + trap_ns, "remote": excess, "move": 214 if promoted else 7, "service": 40, "exit": end + trap_ns},
     ]
     assert (record["decisions"], record["deciding_ns"]) == (2, 14)
+
+
+def test_the_trap_of_a_hint_is_paid_though_nobody_is_asked():
+    """Page 0: 10, in the fast tier. Page 1, in the slow one: 25, to 35. Page 0 is dropped.
+
+    Page 1 asks for the fast one: 9 for the trap. There is a vacancy: 100 for one page, 7, and a near line: 161.
+    """
+    programs = [[(Op.READ, 0, 1), (Op.READ, 1, 1), (Op.DONTNEED, 0), (Op.READ, 1, 1)]]
+    found, record = both(programs, scans, tiers=True, hint_ns=1000, hint_fault_ns=9, **FAR)
+    assert found == [{"minor": 9, "remote": 15, "move": 107, "service": 30, "exit": 161}]
+    assert record["decisions"] == 1  # of page 1: the slow frame, or that of page 0
+
+
+def test_those_who_see_the_fast_tier_alone_are_told_of_a_cache():
+    """As above with page 0 in place: page 1 wants, gets a slow frame, asks again, and takes the place of page 0.
+
+    The touch that asked is its hold, the one after it a use. Page 0, touched again, comes back up.
+    """
+    programs = [[(Op.READ, page, 1) for page in (0, 0, 1, 1, 1, 0)]]
+    made = build_settings({**FREE, "tiers": True, "hint_ns": 1, **FAR})
+    promoting = dataclasses.replace(SCRIBE, pick=promotes, fast_only=True)
+    simulation = Simulation(Tape.build(programs), made, [promoting.host()], driver=0)
+    simulation.advance()
+    told = [(verb, e, what, Why(why)) for verb, e, what, why, _ in events_of(simulation, Resource.MEMORY)]
+    none = Why(0)  # of a use
+    assert told == [
+        *[("want", 1, 0, Why.FAULT), ("hold", 1, 0, Why.FAULT), ("use", 1, 0, none)],
+        ("want", 2, 0, Why.FAULT),
+        *[("want", 2, 0, Why.HINT), ("release", 1, 0, Why.EVICTED), ("hold", 2, 0, Why.HINT), ("use", 2, 0, none)],
+        *[("want", 1, 0, Why.HINT), ("release", 2, 0, Why.EVICTED), ("hold", 1, 0, Why.HINT)],
+        ("release", 1, 0, Why.EXIT),
+    ]
+
+
+# -- what is warm (N7)
+
+WARM = {"move_ns": (100, 1000), "warm_ns": (20, 12)}
+
+
+def test_a_move_costs_what_the_thread_has_warmed_on_its_core():
+    """Thread 0 runs 0-6 and wakes at 16, when thread 1 (7-27) has its core: 6 of 20 are warm, it pays 30 of 100.
+
+    It serves 4 on the other core, 46-50, and wakes at 60, when thread 3 (52-72) is there: 4 of 20, 20, and 1 to go: 81.
+    """
+    programs = [[(Op.COMPUTE, 6), (Op.SLEEP, 10), (Op.COMPUTE, 4), (Op.SLEEP, 10), (Op.COMPUTE, 1)]]
+    programs += [[(Op.COMPUTE, 20)], [(Op.COMPUTE, 5)], [(Op.COMPUTE, 20)]]
+    found, record = both(programs, arrival_ns=[0, 7, 51, 52], cores=2, **WARM)
+    assert found[0] == {"service": 11, "sleep": 20, "move": 50, "exit": 81}
+    assert [times["exit"] for times in found[1:]] == [27, 56, 72]
+    assert record["moves"] == 0  # between nodes
+
+
+def test_a_move_to_another_node_costs_what_is_warm_there():
+    """A core per node. Thread 0 runs 0-6 and wakes at 16, when thread 1 (7-47) has its core: the other node is vacant.
+
+    6 of 12 are warm there: 500 of 1000, to 516, and 4 of work to 520. Then it wakes at 530, when thread 2 (521-561) has
+    that core: back, for 4 of 12: 333, rounded down, and 13 of work to 876.
+    Then 13 exceed 12: thread 3 (877-917) has its core at 886, it pays all of 1000, and has 1 of work: 1887.
+    """
+    work = [(Op.COMPUTE, 6), (Op.SLEEP, 10), (Op.COMPUTE, 4), (Op.SLEEP, 10), (Op.COMPUTE, 13), (Op.SLEEP, 10)]
+    others = [[(Op.COMPUTE, 40)]] * 3
+    affinity = [-1, 1, 2, 1]
+    found, record = both(
+        [[*work, (Op.COMPUTE, 1)], *others],
+        lambda decision: min(decision.contenders),
+        arrival_ns=[0, 7, 521, 877],
+        affinity=affinity,
+        cores=(1, 1),
+        **{**WARM, "nodes": 2},
+    )
+    assert found[0] == {"service": 24, "sleep": 30, "move": 500 + 333 + 1000, "exit": 1887}
+    assert record["moves"] == 3
 
 
 @pytest.mark.parametrize(

@@ -333,7 +333,9 @@ def test_switch_and_moves_are_paid_before_service():
     """Thread 1 starts on node 0, runs on node 1."""
     tape = make_tape([thread((Op.COMPUTE, 50), affinity=1), thread((Op.COMPUTE, 5), (Op.SLEEP, 20), (Op.COMPUTE, 5))])
     order = iter([1, 1, vacancy(1)])
-    engine = run(tape, lambda d: next(order), (1, 1), switch_ns=3, move_far_ns=9, tick_ns=None, may_idle=True)
+    engine = run(
+        tape, lambda d: next(order), (1, 1), switch_ns=3, move_far_ns=9, warm_ns=(0, 0), tick_ns=None, may_idle=True
+    )
     assert engine.times[1] == {
         **dict.fromkeys(("move", "minor", "remote", "cpu_wait", "fault_wait", "lock_wait"), 0),
         **{"switch": 3, "service": 10, "sleep": 20},
@@ -347,7 +349,9 @@ def test_a_far_move():
     """Thread 0 wakes at 10 and finds its node taken by thread 2."""
     sleeper = thread((Op.COMPUTE, 5), (Op.SLEEP, 5), (Op.COMPUTE, 5))
     tape = make_tape([sleeper, thread((Op.COMPUTE, 9), affinity=2), thread((Op.COMPUTE, 9), affinity=1, arrival_ns=6)])
-    engine = run(tape, lambda d: vacancy(1) if vacancy(1) in d.contenders else d.entity, (1, 1), move_far_ns=20)
+    engine = run(
+        tape, lambda d: vacancy(1) if vacancy(1) in d.contenders else d.entity, (1, 1), move_far_ns=20, warm_ns=(0, 0)
+    )
     assert (engine.times[0]["move"], engine.moves) == (20, 1)
     assert exits(engine) == [10 + 20 + 5, 9, 15]
 

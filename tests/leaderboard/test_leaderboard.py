@@ -41,7 +41,7 @@ def row(policy, seed, stall_ms, kind="heuristic", workload="phases", env="sos/Me
         "settings": settings or {},
         "tape": f"tape {seed}",
         "version": "0",
-        "metrics": {"weighted_stall_ns": stall_ms * MS},
+        "metrics": {"weighted_stall_ns": stall_ms * MS, "stall_ns": 2 * stall_ms * MS},
     }
 
 
@@ -577,7 +577,7 @@ GOLDEN = """# Leaderboard
 
 sos_gym VERSION, `sos-gym leaderboard`
 
-Stall is weighted stall, `weighted_stall_ns`: what the reward charges.
+Stall is weighted stall, `weighted_stall_ns`: what the reward charges. Plain stall, `stall_ns`, counts all threads alike.
 
 | policy | stall ratio | worst family |
 | --- | ---: | --- |
@@ -591,11 +591,11 @@ EXPLANATION
 
 frames = 8, seeds 0 to 1, split test
 
-| policy | weighted stall, ms | stall ratio | score |
-| --- | ---: | ---: | ---: |
-| clairvoyant † | 10.0 | 0.50 | 1.00 |
-| recency | 20.0 | 1.00 | 0.75 |
-| lottery | 50.0 | 2.50 | 0.00 |
+| policy | weighted stall, ms | plain stall, ms | stall ratio | score |
+| --- | ---: | ---: | ---: | ---: |
+| clairvoyant † | 10.0 | 20.0 | 0.50 | 1.00 |
+| recency | 20.0 | 40.0 | 1.00 | 0.75 |
+| lottery | 50.0 | 100 | 2.50 | 0.00 |
 """
 
 
@@ -609,7 +609,7 @@ def test_markdown_is_the_golden_text():
 
 def test_a_small_spread_shows_stall_alone():
     text = markdown(rows_of({"lottery": [100], "recency": [98]}))
-    assert "| recency | 98.0 | 1.00 | – |" in text
+    assert "| recency | 98.0 | 196 | 1.00 | – |" in text
 
 
 def test_write_keeps_rows_machine_versions_and_command(tmp_path):

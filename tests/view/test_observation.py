@@ -98,7 +98,7 @@ class Seen:
         recent = self.simulation.arrays["recent"].reshape(self.count, -1)[t]
         known = recent[recent != NONE]
         out = np.count_nonzero(self.entities["slot"][known] == NONE)
-        warm = self.record["move_near_ns"] if entity["slot"] != NONE else 0
+        warm = self.move_cost(t, "near") if entity["slot"] != NONE else 0
         return {
             "attained": rlog(entity["attained"], self.tau),
             "leave_cost": cost_log(self.record["switch_ns"] + warm),
@@ -130,12 +130,18 @@ class Seen:
         if self.on_cores:
             cost += self.record["switch_ns"] * (place["last"] != joined)
             if entity["touched"] and entity["last_slot"] != slot:
-                cost += self.record["move_far_ns"] if far else self.record["move_near_ns"]
+                cost += self.move_cost(joined, "far" if far else "near")
         elif entity["slot"] != NONE:
             cost += self.record["page_move_ns"] + self.record["shootdown_ns"]
         elif far:
             cost += 16 * 64 * self.record["remote_excess_ns"]
         return {"distance": far, "bind_cost": cost_log(cost)}
+
+    def move_cost(self, t, way) -> int:
+        """In proportion to what it served since it came there, up to all."""
+        full, warm = int(self.record[f"move_{way}_ns"]), int(self.record[f"warm_{way}_ns"])
+        served = int(self.threads["service"][t] - self.threads[f"cold_{way}"][t])
+        return full * min(served, warm) // warm if warm else full
 
     def context(self, env, some, full) -> np.ndarray:
         held = np.count_nonzero(self.slots["holder"][self.instance["first_slot"] :][: self.instance["size"]] != NONE)
@@ -188,15 +194,17 @@ def test_columns_computed_again(env_id):
     threads["weight"][::2] = owners["weight"][::2] = 512
     env = SosEnv(env_id, workload=Tape(drawn.ops, threads, drawn.pages, owners, drawn.channels))
     some = full = 0.0
-    before = (0, 0, 0)
+    before = (0, 0, 0, 0, 0)
     values = []
     for number, observation in enumerate(decisions_of(env, 600)):
         seen = Seen(env)
-        after = tuple(int(seen.record[name]) for name in ("now", "some_ns", "full_ns"))
-        dt, *stalled = np.subtract(after, before).tolist()
+        ran = sum(int(seen.threads[name].sum()) for name in ("switch", "move", "minor", "remote", "service"))
+        after = (*(int(seen.record[name]) for name in ("now", "some_ns", "full_ns")), seen.threads["remote"].sum(), ran)
+        dt, *stalled, far, ran = np.subtract(after, before).tolist()
         if dt:
-            gain = 1 - math.exp(-dt / 10e6)
-            some, full = some + gain * (stalled[0] / dt - some), full + gain * (stalled[1] / dt - full)
+            gain, far = 1 - math.exp(-dt / 10e6), far / max(1, ran)
+            now_some, now_full = (1 - (1 - waited / dt) * (1 - far) for waited in stalled)
+            some, full = some + gain * (now_some - some), full + gain * (now_full - full)
         before = after
         if number % 5 and number > 20:
             continue

@@ -265,6 +265,21 @@ def test_weights_are_the_kernels():
     assert [ftrace.weight(priority) for priority in (120, 100, 139, 0)] == [1024, 88761, 15, 88761]
 
 
+@pytest.mark.parametrize(
+    ("real_time", "others", "bounded"),
+    [
+        (11, [120] * 44, 44 * 1024 // 11),
+        (1, [120] * 200, 88761),  # half would be 204800
+        (9, [120] * 2, 1024),  # half would be less than nice 0
+        (2, [100, 139], (88761 + 15) // 2),
+        (3, [], 1024),
+    ],
+)
+def test_real_time_weighs_at_most_half(real_time, others, bounded):
+    given = ftrace.weights([0, *others, *[99] * (real_time - 1)])
+    assert given == [bounded, *map(ftrace.weight, others), *[bounded] * (real_time - 1)]
+
+
 # -- the recorders
 
 

@@ -106,7 +106,7 @@ def _enter(my, history, e):
     """At its back; returns who falls off the front because it holds too many, or NONE."""
     my.each[e].experts.left = my.own.experts.clock
     push_back(my, history, e)
-    if length(my, history) <= int(my.parameters.history * my.slots_count):
+    if length(my, history) <= int(my.parameters.history * my.capacity):
         return NONE
     oldest = front(my, history)
     remove(my, oldest)

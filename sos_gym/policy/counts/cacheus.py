@@ -20,7 +20,7 @@ def want(my, e):
         _start(my)
     if my.links[e].queue:
         _blame(my, e)
-    elif queue.length(my, FRESH) + queue.length(my, REUSED) >= my.slots_count:
+    elif queue.length(my, FRESH) + queue.length(my, REUSED) >= my.capacity:
         my.links[e].mark = NEW
 
 
@@ -71,7 +71,7 @@ def release(my, e):
 @kernel
 def _start(my):
     my.own.rate = _drawn_rate(my)
-    my.own.limit = my.slots_count - max(1, int(my.parameters.reserve * my.slots_count + 0.5))
+    my.own.limit = my.capacity - max(1, int(my.parameters.reserve * my.capacity + 0.5))
 
 
 @kernel
@@ -101,7 +101,7 @@ def _promote(my, e):
     """From FRESH, for `e` was used again; REUSED was too small if it had been demoted. Makes room for it."""
     link = my.links[e]
     if link.mark & DEMOTED:
-        my.own.limit = min(my.slots_count - 1, my.own.limit + _step(my.own.news, my.own.demotions))
+        my.own.limit = min(my.capacity - 1, my.own.limit + _step(my.own.news, my.own.demotions))
         my.own.demotions -= 1
         link.mark &= NEW
     if _is_full(my):
@@ -125,7 +125,7 @@ def _demote(my):
 def _count(my, e):
     """A hold or a use; a period has as many as there are slots."""
     experts.count(my, e)
-    if (my.own.experts.clock + 1) % my.slots_count == 0:
+    if (my.own.experts.clock + 1) % my.capacity == 0:
         _learn_to_learn(my)
 
 
@@ -196,6 +196,7 @@ CACHEUS = Policy(
     claim=claim,
     rank=rank,
     victim=victim,
+    fast_only=True,
     own={
         "news": 0,  # NEW ones in the history by recency
         "demotions": 0,  # DEMOTED residents

@@ -11,7 +11,7 @@ def want(my, e):
     """Who stands in a history blames its expert; the regret fades with time."""
     if my.links[e].queue:
         away = my.own.experts.clock - my.each[e].experts.left
-        experts.blame(my, e, my.parameters.rate * my.parameters.discount ** (away / my.slots_count))
+        experts.blame(my, e, my.parameters.rate * my.parameters.discount ** (away / my.capacity))
         if not my.parameters.keep:
             my.each[e].experts.count = 0
 
@@ -89,6 +89,7 @@ LECAR = Policy(
     claim=claim,
     rank=rank,
     victim=victim,
+    fast_only=True,
     books=(heap.HEAP, experts.EXPERTS),
     queues=3,
 )

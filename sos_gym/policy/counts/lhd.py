@@ -48,7 +48,7 @@ def _age(my, e):
 def _stamp(my, e):
     my.own.clock += 1
     my.each[e].stamp = my.own.clock
-    free = my.own.explorers - my.each[e].explores < my.parameters.explorers * my.slots_count
+    free = my.own.explorers - my.each[e].explores < my.parameters.explorers * my.capacity
     _explore(my, e, free and uniform(my.seed, my.own.clock, e) < EXPLORED)
     if my.own.clock >= my.own.due:
         _renew(my)
@@ -62,7 +62,7 @@ def _renew(my):
             _suppose(my, c)
         else:
             _learn(my, c * AGES)
-    my.own.due = my.own.clock + max(LEAST_PERIOD, int(my.parameters.period * my.slots_count))
+    my.own.due = my.own.clock + max(LEAST_PERIOD, int(my.parameters.period * my.capacity))
 
 
 @kernel
@@ -124,7 +124,7 @@ def claim(my, entity):
         return -math.inf, 0.0
     age = _age(my, entity.id)
     density = _bin(my, entity.id, age).density
-    spared = 1.0 if my.each[entity.id].explores and age < SPARED * my.slots_count else 0.0
+    spared = 1.0 if my.each[entity.id].explores and age < SPARED * my.capacity else 0.0
     return my.use_is_credit * density + spared, turn(my, entity)[0] if my.use_is_credit < 0 else 0.0
 
 

@@ -36,7 +36,7 @@ def release(my, e):
         _forget(my, e)
         return
     queue.push_back(my, GHOSTS, e)
-    if queue.length(my, GHOSTS) > my.parameters.history * my.slots_count:
+    if queue.length(my, GHOSTS) > my.parameters.history * my.capacity:
         oldest = queue.front(my, GHOSTS)
         queue.remove(my, oldest)
         _forget(my, oldest)

@@ -28,7 +28,7 @@ def hold(my, e):
 def use(my, e):
     _count(my, e)
     queue.to_back(my, WINDOW if my.links[e].queue == WINDOW else PROTECTED, e)
-    if queue.length(my, PROTECTED) > int(my.parameters.protected * (my.slots_count - _window_room(my))):
+    if queue.length(my, PROTECTED) > int(my.parameters.protected * (my.capacity - _window_room(my))):
         queue.to_back(my, PROBATION, queue.front(my, PROTECTED))
 
 
@@ -40,7 +40,7 @@ def cool(my, e):
 
 @kernel
 def _window_room(my):
-    return max(1, int(my.parameters.window * my.slots_count))
+    return max(1, int(my.parameters.window * my.capacity))
 
 
 @kernel
@@ -53,7 +53,7 @@ def _scattered(my, e, i):
 @kernel
 def _counter(my, e, row):
     """The word of its counter in a row, and the counter's first bit in it."""
-    at = _scattered(my, e, row) % (ROWS * my.slots_count)
+    at = _scattered(my, e, row) % (ROWS * my.capacity)
     return at // ROWS, row * ROW_BITS + at % ROWS * COUNTER_BITS
 
 
@@ -69,7 +69,7 @@ def _smallest(my, e):
 @kernel
 def _door(my, e, i):
     """The word and the bit of one of its doors."""
-    at = _scattered(my, e, ROWS + i) % (DOOR_WORDS * WORD_BITS * my.slots_count)
+    at = _scattered(my, e, ROWS + i) % (DOOR_WORDS * WORD_BITS * my.capacity)
     return at // WORD_BITS, at % WORD_BITS
 
 
@@ -113,16 +113,16 @@ def _count(my, e):
     else:
         _increment(my, e)
     my.own.counted += 1
-    if my.own.counted >= my.parameters.sample * my.slots_count:
+    if my.own.counted >= my.parameters.sample * my.capacity:
         _halve(my)
 
 
 @kernel
 def _halve(my):
     my.own.counted >>= 1
-    for word in range(my.slots_count):
+    for word in range(my.capacity):
         my.sketch[word].counters = my.sketch[word].counters >> 1 & HALVES
-    for word in range(DOOR_WORDS * my.slots_count):
+    for word in range(DOOR_WORDS * my.capacity):
         my.doors[word].bits = 0
 
 
@@ -149,7 +149,7 @@ TINYLFU = Policy(
     aliases=("w_tinylfu", "wtinylfu"),
     summary="a newcomer leaves its window for the others' slots only if it is used oftener, by a fading sketch",
     on_cores="who got most slices lately (by the sketch) goes first, turns among equals; queues decide nothing",
-    on_frames="W-TinyLFU: LRU window, segmented LRU behind it. Who may wait (tier hints): the less often used",
+    on_frames="W-TinyLFU: LRU window, segmented LRU behind it.",
     reads="order of holds and uses; per slot 64 bits of sketch, which forgets nobody who leaves, and 128 of doorkeeper",
     sight="its sketch counts sightings, a hit in the window is found when a bit is read",
     ties="equal estimates: the window's candidate goes",
@@ -161,6 +161,7 @@ TINYLFU = Policy(
     cool=Sides(frames=cool),
     release=queue.remove,
     victim=victim,
+    fast_only=True,
     claim=claim,
     own={"counted": 0},  # references since the last halving
     tables={

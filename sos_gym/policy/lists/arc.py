@@ -12,7 +12,7 @@ def want(my, e):
     """Who comes back from a list's ghosts shows that the list was too short."""
     once, often = queue.length(my, ONCE_GHOST), queue.length(my, OFTEN_GHOST)
     if my.links[e].queue == ONCE_GHOST:
-        my.own.border = min(my.own.border + max(1.0, often / once), float(my.slots_count))
+        my.own.border = min(my.own.border + max(1.0, often / once), float(my.capacity))
     elif my.links[e].queue == OFTEN_GHOST:
         my.own.border = max(my.own.border - max(1.0, once / often), 0.0)
 
@@ -25,9 +25,9 @@ def hold(my, e):
         queue.to_back(my, OFTEN, e)
         return
     queue.to_back(my, ONCE, e)
-    _forget(my, ONCE_GHOST, queue.length(my, ONCE) + queue.length(my, ONCE_GHOST) - my.slots_count)
+    _forget(my, ONCE_GHOST, queue.length(my, ONCE) + queue.length(my, ONCE_GHOST) - my.capacity)
     others = queue.length(my, ONCE) + queue.length(my, OFTEN) + queue.length(my, ONCE_GHOST)
-    _forget(my, OFTEN_GHOST, others + queue.length(my, OFTEN_GHOST) - 2 * my.slots_count)
+    _forget(my, OFTEN_GHOST, others + queue.length(my, OFTEN_GHOST) - 2 * my.capacity)
 
 
 @kernel
@@ -82,8 +82,8 @@ ARC = Policy(
     aliases=("adaptive_replacement",),
     summary="used once and used again share the slots; a ghost that comes back moves the border",
     on_cores="levels: ran again, ran once, new or forgotten (ghosts: one per core); turns within a level; no border",
-    on_frames="ARC, exact; p is a real number. Who may wait (tier hints): by level",
-    reads="order of holds and uses; the last slots_count pages to leave each list",
+    on_frames="ARC, exact; p is a real number.",
+    reads="order of holds and uses; the last capacity pages to leave each list",
     sight="used again is who is found used by a harvest or a look; a ghost that returns is a fault, and exact",
     ties="none: the queues order",
     source="Megiddo, Modha, FAST 2003",
@@ -93,6 +93,7 @@ ARC = Policy(
     cool=Sides(frames=cool),
     release=release,
     victim=victim,
+    fast_only=True,
     claim=claim,
     own={"border": 0.0},  # p of the paper, the slots that ONCE should have
     queues=4,

@@ -15,7 +15,7 @@ USED, HOT, TEST, HERE = 1, 2, 4, 8
 @kernel
 def want(my, e):
     """No slot is free: the cold hand turns until it finds one who may go."""
-    while _residents(my) >= my.slots_count and not _turn_cold(my) and my.own.hots > 0:
+    while _residents(my) >= my.capacity and not _turn_cold(my) and my.own.hots > 0:
         _turn_hot(my)
 
 
@@ -26,7 +26,7 @@ def hold(my, e):
         my.own.ghosts -= 1
         _promote(my, e)
         return
-    hot = _residents(my) < my.slots_count - _cold_room(my)
+    hot = _residents(my) < my.capacity - _cold_room(my)
     queue.push_back(my, CLOCK, e)
     if queue.length(my, CLOCK) == 1:
         my.own.cold_hand = my.own.test_hand = e
@@ -68,12 +68,12 @@ def _residents(my):
 @kernel
 def _cold_room(my):
     """How many slots are for cold pages; it grows with every test passed, and shrinks with every test failed."""
-    return max(my.own.cold_room, 1, int(my.parameters.cold * my.slots_count))
+    return max(my.own.cold_room, 1, int(my.parameters.cold * my.capacity))
 
 
 @kernel
 def _change_cold_room(my, by):
-    my.own.cold_room = min(_cold_room(my) + by, my.slots_count)
+    my.own.cold_room = min(_cold_room(my) + by, my.capacity)
 
 
 @kernel
@@ -105,7 +105,7 @@ def _promote(my, e):
     my.own.hots += 1
     my.links[e].mark = HERE | HOT
     _to_head(my, e)
-    while my.own.hots > my.slots_count - _cold_room(my):
+    while my.own.hots > my.capacity - _cold_room(my):
         _turn_hot(my)
 
 
@@ -151,7 +151,7 @@ def _turn_hot(my):
 @kernel
 def _turn_test(my):
     """End tests until no more who are gone are remembered than there are slots."""
-    while my.own.ghosts > my.slots_count:
+    while my.own.ghosts > my.capacity:
         e = my.own.test_hand
         my.own.test_hand = _next(my, e)
         if not my.links[e].mark & HOT:
@@ -207,7 +207,7 @@ CLOCKPRO = Policy(
     aliases=("clock_pro",),
     summary="LIRS by reference bits: who is used again within its test period becomes hot and stays",
     on_cores="levels: who came back soon (hot), who is on trial, the others; turns within a level",
-    on_frames="CLOCK-Pro, adaptive; hot until their room is full at the start. Who may wait (tier hints): by level",
+    on_frames="CLOCK-Pro, adaptive; hot until their room is full at the start.",
     reads="order of holds, one bit per use, of residents and of as many that left",
     sight="made for bits: its hands read them as they pass, harvests add nothing to a bit that is set",
     ties="none: the clock orders",
@@ -220,6 +220,7 @@ CLOCKPRO = Policy(
     cool=Sides(frames=cool),
     release=release,
     victim=victim,
+    fast_only=True,
     claim=claim,
     # ghosts: gone, but on the clock; cold_room: m_c of the paper, slots
     own={"hots": 0, "ghosts": 0, "cold_room": 0, "cold_hand": NONE, "test_hand": NONE},

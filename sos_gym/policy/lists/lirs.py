@@ -54,7 +54,7 @@ def _in_stack(my, e):
 @kernel
 def _room(my):
     """How many may be LIR."""
-    return my.slots_count - max(1, int(my.parameters.hir * my.slots_count))
+    return my.capacity - max(1, int(my.parameters.hir * my.capacity))
 
 
 @kernel
@@ -109,7 +109,7 @@ def _prune(my):
 @kernel
 def _bound(my):
     """Of too many in the stack the first to have left is forgotten."""
-    while queue.length(my, STACK) > my.parameters.stack * my.slots_count and queue.length(my, GHOSTS) > 0:
+    while queue.length(my, STACK) > my.parameters.stack * my.capacity and queue.length(my, GHOSTS) > 0:
         _leave(my, queue.front(my, GHOSTS))
 
 
@@ -139,7 +139,7 @@ LIRS = Policy(
     aliases=("low_inter_reference_recency",),
     summary="the shortest gap between the last two references stays; newcomers share few slots",
     on_cores="levels: whose last gap was short, who ran lately, the others; turns within a level (one core: turns)",
-    on_frames="LIRS, exact, S bounded. Who may wait (tier hints): by level",
+    on_frames="LIRS, exact, S bounded.",
     reads="order of holds and uses, of residents and of those that left",
     sight="the gap between two sightings decides: the stack S is in the order of harvests and looks",
     ties="none: the queues order",
@@ -150,6 +150,7 @@ LIRS = Policy(
     cool=Sides(frames=cool),
     release=release,
     victim=victim,
+    fast_only=True,
     claim=claim,
     own={"lir_count": 0},
     queues=3,

@@ -37,7 +37,7 @@ def release(my, e):
     my.own.evicted |= my.why == Why.EVICTED
     uses = my.links[e].mark
     if levels.leave(my, e) == SMALL and uses < my.parameters.move and levels.may_return(my.why):
-        levels.remember(my, GHOST, e, int(my.parameters.ghost * my.slots_count))
+        levels.remember(my, GHOST, e, int(my.parameters.ghost * my.capacity))
 
 
 @kernel
@@ -48,7 +48,7 @@ def _put(my, q, e):
 
 @kernel
 def _small_is_full(my):
-    return queue.length(my, SMALL) >= int(my.parameters.small * my.slots_count)
+    return queue.length(my, SMALL) >= int(my.parameters.small * my.capacity)
 
 
 @kernel

@@ -41,8 +41,8 @@ def _top(my):
 def _room(my, q):
     """How many a segment takes: the protected ones alike, probation the rest."""
     above = int(my.parameters.segments) - 1
-    protected = int(my.parameters.protected * my.slots_count / above)
-    return protected if q > PROBATION else my.slots_count - above * protected
+    protected = int(my.parameters.protected * my.capacity / above)
+    return protected if q > PROBATION else my.capacity - above * protected
 
 
 @kernel

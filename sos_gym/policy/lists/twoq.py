@@ -28,13 +28,13 @@ def use(my, e):
 @kernel
 def release(my, e):
     if levels.leave(my, e) == IN and levels.may_return(my.why):
-        levels.remember(my, OUT, e, int(my.parameters.kout * my.slots_count))
+        levels.remember(my, OUT, e, int(my.parameters.kout * my.capacity))
 
 
 @kernel
 def victim(my, decision):
     """A1in pays if it is too long, else Am; who has nobody to give passes to the other."""
-    in_pays = queue.length(my, IN) > int(my.parameters.kin * my.slots_count)
+    in_pays = queue.length(my, IN) > int(my.parameters.kin * my.capacity)
     e = queue.first_legal(my, decision, IN if in_pays else MAIN)
     return e if e != NONE else queue.first_legal(my, decision, MAIN if in_pays else IN)
 

@@ -7,7 +7,7 @@ out: that is the policy's. A forked task begins with a WAIT for its parent.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sos_gym.resource import Op
@@ -18,6 +18,8 @@ from sos_gym.workload.traces import events
 EVENTS = events.RECORDED  # that the recorder switches on
 ALL_NODES = -1
 CLONE_THREAD = 0x10000  # include/uapi/linux/sched.h
+REAL_TIME = 100  # include/linux/sched/prio.h: MAX_RT_PRIO, priorities below are real-time
+NICE_0 = 20  # place of nice 0 in WEIGHTS
 # kernel/sched/core.c: sched_prio_to_weight, nice -20 to 19
 # fmt: off
 WEIGHTS = (
@@ -283,6 +285,7 @@ class Schedule:
             "preemptions": self.preemptions,
             "threads": len(self.order),
             "processes": len({task.process for task in self.order}),
+            "real_time": sum(task.priority < REAL_TIME for task in self.order),  # of the threads; see `weights`
         }
 
     def programs(self) -> list[list[tuple[Op, int]]]:
@@ -302,7 +305,7 @@ class Schedule:
             programs or own,
             arrival_ns=arrivals_ns,
             owner=[processes[task.process] for task in self.order],
-            weight=[weight(task.priority) for task in self.order],
+            weight=weights([task.priority for task in self.order]),
             affinity=[task.nodes for task in self.order],
             pages=pages,
             card=card,
@@ -338,4 +341,15 @@ def read(lines: Iterable[str], root: int | None, nodes: Mapping[int, int] | None
 
 def weight(priority: int) -> int:
     """The kernel's weight of a priority: 120 is nice 0, 1024; real-time counts as nice -20."""
-    return WEIGHTS[min(max(priority - 100, 0), 39)]
+    return WEIGHTS[min(max(priority - REAL_TIME, 0), 39)]
+
+
+def weights(priorities: Sequence[int]) -> list[int]:
+    """Weights of all tasks. Those of real-time are at most half of the whole, none more than nice -20, or less than 0.
+
+    Eleven of them beside 44 of nice 0 weigh 44 * 1024 // 11 = 4096 each: unbounded they had 95 % of all weight.
+    """
+    others = sum(weight(priority) for priority in priorities if priority >= REAL_TIME)
+    real_time = sum(priority < REAL_TIME for priority in priorities)
+    bounded = max(WEIGHTS[NICE_0], min(WEIGHTS[0], others // max(real_time, 1)))
+    return [bounded if priority < REAL_TIME else weight(priority) for priority in priorities]
