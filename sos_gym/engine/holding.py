@@ -19,8 +19,6 @@ def tell_at(sim, now, resource, verb, e):
         if address:
             my = sim.policies[2 * k + resource]
             my.now = now
-            if sim.views > 0:
-                my.seq = max(my.seq, sim.seq)
             verb_at(address)(my, e)
 
 
@@ -57,8 +55,6 @@ def tell_why(sim, resource, verb, e, why, slow=False):
         if address:
             my = sim.policies[2 * k + resource]
             my.now, my.why = sim.now, why
-            if sim.views > 0:
-                my.seq = max(my.seq, sim.seq)
             verb_at(address)(my, e)
 
 

@@ -6,7 +6,7 @@ view, a record of every entity: all of it follows the engine's, but for what is 
 
 from sos_gym.engine.records import RECENT, look_at, verb_at
 from sos_gym.kernel import inlined, kernel
-from sos_gym.resource import NONE
+from sos_gym.resource import NONE, Resource
 
 
 @inlined
@@ -30,7 +30,11 @@ def mark_used(entity, seq, now):
 
 @kernel
 def _publish(sim, e):
+    """Looks are numbered from what the engine has numbered last."""
     entity, entities = sim.entities[e], sim.entities.size
+    for k in range(sim.hosted):
+        my = sim.policies[2 * k + Resource.MEMORY]
+        my.seq = max(my.seq, sim.seq)
     for k in range(sim.views):
         at = k * entities + e
         seen = sim.seen[at]
