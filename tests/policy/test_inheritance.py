@@ -112,26 +112,30 @@ def chosen(decision):
     return min(entities, key=order)
 
 
+def of(tape, made):
+    try:
+        return Simulation(tape, made, [host("inheritance")], driver=0)
+    except SettingError:  # a thread may run on no node that has cores
+        assume(False)
+
+
 @pytest.mark.parametrize("frames", [st.none(), None])
 def test_whoever_waits_for_whom_the_claims_are_those_of_a_plain_reading(frames):
     met = set()
 
     @settings(max_examples=400, deadline=None, derandomize=True)
-    @given(tapes(), settings_of(st.tuples(st.integers(1, 2), st.integers(0, 1)), frames))
+    @given(tapes(), settings_of(st.sampled_from([(1, 0), (1, 1), (2, 1)]), frames))
     def check(tape, keywords):
         assume(tape is not None)
         made = build_settings({"nodes": 2, **keywords})
-        engine = PlainEngine(tape, rules_of(made), chosen)
+        engine, simulation = PlainEngine(tape, rules_of(made), chosen), of(tape, made)
         try:
             engine.run()
-            simulation = Simulation(tape, made, [host("inheritance")], driver=0)
-            simulation.advance()
         except Stuck:
             with pytest.raises(StuckError):
-                Simulation(tape, made, [host("inheritance")], driver=0).advance()
+                simulation.advance()
             return
-        except SettingError:
-            assume(False)
+        simulation.advance()
         for t, thread in enumerate(simulation.arrays["threads"]):
             assert {name: int(thread[name]) for name in TIMES} == {name: engine.times[t][name] for name in TIMES}
             met.add(int(thread["lock_wait"]) > 0)
