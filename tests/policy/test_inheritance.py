@@ -8,9 +8,9 @@ from plain_engine import PlainEngine, Stuck
 from runs import host, run
 from strategies import COSTS, settings_of, tapes
 
-from sos_gym import Tape, evaluate
+from sos_gym import PlainPolicy, Tape, evaluate
 from sos_gym.engine.simulation import Simulation, StuckError
-from sos_gym.resource import Kind, Op
+from sos_gym.resource import NONE, Kind, Op, Why
 from sos_gym.settings.environment import SettingError, build_settings
 
 FREE = {**dict.fromkeys((*COSTS, "remote_line_ns", "move_ns"), 0), "tick_ns": None}
@@ -77,6 +77,40 @@ def test_inheritance_goes_along_a_chain():
     assert [times["exit_ns"] for times in found] == [25, 30, 85, 35]
     found = times_of(run(tape, "priority", cores=1, **FREE))
     assert [times["exit_ns"] for times in found] == [75, 80, 63, 85]
+
+
+# -- what policies see
+
+
+class Inherits(PlainPolicy):
+    """The same in plain Python, by recursion."""
+
+    def weightiest(self, my, t):
+        weight, lock = my.entities[t].weight, my.threads[t].held
+        while lock != NONE:
+            assert my.locks[lock].holder == t
+            waiter = my.locks[lock].queue_head
+            while waiter != NONE:
+                assert my.threads[waiter].lock == lock
+                weight = max(weight, self.weightiest(my, waiter))
+                waiter = my.threads[waiter].next
+            lock = my.locks[lock].below
+        return weight
+
+    def release(self, my, e):
+        """Who waits for a lock is in its queue when it loses its core."""
+        if my.why == Why.LOCK:
+            lock = my.threads[e].lock
+            assert my.locks[lock].queue_tail == e and my.locks[lock].holder not in (e, NONE)
+
+    def claim(self, my, entity):
+        return self.weightiest(my, entity.id), entity.use_seq
+
+
+def test_plain_policies_see_locks_and_decide_alike():
+    name = "inversion(periods=6)"
+    plain, own = (evaluate("sos/CPU-v0", policy, name)[0] | {"policy": ""} for policy in (Inherits, "inheritance"))
+    assert plain == own and own["lock_wait_ns"] > 0
 
 
 # -- against a plain reading
