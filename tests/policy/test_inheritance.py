@@ -79,6 +79,22 @@ def test_inheritance_goes_along_a_chain():
     assert [times["exit_ns"] for times in found] == [75, 80, 63, 85]
 
 
+def test_inheritance_is_of_all_locks_that_are_held():
+    """One core, nothing costs. Low holds locks 0 and 1 for 20 from 0 on; the second wants lock 1 at 5 for 5, high wants
+    lock 0 at 7 for 5; middle works for 50 from 8 on.
+
+    Both leave at once. Inheritance, which must look past the second: low to 20, high 20-25, middle 25-75, the second
+    75-80. Priority: middle 8-58, low 58-70, high 70-75, the second 75-80.
+    """
+    low = locked(0, *locked(1, (Op.COMPUTE, 20)))
+    programs = [low, locked(1, (Op.COMPUTE, 5)), [(Op.COMPUTE, 50)], locked(0, (Op.COMPUTE, 5))]
+    tape = Tape.build(programs, arrival_ns=[0, 5, 8, 7], weight=[LOW, LOW + 1, MIDDLE, HIGH])
+    found = times_of(run(tape, "inheritance", cores=1, **FREE))
+    assert [times["exit_ns"] for times in found] == [20, 80, 75, 25]
+    found = times_of(run(tape, "priority", cores=1, **FREE))
+    assert [times["exit_ns"] for times in found] == [70, 80, 58, 75]
+
+
 # -- what policies see
 
 
