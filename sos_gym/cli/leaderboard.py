@@ -37,7 +37,10 @@ def leaderboard(
     out: Annotated[
         Path, typer.Option(help="Folder for leaderboard.json, .md, .png, and .jsonl: the rows as they come.")
     ] = Path("results"),
-    quick: Annotated[bool, typer.Option("--quick", help="One seed, no recordings: a first look.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One seed, each id's own family alone: a first look.")] = False,
+    large: Annotated[
+        bool, typer.Option("--large", help="A group per id at real size too: minutes per policy; best --episodes 1.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run into the same folder was stopped; same result.")
     ] = False,
@@ -53,9 +56,9 @@ def leaderboard(
     chosen = {"envs": _split(envs), "policies": _specs(policies), "workloads": _split(workloads)}
     episodes, failed = 1 if quick else episodes, dict[str, str]()
     with contextlib.redirect_stdout(sys.stderr) if form is not Form.TABLES else contextlib.nullcontext():
-        rows = _run(console, chosen, seed, episodes, not quick, out, resume, failed)
+        rows = _run(console, chosen, seed, episodes, not quick, large, out, resume, failed)
     if rows:
-        _report(console, form, rows, out, _command(chosen, episodes, seed, quick), failed)
+        _report(console, form, rows, out, _command(chosen, episodes, seed, quick, large), failed)
     for name, mistake in failed.items():
         typer.echo(f"sos-gym: {name} is left out: {mistake}", err=True)
     if failed:
@@ -82,6 +85,7 @@ def _run(
     seed: int,
     episodes: int,
     recordings: bool,
+    large: bool,
     out: Path,
     resume: bool,
     failed: dict[str, str],
@@ -95,7 +99,8 @@ def _run(
         policies = [policy_asked(spec) for spec in chosen["policies"]]
         for note in notes(policies):
             progress.console.print(note)
-        plan = planned(ids, policies or None, chosen["workloads"] or None, seed, episodes, "test", recordings)
+        named = chosen["workloads"] or None
+        plan = planned(ids, policies or None, named, seed, episodes, "test", recordings, large)
         kept = check_folder(out) / ROWS
         if not resume and (aside := _set_aside(kept)):
             progress.console.print(f"rows of a run that was stopped are now in {aside}", soft_wrap=True)
@@ -134,11 +139,12 @@ def _specs(values: Sequence[str] | None) -> list[str]:
     return [spec for value in values or () for spec in specs_in(value)]
 
 
-def _command(chosen: dict[str, list[str]], episodes: int, seed: int, quick: bool) -> str:
+def _command(chosen: dict[str, list[str]], episodes: int, seed: int, quick: bool, large: bool) -> str:
     words = ["sos-gym", "leaderboard"]
     for name, values in chosen.items():
         words += [f"--{name}", ",".join(values)] if values else []
-    return shlex.join([*words, "--episodes", str(episodes), "--seed", str(seed), *(["--quick"] if quick else [])])
+    words += ["--episodes", str(episodes), "--seed", str(seed)]
+    return shlex.join([*words, *["--quick"][:quick], *["--large"][:large]])
 
 
 def _progress(console: Console) -> Progress:

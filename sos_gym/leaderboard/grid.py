@@ -98,6 +98,7 @@ def leaderboard(
     keep: str | os.PathLike | None = None,
     resume: bool = False,
     failed: Failed | None = None,
+    large: bool = False,
 ) -> list[Row]:
     """Run every policy on every group; one replayable row per seed.
 
@@ -106,17 +107,19 @@ def leaderboard(
         policies: names, files such as "mine.py:LRU" (see sos_gym/loading/found.py), policies and pairs themselves,
             learned claims, or callables (observation, info) -> action; None: all names. A callable may carry `rows`
             and `advisors`, the settings under which it decides; one with advisors is an ensemble.
-        workloads: names, or paths of tapes, each run where its side fits; None: each id's own, and recordings of the
-            split "test".
+        workloads: names, or paths of tapes, each run where its side fits; None: each id's own, those at which things
+            break, and recordings of the split "test".
         seed: the first of `episodes` seeds.
         split: from which seeds families draw.
-        recordings: whether workloads=None includes them.
+        recordings: whether workloads=None includes them, and the families at which things break.
         progress: called after each row.
         keep: a file to which every row is appended as it comes, as a line of JSON.
         resume: rows that `keep` has, of the same code, tape and content of the policy, are not run again; the result
             is the same. Those of callables are: another one may have the name.
         failed: told of a policy that makes a mistake, or asks for settings that make no sense; of it there are no rows
             then. None: the mistake is raised.
+        large: whether workloads=None includes a group per id at real size: 10^5 pages and more, or 64 cores; an episode
+            takes seconds, and minutes with a policy that looks at all contenders.
 
     Raises:
         SettingError: a name or value that makes no sense, or `keep` is no file of rows.
@@ -124,7 +127,7 @@ def leaderboard(
         TapeError: a file that is no tape.
         OSError: `keep` cannot be written; it has all rows before.
     """
-    plan = planned(envs, policies, workloads, seed, episodes, split, recordings)
+    plan = planned(envs, policies, workloads, seed, episodes, split, recordings, large)
     return run(plan, progress, keep, resume, failed)
 
 
@@ -159,12 +162,13 @@ def planned(
     episodes: int,
     split: str | None,
     recordings: bool,
+    large: bool = False,
 ) -> Plan:
     """The plan of `leaderboard`, whose arguments these are; nothing runs yet."""
     for name, value, low in (("episodes", episodes, 1), ("seed", seed, 0)):
         number_in(name, value, low, exact=True, allowed=f"an integer >= {low}", remedy="pass a whole number")
     entries = entries_of((*registered(), RANDOM_ROW) if policies is None else policies)
-    return Plan(groups(envs, workloads, split, recordings), entries, range(seed, seed + episodes))
+    return Plan(groups(envs, workloads, split, recordings, large), entries, range(seed, seed + episodes))
 
 
 def _rows(plan: Plan, kept: RowFile | None, gone: set[str], failed: Failed) -> Iterator[Row]:
@@ -278,7 +282,11 @@ def _changed(row: Row, entry: Entry) -> str:
 
 
 def groups(
-    envs: Iterable[str] | None, names: Iterable[str] | None, split: str | None, recordings: bool = True
+    envs: Iterable[str] | None,
+    names: Iterable[str] | None,
+    split: str | None,
+    recordings: bool = True,
+    large: bool = False,
 ) -> list[Group]:
     """The groups of a grid, environment by environment.
 
@@ -290,7 +298,8 @@ def groups(
         if env not in PRESETS:
             raise SettingError("envs", env, "one of " + ", ".join(PRESETS), "use a registered id")
     if names is None:
-        return [group_of(env, name, split) for env in ids for name in own_workloads(env, recordings)]
+        own = [[group_of(env, name, split) for name in own_workloads(env, recordings)] for env in ids]
+        return [group for env, found in zip(ids, own, strict=True) for group in [*found, *_large(env, split)[:large]]]
     named = tuple(dict.fromkeys(listed("workloads", names, "names, or paths of tapes")))
     for name in named:
         if not any(side_of(name) in SIDES[env] for env in ids):
@@ -299,11 +308,16 @@ def groups(
     return [group_of(env, name, split) for env in ids for name in named if side_of(name) in SIDES[env]]
 
 
+def _large(env: str, split: str | None) -> list[Group]:
+    """The environment at real size."""
+    return [Group(env, PRESETS[env].large.workload, split, PRESETS[env].large.settings)]
+
+
 def own_workloads(env: str, recordings: bool = True) -> list[str]:
-    """The family of an environment, and the recordings of its sides that nothing may be trained on."""
+    """The family of an environment; those at which it breaks, and recordings of its sides that nobody may train on."""
     of_side = [name for name, card in workloads().items() if card.recorded and card.side in SIDES[env]]
     recorded = [name for name in of_side if SPLIT_OF[name] == "test"]
-    return [PRESETS[env].workload, *(recorded if recordings else ())]
+    return [PRESETS[env].workload, *((*PRESETS[env].breaking, *recorded) if recordings else ())]
 
 
 def side_of(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sos_gym.leaderboard.rows import Row
+from sos_gym.settings.presets import PRESETS
 
 STALL = "weighted_stall_ns"  # what ranks
 PLAIN_STALL = "stall_ns"  # what stands beside it: the two part where weights do
@@ -129,13 +130,17 @@ def stalls_of(rows: Sequence[Row], metric: str = STALL) -> dict[str, Stalls]:
 
 
 def group_names(rows: Iterable[Row]) -> dict[str, str]:
-    """Workload -> what tables call it: a tape by its file's name, with folders where that tells it from another."""
+    """Workload -> what tables call it: a tape by its file's name, with folders where that tells it from another.
+
+    The one of an environment at real size is "large".
+    """
+    large = {preset.large.workload for preset in PRESETS.values()}
     workloads = dict.fromkeys(row["workload"] for row in rows)
     plain = [name for name in workloads if not name.endswith(".npz")]
     tapes = {name: Path(name).with_suffix("").parts for name in workloads if name.endswith(".npz")}
-    names = dict(zip(plain, plain, strict=True))
+    names = {name: "large" if name in large else name for name in plain}
     for name, parts in tapes.items():
-        others = [other for key, other in tapes.items() if key != name] + [(word,) for word in plain]
+        others = [other for key, other in tapes.items() if key != name] + [(names[word],) for word in plain]
         tails = (parts[-count:] for count in range(1, len(parts) + 1))
         own = next((tail for tail in tails if not any(other[-len(tail) :] == tail for other in others)), None)
         names[name] = "/".join(own).replace("//", "/") if own else name

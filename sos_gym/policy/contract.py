@@ -3,20 +3,22 @@
 A policy is a set of kernels, blind to which resource it serves. It gives those that it cares about; `e` is the number
 of an entity, `my` what the policy sees and keeps:
 
-    want(my, e)                  it begins to want a slot; my.why: NEW, WAKE, FAULT, FAULT_DONE
+    want(my, e)                  it begins to want a slot; my.why: NEW, WAKE, FAULT, FAULT_DONE, LOCK
     hold(my, e)                  it gets one, entities[e].slot; my.why: that of the want
     move(my, e)                  it holds another slot than before, and nothing else changed
     use(my, e)                   it used its slot: a page was touched, a thread is charged at the end of a slice or stay
     cool(my, e)                  it said that it can do without: MADV_COLD, or sched_yield before its release
-    release(my, e)               it lost or left its slot; my.why: PREEMPT, YIELD, BLOCK, FAULT, EVICTED, PAGEOUT, ...
+    release(my, e)               it lost or left its slot; my.why: PREEMPT, YIELD, BLOCK, FAULT, LOCK, EVICTED, ...
     pick(my, decision)           a choice is due: returns a contender, an entity or -1 - a vacant slot
 
 A verb that serves one resource alone is given as `Sides(frames=verb)` or `Sides(cores=verb)`.
 
 Read only: `my.now` (ns), `my.entities`, `my.owners`, `my.slots`, `my.contenders`, records of `resource.py`; and
 `my.seed`, `my.slots_count`, `my.capacity` (of these, what is contended for: with tiers the frames of the fast one;
-ghosts and shares are sized by it), `my.use_is_credit` (+1 frames, -1 cores). A running thread is charged when a
-decision is raised: its service and attained are current in `pick`, `claim`, `use`, `cool` and `release` only.
+ghosts and shares are sized by it), `my.use_is_credit` (+1 frames, -1 cores). `my.locks` says who holds a lock and who
+waits for it, `my.threads` which lock a thread waits for and holds (engine/records.py; shares/inheritance.py reads
+both). A running thread is charged when a decision is raised: its service and attained are current in `pick`, `claim`,
+`use`, `cool` and `release` only.
 
 A policy's own are named in its card, each with what it starts as (0 is an int64, 0.0 a float64, [0, 0] two int64):
 

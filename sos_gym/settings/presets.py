@@ -5,6 +5,11 @@ from typing import Any
 
 from sos_gym.settings.ranges import SettingError, did_you_mean
 
+# At real size a scan every 100 us would do nothing but list misplaced pages. A hint lists all pages of the fast tier,
+# so that an episode takes time in proportion to hints x fast frames: 10^6 pages of Tier took over five minutes.
+RARE_SCAN_NS = 10_000_000
+RARE_HINT_NS = 1_000_000_000  # kernel/sched/fair.c: sysctl_numa_balancing_scan_period_min, 1000 ms
+
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
@@ -15,6 +20,16 @@ class Preset:
     decides_on: str
     workload: str
     settings: dict[str, Any]  # stall_per_service is what `measurements/defaults.py` measures under lottery
+    large: "Large"
+    breaking: tuple[str, ...] = ()  # families at the point where things break
+
+
+@dataclasses.dataclass(frozen=True)
+class Large:
+    """An environment at real size: a group of its own, which boards have on request only."""
+
+    workload: str
+    settings: dict[str, Any]  # what differs from the environment's
 
 
 PRESETS = {
@@ -26,6 +41,11 @@ PRESETS = {
             "EVICT at page faults, ADMIT at scans",
             "phases",
             {"frames": 56, "nodes": 2, "scan_ns": 100_000, "stall_per_service": 5.7},
+            Large(
+                "phases(threads=16, pages=6250, working_set=3500, references=60000, phase_references=20000, "
+                "ns_per_reference=50000)",
+                {"frames": 50_000, "scan_ns": RARE_SCAN_NS},
+            ),
         ),
         Preset(
             "sos/CPU-v0",
@@ -33,6 +53,8 @@ PRESETS = {
             "ADMIT at ticks and idle cores, EVICT at wakeups",
             "hyperexponential",
             {"cores": 4, "nodes": 2, "stall_per_service": 0.33},
+            Large("hyperexponential(threads=512)", {"cores": 64}),
+            ("inversion",),
         ),
         Preset(
             "sos/System-v0",
@@ -47,6 +69,12 @@ PRESETS = {
                 "move_ns": (5_000, 50_000),
                 "stall_per_service": 4.5,
             },
+            Large(
+                "working_sets(threads=256, pages=400, working_set=300, bursts=20, burst_references=400, "
+                "phase_references=2000)",
+                {"cores": 64, "frames": 50_000, "scan_ns": RARE_SCAN_NS},
+            ),
+            ("thrashing",),
         ),
         Preset(
             "sos/Tier-v0",
@@ -61,6 +89,10 @@ PRESETS = {
                 "remote_line_ns": 250,
                 "stall_per_service": 0.56,
             },
+            Large(
+                "tiered(threads=16, pages=12500, alpha=0.8, references=100000, drift_references=50000)",
+                {"frames": (8_192, 200_000), "hint_ns": RARE_HINT_NS},
+            ),
         ),
     )
 }

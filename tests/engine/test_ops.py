@@ -17,7 +17,7 @@ FORGED = 5  # index of the YIELD
 
 
 def forged(number: int, **keywords) -> Simulation:
-    """Once the tape is checked its YIELD becomes op `number`, of argument 0: no ns, page 0, a full channel, a free lock."""
+    """Once the tape is checked its YIELD becomes op `number` of 0: no ns, page 0, a full channel, a free lock."""
     tape = Tape.build(PROGRAMS, channels=[2])
     simulation = Simulation(tape, build_settings({"nodes": 1, **keywords}), [host("lru")], driver=0)
     tape.ops.flags.writeable = True

@@ -17,6 +17,7 @@ from sos_gym.envs.render import (
     colours_of,
     lanes_of,
 )
+from sos_gym.resource import Op
 
 MS = 1_000_000
 CORE = {"cores": 1, "nodes": 1, "switch_ns": 0}
@@ -182,6 +183,16 @@ def test_ansi_names_the_page_of_a_fault_and_the_one_that_went():
     text = env.render()
     assert "last      page 2 wants a frame, fault: page 0 goes without" in text
     assert "faulting  thread 0 on page 0" in text  # which must come from the device
+
+
+def test_ansi_names_the_lock_that_a_thread_waits_for():
+    """Thread 0 has the lock; thread 1 takes its core, and runs into the lock."""
+    lock, unlock, work = ((op, arg) for op, arg in ((Op.LOCK, 0), (Op.UNLOCK, 0), (Op.COMPUTE, MS)))
+    tape = sos_gym.Tape.build([[lock, work, unlock], [lock, work, unlock], [work]])
+    env = gym.make("sos/CPU-v0", workload=tape, render_mode="ansi", **CORE).unwrapped
+    env.reset(seed=0)
+    env.step(env.candidates.index(0))
+    assert "locked    thread 1 out of lock 0" in env.render()
 
 
 def test_ansi_after_the_end_has_no_open_decision(shared_core):

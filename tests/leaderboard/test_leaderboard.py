@@ -176,6 +176,12 @@ def test_every_environment_has_its_family_and_the_recordings_that_fit():
     assert found[("sos/CPU-v0", "make")] == {"cores": 2}
 
 
+def test_a_group_at_real_size_is_called_large():
+    (group,) = [one for one in groups(["sos/CPU-v0"], None, "test", recordings=False, large=True) if one.settings]
+    names = group_names([{"workload": name} for name in (group.workload, "phases", "a/large.npz")])
+    assert names == {group.workload: "large", "phases": "phases", "a/large.npz": "a/large"}
+
+
 def test_families_draw_from_the_split_and_recordings_have_none():
     splits = {group.workload: group.split for group in groups(["sos/Memory-v0"], None, "test")}
     assert splits["phases"] == "test" and splits["sort"] is None

@@ -37,9 +37,9 @@ def test_names_and_sides():
         "memory": "get_scan key_value localities loop phases recorded_memory scan zipf "
         "compile grep gzip matrix perl python redis sort sqlite",
         "tier": "graph tiered",
-        "cpu": "bimodal bounded_pareto diurnal hyperexponential interactive_batch recorded_cpu request_reply schbench "
-        "database make mixed pipeline search tests web",
-        "joint": "overcommitted recorded_joint working_sets barrier pigz xz zstd",
+        "cpu": "bimodal bounded_pareto diurnal hyperexponential interactive_batch inversion recorded_cpu request_reply "
+        "schbench database make mixed pipeline search tests web",
+        "joint": "overcommitted recorded_joint thrashing working_sets barrier pigz xz zstd",
     }
     assert sides == {name: side for side, names in expected.items() for name in names.split()}
 
@@ -137,6 +137,7 @@ def test_streams_never_change():
         "graph": "10cbaa6ee1a2cfda",
         "hyperexponential": "bbb783ee21eef49a",
         "interactive_batch": "1ad71cccca53d9b3",
+        "inversion": "e033edea21a65366",
         "key_value": "6da0cf52961b9444",
         "localities": "1446fdbf2aa52e02",
         "loop": "7e7006b6b1a0c5a9",
@@ -145,6 +146,7 @@ def test_streams_never_change():
         "request_reply": "a1758d13b1f51102",
         "scan": "c1734bb86af34c5c",
         "schbench": "f42b684deb8cce58",
+        "thrashing": "b891e33d5b91b377",
         "tiered": "524daac91d2362af",
         "working_sets": "6f53bd6351767592",
         "zipf": "75894349b1d8cb8d",

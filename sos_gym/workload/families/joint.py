@@ -124,9 +124,11 @@ def overcommitted(rng, *, known: Known | None = None, **parameters) -> Tape:
     "joint",
     "Alike processes with a fixed working set each, as many as `degree` says: their sets fit, or nothing goes on.",
     DENNING,
-    degree=Parameter(16, "processes", 1, 10**5, "degree of multiprogramming; past frames / working_set it collapses"),
+    degree=Parameter(
+        32, "processes", 1, 10**5, "degree of multiprogramming; beyond frames / working_set it collapses", ood=(40, 48)
+    ),
     working_set=Parameter(12, "pages", 1, 10**7, "pages of each process, all in use all the time"),
-    bursts=Parameter(8, "bursts", 1, 10**6, "bursts per process; a longer episode"),
+    bursts=Parameter(4, "bursts", 1, 10**6, "bursts per process; a longer episode"),
     burst_references=Parameter(400, "references", 1, 10**6, "mean references of a burst"),
     compute_ns=Parameter(2_000, "ns", 0, 10**12, "work per reference; faults weigh less"),
     sleep_mean_ns=Parameter(5_000_000, "ns", 1, 10**14, SLEEP),
