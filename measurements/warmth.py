@@ -1,9 +1,9 @@
-"""What a move costs, and which conclusions of docs/crossing.md hang on it: stall saved on System under several `warm_ns`.
+"""What a move costs, and which conclusions of docs/crossing.md hang on it: stall saved on System by `warm_ns`.
 
     python -m measurements.warmth [--episodes 20] [--out docs/warmth.md]
 
-`saved` as in measurements/crossing.py: against the blind kin, tape by tape. With --out what stands below the mark in the
-page is replaced.
+`saved` as in measurements/crossing.py: against the blind kin, tape by tape. With --out what stands below the mark in
+the page is replaced.
 """
 
 from collections.abc import Iterator

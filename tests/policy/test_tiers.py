@@ -77,6 +77,6 @@ def test_the_coldest_of_the_slow_tier_goes_first():
     made = build_settings({"nodes": 2, "frames": (2, 2), "tiers": True})
     simulation = Simulation(tape, made, [host("s3fifo")], driver=0)
     simulation.advance()
-    holders = simulation.arrays["slots"]["holder"].tolist()
-    assert holders[:4] == [1, 2, 3, 5]  # entities; page 4 came to the frame of page 3
+    held = simulation.arrays["slots"]["last"].tolist()  # until the thread exited
+    assert held[:4] == [1, 2, 3, 5]  # entities; page 4 came to the frame of page 3
     assert simulation.arrays["policies"]["capacity"][Resource.MEMORY] == 2
