@@ -8,7 +8,7 @@ from sos_gym.kernel import kernel
 from sos_gym.policy.books import levels
 from sos_gym.policy.books.levels import COOLED
 from sos_gym.policy.books.queue import first_legal
-from sos_gym.policy.contract import Policy, Sides, names_victim, pick_without_victim
+from sos_gym.policy.contract import Policy, Sides, names_victim, pick_without_victim, unless_older
 from sos_gym.resource import NONE
 
 
@@ -18,7 +18,7 @@ def pick_from_lists(my, decision):
     if not names_victim(my, decision):
         return pick_without_victim(my, decision)
     cooled = first_legal(my, decision, COOLED)
-    return cooled if cooled != NONE else pick_at(my.victim_at)(my, decision)
+    return unless_older(my, decision, cooled if cooled != NONE else pick_at(my.victim_at)(my, decision))
 
 
 COOLING = Sides(frames=levels.cool)
