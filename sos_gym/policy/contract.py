@@ -249,7 +249,7 @@ def pick_by_victim(my, decision):
 
 @kernel
 def unless_older(my, decision, victim):
-    """The victim; at a hint the page that asks, if it was used last before the victim was: a move costs, to stay not."""
+    """The victim; at a hint the page that asks, if it was last used before the victim was: to stay costs no move."""
     if decision.cause == Why.HINT and my.entities[decision.entity].use_seq < my.entities[victim].use_seq:
         return decision.entity
     return victim
