@@ -1,9 +1,9 @@
-"""What a move costs, and which conclusions of docs/crossing.md hang on it: stall saved on System under several `warm_ns`.
+"""What a move costs, and which conclusions of docs/crossing.md hang on it: stall saved on System by `warm_ns`.
 
     python -m measurements.warmth [--episodes 20] [--out docs/warmth.md]
 
-`saved` as in measurements/crossing.py: against the blind kin, tape by tape. With --out what stands below the mark in the
-page is replaced.
+`saved` as in measurements/crossing.py: against the blind kin, tape by tape. With --out what stands below the mark in
+the page is replaced.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from measurements.crossing import BLIND, FAMILIES, KIN, runs, saved, table
 
 MARK = "<!-- below: measurements/warmth.py -->\n"
 MS = 1_000_000
-# (near, far): how fast a thread warms up; 50 us is the far move itself, as if every ns of service loaded what it needs
+# (near, far): how fast a thread warms up; 50 µs is the far move itself, as if every ns of service loaded what it needs
 WARM = {
     "constant": (0, 0),
     "50 µs": (5_000, 50_000),
-    "500 µs": (50_000, 500_000),
-    "3 ms, default": (200_000, 3 * MS),
+    "650 µs, default": (65_000, 650_000),
+    "3 ms": (200_000, 3 * MS),
     "no cost": None,
 }
 

@@ -37,7 +37,7 @@ class Rules:
     switch_ns: int = 1_000
     move_near_ns: int = 5_000
     move_far_ns: int = 150_000
-    warm_ns: tuple[int, int] = (200_000, 3_000_000)  # near, far
+    warm_ns: tuple[int, int] = (65_000, 2_000_000)  # near, far
     page_move_ns: int = 3_000
     scan_ns: int | None = None
     hint_ns: int | None = None

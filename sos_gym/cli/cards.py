@@ -26,6 +26,7 @@ SAID = (
     "summary",
     "privileged",
     "idles",
+    "fast_only",
     "not_to_be_confused",
     "on_cores",
     "on_frames",
@@ -125,6 +126,7 @@ def _record_of(found: "Found") -> dict[str, Any]:
         "summary": facts["what"],
         "privileged": False,
         "idles": False,
+        "fast_only": False,
         "reads": facts["reads"],
     }
     return {**empty, **own, "source": facts["source"], "parameters": {}}
@@ -142,6 +144,7 @@ def _pair_record(found: "Found") -> dict[str, Any]:
         "summary": f"{pair.cores.spec} on the cores and {pair.frames.spec} on the frames; {told}",
         "privileged": pair.privileged,
         "idles": pair.idles,
+        "fast_only": pair.frames.fast_only,
         "not_to_be_confused": "",
         "on_cores": sides["cores"]["on_cores"],
         "on_frames": sides["frames"]["on_frames"],
@@ -189,6 +192,7 @@ def _policy_tables(policy: "Policy") -> Iterator[Table]:
         "on cores": policy.on_cores,
         "leaves cores idle on purpose": "yes: it runs with may_idle=True" if policy.idles else "",
         "on frames": policy.on_frames,
+        "on tiers": "the fast one is a cache of the others" if policy.fast_only else "",
         "reads": policy.reads,
         "by accessed bits": policy.sight,
         "ties": policy.ties,

@@ -481,7 +481,7 @@ class Simulation:
     def _set_costs(self, costs: Mapping[str, Any]) -> None:
         record, settings = self.record, self.settings
         record["move_near_ns"], record["move_far_ns"] = costs["move_ns"]
-        record["warm_near_ns"], record["warm_far_ns"] = settings.warm_ns
+        record["warm_near_ns"], record["warm_far_ns"] = settings.warm_ns  # type: ignore[misc]  # two, since __post_init__
         for name in ("switch_ns", "page_move_ns", "minor_fault_ns", "first_touch_ns", "hint_fault_ns"):
             record[name] = costs[name]
         for name in ("swap_in_ns", "write_back_ns", "local_line_ns"):

@@ -27,7 +27,10 @@ from sos_gym.outputs import check_writable, write_whole
 
 NAME = "leaderboard"
 ROWS = f"{NAME}.jsonl"  # as they come
-WHICH_STALL = f"Stall is weighted stall, `{STALL}`: what the reward charges. Plain stall, `{PLAIN_STALL}`, counts all threads alike."
+WHICH_STALL = (
+    f"Stall is weighted stall, `{STALL}`: what the reward charges. "
+    f"Plain stall, `{PLAIN_STALL}`, counts all threads alike."
+)
 LEGEND = (
     "† knows the future, or learnt from who does, and is never the best online heuristic. ‡ an ensemble: an agent that "
     "sees other policies' choices. § chose rows that were masked out; a random legal one was taken. random_row is the "

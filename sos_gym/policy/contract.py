@@ -255,10 +255,11 @@ def earliest_waiter(my, decision):
 def pick_by_victim(my, decision):
     """A page fault: the vacancy if there is one, else the victim. Where the entity may wait, or is admitted: a scan.
 
-    Whose rule is kept for the fast tier alone promotes all that ask, and demotes its victim, as at a page fault.
+    Whose rule is kept for the fast tier alone demotes its victim at a hint as at a page fault, for a page that was used
+    since the victim was; else the page stays where it is.
     """
     if names_victim(my, decision):
-        return unused_victim(my, decision)
+        return unless_older(my, decision, unused_victim(my, decision))
     return pick_without_victim(my, decision)
 
 
@@ -269,6 +270,14 @@ def unused_victim(my, decision):
     while look(my, e):
         e = pick_at(my.victim_at)(my, decision)
     return e
+
+
+@kernel
+def unless_older(my, decision, victim):
+    """The victim; at a hint the page that asks, if it was last used before the victim was: to stay costs no move."""
+    if decision.cause == Why.HINT and my.entities[decision.entity].use_seq < my.entities[victim].use_seq:
+        return decision.entity
+    return victim
 
 
 @kernel

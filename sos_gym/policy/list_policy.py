@@ -8,7 +8,7 @@ from sos_gym.kernel import kernel
 from sos_gym.policy.books import levels
 from sos_gym.policy.books.levels import COOLED
 from sos_gym.policy.books.queue import first_legal
-from sos_gym.policy.contract import Policy, Sides, names_victim, pick_without_victim, unused_victim
+from sos_gym.policy.contract import Policy, Sides, names_victim, pick_without_victim, unless_older, unused_victim
 from sos_gym.resource import NONE
 
 
@@ -20,7 +20,7 @@ def pick_from_lists(my, decision):
     cooled = first_legal(my, decision, COOLED)
     while cooled != NONE and look(my, cooled):
         cooled = first_legal(my, decision, COOLED)
-    return cooled if cooled != NONE else unused_victim(my, decision)
+    return unless_older(my, decision, cooled if cooled != NONE else unused_victim(my, decision))
 
 
 COOLING = Sides(frames=levels.cool)

@@ -24,7 +24,7 @@ from sos_gym.policy.hosting import SIGNATURES, refuse_unable
 from sos_gym.resource import ENTITY, Resource
 from sos_gym.settings.ranges import Parameter, SettingError
 
-SEEN = ("now", "number", "why", "use_is_credit", "slots_count", "capacity", "seed")
+SEEN: tuple[str, ...] = ("now", "number", "why", "use_is_credit", "slots_count", "capacity", "seed")
 SEEN += ("first_slot", "first_entity", "entities_count")
 
 

@@ -14,8 +14,11 @@ from sos_gym.policy.contract import (
     Records,
     Sides,
     earliest_waiter,
+    names_victim,
     pick_by_claim,
     pick_by_victim,
+    pick_without_victim,
+    unless_older,
 )
 from sos_gym.policy.list_policy import ListPolicy
 from sos_gym.resource import COLD_OFFSET, DEFAULT_WEIGHT, NEVER, NONE, Kind, Resource, State, Why

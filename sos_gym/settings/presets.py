@@ -67,6 +67,7 @@ PRESETS = {
                 "nodes": 2,
                 "scan_ns": 250_000,
                 "move_ns": (5_000, 50_000),
+                "warm_ns": (65_000, 650_000),
                 "stall_per_service": 4.5,
             },
             Large(

@@ -205,7 +205,14 @@ def test_a_hint_demotes_by_exchange():
         return next(choices)
 
     seen = []
-    costs = {"first_touch_ns": 1, "local_line_ns": 10, "remote_line_ns": 25, "page_move_ns": 100, "shootdown_ns": 7}
+    costs = {
+        "first_touch_ns": 1,
+        "local_line_ns": 10,
+        "remote_line_ns": 25,
+        "page_move_ns": 100,
+        "shootdown_ns": 7,
+        "hint_fault_ns": 0,
+    }
     engine = run(make_tape([thread(*ops)], [page()] * 2), choose, None, (1, 1), tiers=True, hint_ns=1000, **costs)
     assert seen == [(Why.FAULT, [vacancy(1), 1]), (Why.HINT, [1, 2])]
     assert engine.verbs[-4:-2] == [("move", 2, 0, 0, 37), ("move", 1, 1, 0, 37)]  # 1 + 10, 1 + 25
@@ -216,7 +223,7 @@ def test_a_hint_demotes_by_exchange():
 def test_a_page_stays_slow_and_asks_once_per_hint():
     ops = [(Op.READ, 0, 1), *[(Op.READ, 1, 1)] * 5]
     slow = lambda d: d.contenders[0] if d.cause == Why.FAULT else d.entity  # noqa: E731
-    costs = {"local_line_ns": 10, "remote_line_ns": 25, "hint_ns": 50}
+    costs = {"local_line_ns": 10, "remote_line_ns": 25, "hint_ns": 50, "hint_fault_ns": 0}
     engine = run(make_tape([thread(*ops)], [page()] * 2), slow, None, (1, 1), tiers=True, **costs)
     # local line 0-10, then 25 each: 10 minor fault, 35 hint, 60, 85 hint, 110
     assert [(d[1], d[3]) for d in engine.decisions] == [(10, Why.FAULT), (35, Why.HINT), (85, Why.HINT)]

@@ -1,6 +1,20 @@
 """Second chance: a queue in which whoever used its slot goes round once more (CLOCK)."""
 
-from sos_gym.policy.words import NONE, Kind, Policy, Resource, Sides, earliest_waiter, kernel, legal_holder, look, queue
+from sos_gym.policy.words import (
+    NONE,
+    Kind,
+    Policy,
+    Resource,
+    Sides,
+    earliest_waiter,
+    kernel,
+    legal_holder,
+    look,
+    names_victim,
+    pick_without_victim,
+    queue,
+    unless_older,
+)
 
 RING = 1
 USED, SPENT = 1, 2  # values of the bit that is set; spent: it was kept once in this stay
@@ -24,7 +38,7 @@ def cool(my, e):
 
 
 @kernel
-def _victim(my, decision):
+def victim(my, decision):
     """The hand goes round: a set bit is cleared and its page goes to the back; the illegal are stepped over."""
     e = queue.front(my, RING)
     while True:
@@ -54,9 +68,11 @@ def pick(my, decision):
     """EVICT: a vacancy, else who wakes waits for a core, and the hand finds a page. ADMIT: one more turn."""
     if decision.kind == Kind.ADMIT:
         return _one_more_turn(my, decision)
-    if decision.vacancy != NONE:
-        return -1 - decision.vacancy
-    return decision.entity if decision.resource == Resource.CPU else _victim(my, decision)
+    if decision.resource == Resource.CPU:
+        return decision.entity if decision.vacancy == NONE else -1 - decision.vacancy
+    if names_victim(my, decision):
+        return unless_older(my, decision, victim(my, decision))
+    return pick_without_victim(my, decision)
 
 
 SECOND_CHANCE = Policy(
@@ -74,6 +90,8 @@ SECOND_CHANCE = Policy(
     cool=Sides(frames=cool),
     release=queue.remove,
     pick=pick,
+    victim=victim,
+    fast_only=True,
     queues=1,
     needs_list=False,
 )
