@@ -54,6 +54,13 @@ def _next_turns(my, decision):
 
 
 @kernel
+def want_frame(my, e):
+    """A page without contents never left."""
+    if not my.entities[e].touched:
+        my.each[e].shadow = 0
+
+
+@kernel
 def hold_frame(my, e):
     """Who was faulted in joins the youngest generation, marked as used; who is pinned stands nowhere."""
     if my.entities[e].pinned:
@@ -94,8 +101,9 @@ def release_frame(my, e):
     mine, kind = my.each[e], generations.kind_of(my, e)
     generations.leave(my, e)
     mine.shadow = 0
-    if my.why == Why.EVICTED or my.why == Why.PAGEOUT:
+    if my.why == Why.EVICTED:
         generations.close_empty(my)
+    if my.why == Why.EVICTED or my.why == Why.PAGEOUT:
         mine.shadow = 1 + my.own.generations.oldest[kind]
         mine.shadow_refs = mine.generations.refs if mine.generations.referenced else 0
         my.own.refaults.evicted[refaults.TIERS * kind + refaults.tier_of(mine.shadow_refs)] += 1
@@ -258,14 +266,15 @@ def _any_legal(my, decision):
 
 @kernel
 def _demoted(my, decision):
-    """A page is wanted nearer, and one must go farther: of the oldest generation the first that came, if unused."""
+    """A page is wanted nearer: of the farthest generation an unused one makes room, or else, after a walk, none."""
     if not _find_unused(my, decision):
         _age(my)
-        _find_unused(my, decision)
-    best = NONE
+        if not _find_unused(my, decision):
+            return decision.entity
+    best = decision.entity
     for i in range(decision.count):
         e = my.contenders[i]
-        if e >= 0 and e != decision.entity and (best == NONE or _is_older(my, e, best)):
+        if e >= 0 and e != decision.entity and (best == decision.entity or _is_older(my, e, best)):
             best = e
     return best
 
@@ -288,7 +297,13 @@ def _find_unused(my, decision):
 @kernel
 def _is_older(my, e, other):
     one, two = my.each[e].generations.number, my.each[other].generations.number
-    return one < two or (one == two and my.entities[e].hold_seq < my.entities[other].hold_seq)
+    return one < two or (one == two and _came_ns(my, e) < _came_ns(my, other))
+
+
+@kernel
+def _came_ns(my, e):
+    """When it came to where it lies."""
+    return max(my.entities[e].hold_ns, my.entities[e].move_ns)
 
 
 @kernel
@@ -314,27 +329,29 @@ def pick(my, decision):
 MGLRU = Policy(
     name="mglru",
     aliases=("lru_gen", "multi_generation_lru"),
-    summary="who was seen in use at the last walk is young; the oldest generation goes, who refaults is spared once",
+    summary="who was seen in use at the last walk is young; the oldest generation goes, and refaults say of which kind",
     on_cores="generations of turns, kin of the O(1) scheduler's two arrays: who ran is in the youngest generation and "
     "comes after all that have not; when all that contend have run, the next one begins; turns within a generation",
     on_frames="multi-generation LRU: 2 to 4 generations; where too few pages are old, a walk promotes all that were "
     "used and opens a new one. The hand takes the first of the oldest that was not used since; who was goes to the "
     "youngest, and so does who was used beside it. Anonymous or file first, by swappiness and refaults. A tier hint: "
-    "the fast page of the oldest generation makes room; a scan: a page of a younger generation moves in",
+    "an unused fast page of the oldest generation makes room, if there is one; a scan: a page of a younger generation "
+    "moves in",
     reads="accessed bits, at its own walks only, under every sight; order of holds, kind of page",
     ties="frames: the queues order; cores: turns",
     not_to_be_confused="`ladder`, in which every use and every period counts",
     source="mm/vmscan.c (lru_gen), mm/workingset.c, include/linux/mm_inline.h, mmzone.h of Linux 6.6 to 6.12; "
     "vm.swappiness = 60. Our references are loads and stores: tiers 1 and 2, of reads through descriptors, stay empty "
-    "unless `descriptors` says that file pages are read so; tier 3 has who refaulted. Unlike there: one set of "
-    "generations for all nodes, no groups, no Bloom filter (a walk sees all pages), one page is taken at a time, not 64, "
-    "no flushers (a dirty file page goes like a clean one); neighbours are pages first touched one after another",
+    "unless `descriptors` says that file pages are read so; tier 3 has who refaulted, until a walk sees it in use. "
+    "Unlike there: one set of generations for all nodes, no groups, no Bloom filter (a walk sees all pages), one page "
+    "is taken at a time, not 64, no flushers (a dirty file page goes like a clean one); neighbours are pages touched "
+    "first one after another; a page is promoted from a slow tier whenever there is room",
     parameters={
         "swappiness": Parameter(60, "of 200", 2, 198, "anonymous pages go sooner, file pages later"),
         "batch": Parameter(64, "pages", 1, 10**6, "MIN_LRU_BATCH: as many refaults count as few"),
         "descriptors": Parameter(0, "", 0, 1, "1: file pages are used by read and write, which the kernel counts"),
     },
-    want=Sides(cores=begin_core),
+    want=Sides(cores=begin_core, frames=want_frame),
     hold=Sides(frames=hold_frame),
     use=Sides(cores=use_core, frames=use_frame),
     cool=Sides(frames=cool_frame),

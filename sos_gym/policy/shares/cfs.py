@@ -1,6 +1,6 @@
 """CFS: whoever had least for its weight; who slept starts a little ahead, who is new a slice behind.
 
-`front` is the kernel's min_vruntime: where the first in line stands, and it never goes back.
+`front` is the kernel's min_vruntime: where stands who was given least, and it never goes back.
 """
 
 from sos_gym.policy.books import tunables, virtual_time
@@ -11,15 +11,14 @@ from sos_gym.policy.words import NONE, Kind, Parameter, Policy, Resource, Sides,
 
 @kernel
 def want(my, e):
-    """Placed by `front`: who is new behind, who was away with its own, but not far before (place_entity)."""
+    """Placed by `front`; but who comes back and is farther on stays there (place_entity)."""
     advance(my)
-    credit, mine = my.use_is_credit, my.each[e]
+    mine = my.each[e]
     push_back(my, ACTIVE, e)
     if mine.known:
-        nearest = credit * my.own.front + _head_start(my)
-        mine.virtual_time.place = credit * min(credit * mine.virtual_time.place, nearest)
+        mine.virtual_time.place = max(mine.virtual_time.place, my.own.front + my.use_is_credit * _head_start(my))
     else:
-        mine.virtual_time.place = my.own.front - credit * turn_of(my, e) * virtual_time.rate(my, e)
+        mine.virtual_time.place = my.own.front + _newcomer(my, e)
     mine.known = 1
 
 
@@ -35,32 +34,37 @@ def release(my, e):
 
 @kernel
 def advance(my):
-    """Bring `front` up to date (update_min_vruntime); of who is active it is the first on cores, the last to go."""
-    credit, e = my.use_is_credit, front(my, ACTIVE)
+    """Bring `front` up to the least of the active (update_min_vruntime)."""
+    e = front(my, ACTIVE)
     if e == NONE:
         return
-    first = credit * virtual_time.given(my, e)
+    least = virtual_time.given(my, e)
     while e != NONE:
-        first = max(first, credit * virtual_time.given(my, e))
+        least = min(least, virtual_time.given(my, e))
         e = behind(my, e)
-    my.own.front = max(my.own.front, credit * first)
+    my.own.front = max(my.own.front, least)
+
+
+@kernel
+def _newcomer(my, e):
+    """A new thread waits for a turn of its own (START_DEBIT); a new page has no uses yet."""
+    return 0.0 if my.use_is_credit > 0 else turn_of(my, e) * virtual_time.rate(my, e)
 
 
 @kernel
 def _head_start(my):
-    """Of who comes back: half a latency (GENTLE_FAIR_SLEEPERS), whatever its weight."""
-    latency = my.parameters.uses if my.use_is_credit > 0 else my.parameters.latency_ns * tunables.factor(my)
-    return latency / 2
+    """Of who comes back: half a latency (GENTLE_FAIR_SLEEPERS), whatever its weight; of a page so many uses."""
+    if my.use_is_credit > 0:
+        return my.parameters.uses
+    return my.parameters.latency_ns * tunables.factor(my) / 2
 
 
 @kernel
 def turn_of(my, e):
-    """Its part, by weight, of a period in which everybody has a turn: ns of a core, or uses (sched_slice).
+    """Its part, by weight, of a period in which every thread has a turn, ns (sched_slice).
 
     A runqueue of the kernel has one core: the threads per core, and their weight, stand for it.
     """
-    if my.use_is_credit > 0:
-        return my.parameters.uses
     threads, load, other = 0.0, 0.0, front(my, ACTIVE)
     while other != NONE:
         threads += 1.0
@@ -134,8 +138,8 @@ CFS = Policy(
     summary="the least virtual runtime first; sleepers start half a latency ahead, newcomers a slice behind",
     on_cores="CFS, one runqueue over all cores: a turn is a part of the latency by weight, at least the granularity, "
     "and is judged at ticks; a waker preempts who is a wakeup granularity ahead of it. Times grow with 1 + log2(cores)",
-    on_frames="a credit: uses by weight, the least goes. Newcomers start `uses` uses behind the page with most, who "
-    "comes back keeps what it had, at most half of them before it",
+    on_frames="a credit: uses by weight, the least goes. LFU with dynamic ageing: newcomers start level with the page "
+    "that has least, who comes back keeps what it had, and is `uses` uses ahead of that page at the least",
     reads="ns held (threads), uses (pages), weight",
     ties="cores: the earliest want; at a wakeup the waker waits; frames: least recently used goes",
     not_to_be_confused="`fair_share`, which is by owner and has neither slices nor granularities",
@@ -146,7 +150,7 @@ CFS = Policy(
         "latency_ns": Parameter(6_000_000, "ns", 1, 10**12, "longer turns and a longer head start; sched_latency"),
         "granularity_ns": Parameter(750_000, "ns", 1, 10**12, "longer turns in a crowd; sched_min_granularity"),
         "wakeup_ns": Parameter(1_000_000, "ns", 0, 10**12, "wakers preempt less; sched_wakeup_granularity"),
-        "uses": Parameter(8, "uses", 1, 10**9, "new pages go sooner, those that come back later"),
+        "uses": Parameter(4, "uses", 0, 10**9, "pages that come back stay longer"),
     },
     want=want,
     use=Sides(frames=virtual_time.use),

@@ -44,7 +44,19 @@ def renew(my, e):
     """A request that is served is followed by the next one (update_deadline)."""
     if virtual_time.given(my, e) >= my.each[e].deadline - ROUNDING:
         _request(my, e, 1.0)
-        my.each[e].served = 1
+        if my.parameters.parity > 0 and my.use_is_credit < 0:
+            my.each[e].served = _somebody_waits(my)
+
+
+@kernel
+def _somebody_waits(my):
+    """1: a thread is active without a core; else whoever runs goes on, and nobody is due."""
+    e = front(my, ACTIVE)
+    while e != NONE:
+        if my.entities[e].slot == NONE and not my.each[e].delayed:
+            return 1
+        e = behind(my, e)
+    return 0
 
 
 @kernel
@@ -203,8 +215,8 @@ EEVDF = Policy(
     release=release,
     claim=claim,
     pick=pick,
-    # deadline of its request, and the one when it got its core, in virtual time; served: since it was last chosen;
-    # delayed: asleep, and still counted
+    # deadline of its request, and the one when it got its core, in virtual time; served: while others waited,
+    # since it was last chosen; delayed: asleep, and still counted
     each={"deadline": 0.0, "due": 0.0, "served": 0, "delayed": 0},
     books=(virtual_time.VIRTUAL_TIME,),
     queues=1,
@@ -224,7 +236,7 @@ LINUX_EEVDF = dataclasses.replace(
     source="kernel/sched/fair.c of Linux 6.12: sysctl_sched_base_slice, pick_eevdf, update_deadline, place_entity, "
     "check_preempt_wakeup_fair, entity_lag (HZ = 1000: 2 slices), requeue_delayed_entity; kernel/sched/features.h. "
     "Unlike there: no runqueue per core, no groups, no slices of one's own (PREEMPT_SHORT); a sleeper leaves when it "
-    "is no longer ahead, not when it would be picked; a served request is noticed at decisions, not at every accounting; "
-    "of equal deadlines the holder's goes first",
+    "is no longer ahead, not when it would be picked; that a request is served is noticed at ticks and wakeups; of "
+    "equal deadlines the holder's goes first",
     parameters=_parameters(slice_ns=750_000, scaled=1, parity=1, first=0.5, delay=1),
 )
