@@ -35,7 +35,7 @@ class ListPolicy(Policy):
     """
 
     cool: Callable | Sides | None = COOLING
-    claim: Callable | None = levels.claim
+    claim: Callable | Sides | None = levels.claim
 
     @property
     def default_pick(self) -> Callable:

@@ -150,8 +150,8 @@ def test_a_waker_that_is_owed_service_preempts_under_linux(keep_lag, exit_ms):
 def test_who_falls_asleep_ahead_counts_until_it_no_longer_is_under_linux(delay, exits):
     """With whole slices at first A is served at 4, B runs from 1 to 4.5 and sleeps at 7.5, ahead of A's 4 by half.
     At 8.75 A is at 5.25. Counted on so far, B has nothing to pay: it is placed there, due at 9.25. Else its lag puts it
-    at 5.75, due at 9.75. C comes at 9, is placed at the mean, 5.375 or 5.625, and is due before B in the second case only.
-    A is served at 11.5."""
+    at 5.75, due at 9.75. C comes at 9, is placed at the mean, 5.375 or 5.625, and is due before B only in the second
+    case. A is served at 11.5."""
     programs = [BUSY, [(Op.COMPUTE, 3.5), (Op.SLEEP, 1.25), (Op.COMPUTE, 2)], [(Op.COMPUTE, 1)]]
     spec = f"linux_eevdf(slice_ns=4_000_000, first=1, delay={delay})"
     assert exits_ms(programs, spec, arrival_ms=[0, 1, 9]) == exits
