@@ -29,11 +29,12 @@ NOTES = """
 - **`linux` beats `turns`**, as it should: on frames those that are used stay, on cores those that are owed service go.
 - **`lru` and `fair_share` are a little better on frames, since they see what no kernel sees**: every reference, at its
   time, for nothing. (With one owner `fair_share` is `lru` there.) `linux` learns of uses at its walks only, under every
-  sight; on Memory it lies between `lru` and `second_chance`, which sees one bit per page. Policies that can be built are
-  compared only where all see alike: `sight="scanned"`.
-- **On Tier the kernel promotes whatever is used**, as long as it finds an unused fast page to make room; `lru` leaves a
-  page where it is that was used longer ago than all fast ones. Where more pages are warm than are fast, that costs
-  (`redis`).
+  sight; on Memory it lies between `lru` and `second_chance`, which sees one bit per page. What can be built is compared
+  only where all see alike: `sight="scanned"`.
+- **On Tier the kernel promotes whatever is used**, if it finds an unused fast page to make room: a page counts as hot
+  that is used within a second (`sysctl_numa_balancing_hot_threshold`), and these recordings are shorter. `lru`
+  leaves a page where it is that was used longer ago than all fast ones. Where more pages are warm than are fast, that
+  saves moves (`redis`).
 - **On cores `search` decides**: four equal jobs of some 1.05 ms at a time on two cores. A new thread asks for half a
   slice, 0.75 ms on two cores, and is preempted shortly before its end by the next one, so that most jobs wait for each
   other and move; with whole slices at first (`first=1`) the stall is less than half. Turns of 1 ms suit these jobs.

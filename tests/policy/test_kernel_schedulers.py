@@ -137,6 +137,13 @@ def test_who_is_owed_service_runs_until_its_request_is_served_under_linux():
     assert exits_ms([BUSY, sleeper], SPEC, arrival_ms=[0, 1]) == [103.5, 13.5]
 
 
+def test_an_earlier_deadline_does_not_disturb_who_is_protected_under_linux():
+    """B has four times the weight: it comes at 0.5, level with A, and is due at 1, before A's 2. A runs until 2."""
+    programs, weight = [BUSY, [(Op.COMPUTE, 1)]], [1024, 4096]
+    assert exits_ms(programs, SPEC, arrival_ms=[0, 0.5], weight=weight) == [101, 3]
+    assert exits_ms(programs, "linux_eevdf(slice_ns=4_000_000, parity=0)", 1, weight, [0, 0.5]) == [101, 1.5]
+
+
 @pytest.mark.parametrize(("keep_lag", "exit_ms"), [(1, 10.75), (0, 12.5)])
 def test_a_waker_that_is_owed_service_preempts_under_linux(keep_lag, exit_ms):
     """B sleeps at 2.5 having had 0.5 of its slice, its lag is 0.25. When it wakes at 8.75, A is at 8.25; placed 0.25

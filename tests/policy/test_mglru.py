@@ -16,7 +16,15 @@ from sos_gym.settings.environment import build_settings
 
 ANON, FILE = 0, 1
 MAX_NR_GENS, MIN_NR_GENS, MAX_NR_TIERS = 4, 2, 4
-SPECS = ("", "swappiness=2", "swappiness=198", "batch=1", "descriptors=1", "descriptors=1, batch=1")
+SPECS = (
+    {},
+    {"swappiness": 2},
+    {"swappiness": 198},
+    {"batch": 1},
+    {"batch": 3},
+    {"descriptors": 1},
+    {"descriptors": 1, "batch": 1},
+)
 
 
 class Lruvec:
@@ -269,30 +277,45 @@ def in_plain_lists(program, files, frames, **parameters):
     return lruvec
 
 
-@pytest.mark.parametrize("given_parameters", SPECS)
-def test_it_evicts_as_the_kernels_lists_do(given_parameters):
-    parameters = {
-        name: int(value) for name, _, value in (one.partition("=") for one in given_parameters.split(", ")) if value
-    }
-    spec = f"mglru({given_parameters})" if given_parameters else "mglru"
+def spec_of(parameters):
+    given_parameters = ", ".join(f"{name}={value}" for name, value in parameters.items())
+    return f"mglru({given_parameters})" if parameters else "mglru"
 
+
+def agree(program, files, frames, parameters):
+    """The same victims, generations and counts."""
+    found, simulation = victims_of(program, files, frames, spec_of(parameters))
+    plain = in_plain_lists(program, files, frames, **parameters)
+    assert found == plain.victims
+    own = simulation.kept("own", 0, Resource.MEMORY)
+    assert own["generations"]["youngest"][0] == plain.max_seq
+    assert own["generations"]["oldest"][0].tolist() == plain.min_seq
+    counts = {"came_back": plain.refaulted, "evicted": plain.evicted, "protected": plain.protected}
+    for name, plain_counts in counts.items():
+        flat = [plain_counts[kind, tier] for kind in (ANON, FILE) for tier in range(MAX_NR_TIERS)]
+        assert own["refaults"][name][0].tolist() == flat
+
+
+@pytest.mark.parametrize("parameters", SPECS, ids=spec_of)
+def test_it_evicts_as_the_kernels_lists_do(parameters):
     @settings(max_examples=250, deadline=None, derandomize=True)
     @given(strings, st.sets(st.integers(0, 9)), st.integers(2, 7))
     def check(program, files, frames):
-        found, simulation = victims_of(program, files, frames, spec)
-        plain = in_plain_lists(program, files, frames, **parameters)
-        assert found == plain.victims
-        own = simulation.kept("own", 0, Resource.MEMORY)
-        assert own["generations"]["youngest"][0] == plain.max_seq
-        assert own["generations"]["oldest"][0].tolist() == plain.min_seq
-        for ours, theirs in (
-            ("came_back", plain.refaulted),
-            ("evicted", plain.evicted),
-            ("protected", plain.protected),
-        ):
-            assert own["refaults"][ours][0].tolist() == [theirs[kind, t] for kind in (ANON, FILE) for t in range(4)]
+        agree(program, files, frames, parameters)
 
     check()
+
+
+@pytest.mark.parametrize("parameters", SPECS, ids=spec_of)
+def test_it_evicts_as_the_kernels_lists_do_for_long(parameters):
+    """Pages of three working sets, used unequally often, half of them of files; 30 are all neighbours of each other."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        sets = [rng.choice(30, 12, replace=False) for _ in range(3)]
+        pages = [int(sets[i // 300 % 3][int(12 * rng.random() ** 2)]) for i in range(3_000)]
+        kinds = rng.choice([TOUCH, COLD, PAGEOUT, DONTNEED], 3_000, p=(0.94, 0.02, 0.02, 0.02))
+        program = [(Op(op), page) for op, page in zip(kinds.tolist(), pages, strict=True)]
+        agree(program, range(0, 30, 2), 5 + 2 * seed, parameters)
 
 
 # -- on paper

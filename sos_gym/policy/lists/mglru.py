@@ -345,7 +345,7 @@ MGLRU = Policy(
     "unless `descriptors` says that file pages are read so; tier 3 has who refaulted, until a walk sees it in use. "
     "Unlike there: one set of generations for all nodes, no groups, no Bloom filter (a walk sees all pages), one page "
     "is taken at a time, not 64, no flushers (a dirty file page goes like a clean one); neighbours are pages touched "
-    "first one after another; a page is promoted from a slow tier whenever there is room",
+    "first one after another; a page of a slow tier is hot (numa_balancing_hot_threshold is 1 s)",
     parameters={
         "swappiness": Parameter(60, "of 200", 2, 198, "anonymous pages go sooner, file pages later"),
         "batch": Parameter(64, "pages", 1, 10**6, "MIN_LRU_BATCH: as many refaults count as few"),
