@@ -2,7 +2,7 @@
 
 from sos_gym.policy.lists.mglru import MGLRU
 from sos_gym.policy.pairing import named_pair
-from sos_gym.policy.shares.eevdf import LINUX_EEVDF
+from sos_gym.policy.shares.linux_eevdf import LINUX_EEVDF
 
 LINUX = named_pair(
     "linux",

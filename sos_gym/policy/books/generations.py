@@ -56,6 +56,15 @@ def how_many(my, kind):
 
 
 @kernel
+def inactive(my, kind):
+    """The generation of who is neither hot nor to go first (lru_gen_add_folio)."""
+    own = my.own.generations
+    if kind == ANONYMOUS:
+        return own.youngest - 1
+    return own.oldest[FILE] if own.oldest[FILE] + FEWEST >= own.youngest else own.oldest[FILE] + 1
+
+
+@kernel
 def join(my, e, number):
     """Enter generation `number`, as the last of it to go."""
     my.each[e].generations.number = number

@@ -1,9 +1,7 @@
 """EEVDF: of those that are owed service, the one with the earliest virtual deadline.
 
-Two cards of one rule: the paper's, and the kernel's, which has a few more rules on cores. Each is a parameter.
+The paper's rule. What the kernel adds to it on cores are parameters; `linux_eevdf` is the card on which they are on.
 """
-
-import dataclasses
 
 from sos_gym.policy.books import tunables, virtual_time
 from sos_gym.policy.books.queue import behind, front, remove
@@ -180,7 +178,8 @@ def pick(my, decision):
     return pick_by_claim(my, decision)
 
 
-def _parameters(slice_ns: int, scaled: int, parity: int, first: float, delay: int) -> dict[str, Parameter]:
+def parameters_of(slice_ns: int, scaled: int, parity: int, first: float, delay: int) -> dict[str, Parameter]:
+    """With these defaults."""
     return {
         "slice_ns": Parameter(slice_ns, "ns", 1, 10**12, "fewer switches, later turns; kernel 6.6: 750 000"),
         "uses": Parameter(8, "uses", 1, 10**9, "a page's request lasts longer"),
@@ -207,7 +206,7 @@ EEVDF = Policy(
     source="Stoica, Abdel-Wahab, TR 95-22, Old Dominion University, 1995, for one resource. As in kernel/sched/fair.c "
     "6.6: who returns keeps its whole lag, of 2 slices at most (the paper: no bound, less its weight's share); "
     "yield puts the deadline off by a slice",
-    parameters=_parameters(slice_ns=1_000_000, scaled=0, parity=0, first=1, delay=0),
+    parameters=parameters_of(slice_ns=1_000_000, scaled=0, parity=0, first=1, delay=0),
     want=want,
     hold=Sides(cores=hold_core),
     use=Sides(cores=renew, frames=use_frame),
@@ -220,23 +219,4 @@ EEVDF = Policy(
     each={"deadline": 0.0, "due": 0.0, "served": 0, "delayed": 0},
     books=(virtual_time.VIRTUAL_TIME,),
     queues=1,
-)
-
-LINUX_EEVDF = dataclasses.replace(
-    EEVDF,
-    name="linux_eevdf",
-    aliases=(),
-    summary="EEVDF as Linux 6.12 has it: a slice grows with the cores, who is owed service is not disturbed",
-    on_cores="EEVDF with the kernel's rules, one runqueue over all cores: base slice 0.75 ms × (1 + log2(cores)); a "
-    "waker preempts only if it is owed service, its deadline is the earliest of all that wait, and the holder is ahead "
-    "or has had its request; a tick preempts only whose request is served; new threads ask for half a slice; who falls "
-    "asleep ahead counts until it no longer is",
-    on_frames="as `eevdf`: what the kernel adds is about threads",
-    not_to_be_confused="`eevdf`, the paper's rule",
-    source="kernel/sched/fair.c of Linux 6.12: sysctl_sched_base_slice, pick_eevdf, update_deadline, place_entity, "
-    "check_preempt_wakeup_fair, entity_lag (HZ = 1000: 2 slices), requeue_delayed_entity; kernel/sched/features.h. "
-    "Unlike there: no runqueue per core, no groups, no slices of one's own (PREEMPT_SHORT); a sleeper leaves when it "
-    "is no longer ahead, not when it would be picked; that a request is served is noticed at ticks and wakeups; of "
-    "equal deadlines the holder's goes first",
-    parameters=_parameters(slice_ns=750_000, scaled=1, parity=1, first=0.5, delay=1),
 )
