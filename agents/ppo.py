@@ -43,7 +43,7 @@ class Training:
     learning_rate: float = 1e-3
     ent_coef: float = 0.001
     width: int = 32
-    baselines: list = field(default_factory=lambda: ["lru", "gap", "lirs", "clairvoyant"])
+    baselines: list = field(default_factory=lambda: ["lru", "gap", "lirs", "linux", "clairvoyant"])
     val_episodes: int = 40
     workers: int = 2
 

@@ -32,7 +32,7 @@ class Search:
     episodes: int = 4  # per claim and generation
     spread: float = 1.0  # standard deviation of weights at first
     noise: float = 0.3  # added to it, falling to 0 over the generations
-    baselines: list = field(default_factory=lambda: ["lru", "turns", "gap", "clairvoyant"])
+    baselines: list = field(default_factory=lambda: ["lru", "turns", "gap", "linux", "clairvoyant"])
     val_episodes: int = 40
     workers: int = 2
 

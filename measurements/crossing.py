@@ -27,7 +27,7 @@ KIN = {
     "nearest": "nearest(worth=0)",
     "together": "together(coupling=0)",
 }
-POLICIES = ("clairvoyant", BLIND, "cfs", "gap", *KIN, "together(coupling=0)")
+POLICIES = ("clairvoyant", BLIND, "fair_share", "gap", *KIN, "together(coupling=0)")
 MEASURED = ("stall_ns", "faults", "moves", "response_p99_ns", "jain")
 ELSEWHERE = {"nodes=1": {"nodes": 1}, "frames=48": {"frames": 48}, "frames=64": {"frames": 64}, "cores=4": {"cores": 4}}
 

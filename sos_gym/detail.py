@@ -1,6 +1,6 @@
 """An episode in detail: what became of each thread and owner, and the log of all that happened to slots.
 
-Shares of CFS and resident sets of Belady's MIN can be read off it; see docs/write-a-policy.md.
+Shares of owners and resident sets of Belady's MIN can be read off it; see docs/write-a-policy.md.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,8 @@ of an entity, `my` what the policy sees and keeps:
     release(my, e)               it lost or left its slot; my.why: PREEMPT, YIELD, BLOCK, FAULT, LOCK, EVICTED, ...
     pick(my, decision)           a choice is due: returns a contender, an entity or -1 - a vacant slot
 
-A verb that serves one resource alone is given as `Sides(frames=verb)` or `Sides(cores=verb)`.
+A verb that serves one resource alone is given as `Sides(frames=verb)` or `Sides(cores=verb)`; so may be what chooses,
+in a card that is a pair of two (policy/pairing.py).
 
 Read only: `my.now` (ns), `my.entities`, `my.owners`, `my.slots`, `my.contenders`, records of `resource.py`; and
 `my.seed`, `my.slots_count`, `my.capacity` (of these, what is contended for: with tiers the frames of the fast one;
@@ -97,10 +98,10 @@ class Policy:
     use: Callable | Sides | None = None
     cool: Callable | Sides | None = None
     release: Callable | Sides | None = None
-    pick: Callable | None = None
-    claim: Callable | None = None
-    rank: Callable | None = None
-    victim: Callable | None = None
+    pick: Callable | Sides | None = None
+    claim: Callable | Sides | None = None
+    rank: Callable | Sides | None = None
+    victim: Callable | Sides | None = None
     own: Start = dataclasses.field(default_factory=dict)
     each: Start = dataclasses.field(default_factory=dict)
     shared: Start = dataclasses.field(default_factory=dict)

@@ -89,7 +89,7 @@ def _given(policy: Any, part: str, resource: Resource) -> Callable | None:
 
 def _parts(policy: Any, resource: Resource, my: Any) -> tuple[int, ...]:
     """Addresses in the order of PARTS."""
-    instead = {"pick": policy.default_pick, "rank": policy.claim}
+    instead = {"pick": policy.default_pick, "rank": _given(policy, "claim", resource)}
     return tuple(_compiled(policy, part, _given(policy, part, resource) or instead.get(part), my) for part in PARTS)
 
 

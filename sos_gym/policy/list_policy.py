@@ -36,7 +36,7 @@ class ListPolicy(Policy):
 
     fast_only: bool = True
     cool: Callable | Sides | None = COOLING
-    claim: Callable | None = levels.claim
+    claim: Callable | Sides | None = levels.claim
 
     @property
     def default_pick(self) -> Callable:

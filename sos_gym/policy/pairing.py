@@ -1,11 +1,13 @@
-"""Pairs: one policy for the cores and another for the frames, as one."""
+"""Pairs: one policy for the cores and another for the frames, as one. Those that have a name are one card."""
 
 import dataclasses
 from functools import cached_property
 from typing import Any
 
 from sos_gym.engine.hosts import Pairing
-from sos_gym.policy.contract import Policy
+from sos_gym.engine.records import PARTS
+from sos_gym.policy.contract import Policy, Sides
+from sos_gym.resource import Resource
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -55,3 +57,40 @@ class Pair:
     def __getstate__(self) -> dict[str, Any]:
         """Without the hosts: addresses are worth nothing in another process."""
         return {"cores": self.cores, "frames": self.frames}
+
+
+def named_pair(name: str, cores: Policy, frames: Policy, **card: Any) -> Policy:
+    """A pair that is found by its name, as policies are: one card, on which each half serves its own resource.
+
+    It decides as `Pair(cores, frames)` does, and has the parameters of both; unlike in a pair, each half hears of its
+    own resource alone. What they keep must have different names. `card`: the summary, and what else differs.
+    """
+    said = {
+        "on_cores": cores.on_cores,
+        "on_frames": frames.on_frames,
+        "reads": f"cores: {cores.reads}; frames: {frames.reads}",
+        "ties": f"cores: {cores.ties}; frames: {frames.ties}",
+        "source": f"cores: {cores.source}; frames: {frames.source}",
+        "needs_future": cores.needs_future or frames.needs_future,
+        "needs_forecast": cores.needs_forecast or frames.needs_forecast,
+        "idles": cores.idles,
+        "queues": max(cores.queues, frames.queues),
+        "links": max(cores.links, frames.links),
+        "books": (*cores.books, *(book for book in frames.books if book not in cores.books)),
+    }
+    kept = ("own", "each", "shared", "shared_each", "tables", "parameters")
+    joined = {part: {**getattr(cores, part), **getattr(frames, part)} for part in kept}
+    return Policy(name=name, **{**said, **joined, **_kernels(cores, frames), **card})
+
+
+def _kernels(cores: Policy, frames: Policy) -> dict[str, Sides]:
+    """Of each part the kernel for either resource, where one of the two has any."""
+    parts = {part: Sides(_kernel(cores, part, Resource.CPU), _kernel(frames, part, Resource.MEMORY)) for part in PARTS}
+    return {part: sides for part, sides in parts.items() if sides != Sides()}
+
+
+def _kernel(policy: Policy, part: str, resource: Resource) -> Any:
+    given = getattr(policy, part)
+    if given is None and part == "pick":
+        return policy.default_pick
+    return given.on(resource) if isinstance(given, Sides) else given

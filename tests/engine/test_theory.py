@@ -149,7 +149,7 @@ def looping(pages: range, references: int) -> list[tuple]:
 def test_fair_shares_of_cores_follow_the_owners_weights():
     """Owner 0 has three threads and weight 1, owner 1 one thread and weight 2."""
     tape = Tape.build([[(Op.COMPUTE, ALWAYS)]] * 4, owner=[0, 0, 0, 1], owner_weight=[1024, 2048])
-    simulation = run(tape, "cfs", cores=1, switch_ns=0, horizon_ns=3_000 * MS)
+    simulation = run(tape, "fair_share", cores=1, switch_ns=0, horizon_ns=3_000 * MS)
     service = simulation.arrays["threads"]["service"]
     assert service[:3].sum() == pytest.approx(1_000 * MS, abs=2 * MS)
     assert service[:3] == pytest.approx(service[0], abs=2 * MS)
@@ -170,7 +170,7 @@ def test_fair_shares_of_frames_follow_the_owners_weights():
 def test_who_comes_late_does_not_hoard_cores():
     """From its arrival on both get one half."""
     tape = Tape.build([[(Op.COMPUTE, ALWAYS)]] * 2, arrival_ns=[0, 500 * MS])
-    service = run(tape, "cfs", cores=1, switch_ns=0, horizon_ns=1_500 * MS).arrays["threads"]["service"]
+    service = run(tape, "fair_share", cores=1, switch_ns=0, horizon_ns=1_500 * MS).arrays["threads"]["service"]
     assert service.tolist() == pytest.approx([1_000 * MS, 500 * MS], abs=2 * MS)
 
 
@@ -193,7 +193,7 @@ def test_who_comes_back_ahead_is_given_no_debt():
         [(Op.COMPUTE, 10 * MS), (Op.SLEEP, MS // 2), (Op.COMPUTE, MS)],
         [(Op.SLEEP, MS), (Op.COMPUTE, 30 * MS)],
     )
-    simulation = run(Tape.build([ahead, ahead, level], owner=[0, 0, 1]), "cfs", cores=3, switch_ns=0)
+    simulation = run(Tape.build([ahead, ahead, level], owner=[0, 0, 1]), "fair_share", cores=3, switch_ns=0)
     assert simulation.kept("debts", 0, Resource.CPU)["service"][:2].tolist() == [0, 2 * MS / 1024]
 
 

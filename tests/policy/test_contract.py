@@ -294,7 +294,7 @@ def _history(tape, made, host, listing):
 
 
 def test_who_needs_no_list():
-    scanned = {"seniority", "gap", "lottery", "fair_share"}
+    scanned = {"seniority", "gap", "lottery", "fair_share", "cfs", "linux_eevdf"}
     scanned |= {"ladder", "eevdf", "stride", "shortest", "owner_share"}
     scanned |= {"spare_next", "whole_sets", "together", "guard", "nearest", "inheritance"}
     assert scanned | set(QUICK) == set(NAMES) and not scanned & set(QUICK)

@@ -122,7 +122,7 @@ def strongest(policy, my, decision, contenders):
     return max((contender for contender in contenders if contender >= 0), key=strength)
 
 
-class Cfs(PlainPolicy):
+class FairShare(PlainPolicy):
     """Owners by slot time for their weight, then their threads or pages."""
 
     def start(self):
@@ -161,7 +161,7 @@ def outcome(policy, env, seed=3):
 @pytest.mark.parametrize("env", PRESETS)
 @pytest.mark.parametrize(
     ("plain", "compiled"),
-    [(Lru, "recency"), (Turns, "turns"), (Sieve, "sieve"), (Cfs, "fair_share"), (MadeByHand, "turns")],
+    [(Lru, "recency"), (Turns, "turns"), (Sieve, "sieve"), (FairShare, "fair_share"), (MadeByHand, "turns")],
 )
 def test_the_plain_form_and_the_compiled_one_give_the_same_bits(env, plain, compiled):
     assert outcome(plain, env) == outcome(compiled, env)

@@ -149,9 +149,9 @@ def test_the_ladder_by_hand():
 def test_on_frames_use_lifts_and_time_ages():
     """Page 0 was used twice: it outlives the younger 1, until a period has passed."""
     references = [0, 0, 1, 2, 0]
-    assert misses(references, "lru", 2) == 4 and misses(references, "mglru", 2) == 3
-    assert misses(references, "mglru(period_ns=1)", 2) == 4
-    assert misses(references, "mglru(levels=1)", 2) == 4
+    assert misses(references, "lru", 2) == 4 and misses(references, "ladder", 2) == 3
+    assert misses(references, "ladder(period_ns=1)", 2) == 4
+    assert misses(references, "ladder(levels=1)", 2) == 4
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,7 +1,7 @@
 """Virtual time: what each was given for its weight, against the mean of all.
 
-`eevdf` and `stride` rest on it. The active, who want or hold, stand in one queue. A thread is given the ns it holds a
-core, divided by its weight: a debt. A page is given its uses, multiplied by its weight: a credit.
+`eevdf`, `stride` and `cfs` rest on it. The active, who want or hold, stand in one queue. A thread is given the ns it
+holds a core, divided by its weight: a debt. A page is given its uses, multiplied by its weight: a credit.
 """
 
 from sos_gym.kernel import kernel
@@ -63,16 +63,27 @@ def join(my, e):
 
 
 @kernel
-def leave(my, e, why, limit):
-    """It lost its slot and leaves, unless it waits on; its lag, `limit` at most either way, is kept for its return."""
-    mine = my.each[e].virtual_time
+def pause(my, e):
+    """It lost its slot, and stands where it has come to; who is preempted or yields waits there."""
     if my.use_is_credit < 0:
-        mine.place += (my.now - my.entities[e].hold_ns) * rate(my, e)
-    if why == Why.PREEMPT or why == Why.YIELD:
-        return
+        my.each[e].virtual_time.place += (my.now - my.entities[e].hold_ns) * rate(my, e)
+
+
+@kernel
+def retire(my, e, why, limit):
+    """It is no longer active; its lag, `limit` at most either way, is kept for its return."""
     lag = survey(my)[0] - given(my, e)
-    mine.lag = 0.0 if why == Why.DONTNEED or why == Why.EXIT else max(-limit, min(limit, lag))
+    ends = why == Why.DONTNEED or why == Why.EXIT
+    my.each[e].virtual_time.lag = 0.0 if ends else max(-limit, min(limit, lag))
     remove(my, e)
+
+
+@kernel
+def leave(my, e, why, limit):
+    """It lost its slot and leaves, unless it waits on."""
+    pause(my, e)
+    if why != Why.PREEMPT and why != Why.YIELD:
+        retire(my, e, why, limit)
 
 
 @kernel

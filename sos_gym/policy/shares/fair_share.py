@@ -1,4 +1,4 @@
-"""Fair share: who had least service for its weight comes first (CFS; fair-share eviction)."""
+"""Fair share: the owner that had least service for its weight comes first (group scheduling; fair-share eviction)."""
 
 from sos_gym.policy.words import Book, Policy, Records, kernel
 
@@ -45,13 +45,14 @@ def claim(my, entity):
 
 FAIR_SHARE = Policy(
     name="fair_share",
-    aliases=("cfs",),
-    summary="the owner with least service for its weight first",
-    on_cores="CFS with group scheduling: owners, then their threads, by virtual runtime",
+    summary="owners first: the one with least service for its weight, then its thread with least",
+    on_cores="owners first, as in group scheduling: by virtual runtime of the owner, then of its threads; no slices, "
+    "no granularities, so that every waker with less preempts",
     on_frames="the owner with most frame-time for its weight loses its least recently used page",
     reads="service / weight of owner and thread; use_seq on frames",
     sight="within an owner the recency is that of sightings; shares are exact",
-    source="kernel/sched/fair.c before 6.6; Waldspurger, OSDI 2002 (shares on frames)",
+    not_to_be_confused="`cfs`, which is by thread, as the kernel is without groups",
+    source="CONFIG_FAIR_GROUP_SCHED in kernel/sched/fair.c before 6.6; Waldspurger, OSDI 2002 (shares on frames)",
     want=want,
     claim=claim,
     books=(DEBTS,),

@@ -1,4 +1,4 @@
-"""Ladder (MLFQ, multi-generation LRU): use climbs it, time climbs down again."""
+"""Ladder (MLFQ): use climbs it, time climbs down again."""
 
 from sos_gym.policy.words import Parameter, Policy, Sides, kernel, order
 
@@ -51,15 +51,16 @@ def claim(my, entity):
 
 LADDER = Policy(
     name="ladder",
-    aliases=("mlfq", "mglru"),
+    aliases=("mlfq",),
     summary="use climbs a ladder, time climbs down again; a rung is a debt on cores, a credit on frames",
     on_cores="MLFQ: a thread that used up its allotment falls a level, each period lifts it; turns within a level",
     on_frames="kin of multi-generation LRU: uses lift a page 1, 2, 4, ... at a time, each period ages it by a level; "
-    "LRU within a level. The kernel ages on demand of reclaim, and a use makes a page youngest at once",
+    "LRU within a level",
     reads="uses of pages, ns of threads; time; use_seq, or want_ns, hold_ns, turn_over",
     sight="a rung is climbed by sightings: one per harvest or look, as lru_gen does",
+    not_to_be_confused="`mglru`, which ages on demand of reclaim, and where a use makes a page youngest at once",
     ties="cores: turns; frames: least recently used goes",
-    source="Corbató et al., AFIPS SJCC 1962; Arpaci-Dusseau, OSTEP ch. 8; mm/vmscan.c (lru_gen) since 6.1",
+    source="Corbató et al., AFIPS SJCC 1962; Arpaci-Dusseau, OSTEP ch. 8",
     parameters={
         "levels": Parameter(4, "", 1, 16, "finer distinctions of what was used"),
         "slice_ns": Parameter(1_000_000, "ns", 1, 10**12, "a thread falls later; doubles with every level"),
