@@ -2,6 +2,8 @@
 
 from sos_gym.markdown import number, table
 from sos_gym.policy import policies
+from sos_gym.policy.costs import MACHINE
+from sos_gym.policy.kept import footprint
 
 MEASURED = "policies-measured.md"
 
@@ -20,6 +22,11 @@ def page() -> str:
                 _resources(),
                 "## What it reads",
                 _rules(),
+                "## What a decision costs",
+                "ns of its own code per raised decision, all verbs and picks, measured by "
+                f"`python -m measurements.decision_costs` on {MACHINE}; leaderboards charge it in one column. Bytes "
+                "are what it keeps for each page, and for each frame.",
+                _costs(),
                 "## Parameters",
                 "Written behind the name, wherever a policy is named: `s3fifo(small=0.2)`.",
                 _parameters(),
@@ -45,6 +52,15 @@ def _resources() -> str:
 def _rules() -> str:
     rows = [(f"`{card.name}`", card.reads, card.ties, card.source) for card in policies().values()]
     return table(("policy", "reads", "ties", "source"), rows)
+
+
+def _costs() -> str:
+    rows = []
+    for card in policies().values():
+        cost, kept = card.decision_ns, footprint(card)
+        told = "–" if cost is None else number(cost), number(kept.page), number(kept.frame)
+        rows.append((f"`{card.name}`", *told))
+    return table(("policy", "ns per decision", "bytes per page", "bytes per frame"), rows, "lrrr")
 
 
 def _parameters() -> str:

@@ -26,6 +26,7 @@ SAID = (
     "summary",
     "privileged",
     "idles",
+    "decision_ns",
     "not_to_be_confused",
     "on_cores",
     "on_frames",
@@ -124,6 +125,7 @@ def _record_of(found: "Found") -> dict[str, Any]:
         "summary": facts["what"],
         "privileged": False,
         "idles": False,
+        "decision_ns": None,
         "reads": facts["reads"],
     }
     return {**empty, **own, "source": facts["source"], "parameters": {}}
@@ -141,6 +143,7 @@ def _pair_record(found: "Found") -> dict[str, Any]:
         "summary": f"{pair.cores.spec} on the cores and {pair.frames.spec} on the frames; {told}",
         "privileged": pair.privileged,
         "idles": pair.idles,
+        "decision_ns": pair.decision_ns,
         "not_to_be_confused": "",
         "on_cores": sides["cores"]["on_cores"],
         "on_frames": sides["frames"]["on_frames"],
@@ -179,6 +182,11 @@ def _source_of(policy: "Policy") -> str:
     return re.sub(r"^(\w+)_[0-9a-f]{12}\.", r"\1.", policy.source)
 
 
+def _cost_of(policy: "Policy") -> str:
+    """The constant that leaderboards charge; nothing for who has none."""
+    return "" if policy.decision_ns is None else f"{policy.decision_ns:,} ns, which leaderboards charge in one column"
+
+
 def _policy_tables(policy: "Policy") -> Iterator[Table]:
     facts = {
         "what": policy.summary,
@@ -187,6 +195,7 @@ def _policy_tables(policy: "Policy") -> Iterator[Table]:
         "on cores": policy.on_cores,
         "leaves cores idle on purpose": "yes: it runs with may_idle=True" if policy.idles else "",
         "on frames": policy.on_frames,
+        "a decision costs": _cost_of(policy),
         "reads": policy.reads,
         "ties": policy.ties,
         "source": _source_of(policy),

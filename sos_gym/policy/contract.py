@@ -46,7 +46,7 @@ from sos_gym.kernel import kernel
 from sos_gym.policy.hosting import host_of, refuse_misfits
 from sos_gym.policy.kept import Book, Records, Start
 from sos_gym.resource import NONE, Kind, Resource
-from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean
+from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean, number_in
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Policy:
     so that a mistake is an error in words and not the end of the process (kernel/checked.py); with False it is trusted,
     as the policies of the package are, and faster. `origin`: where it is written, if its kernels do not tell.
     `idles`: on cores it leaves some idle on purpose; wherever it is asked, the setting `may_idle` is on unless given.
+    `decision_ns`: what a decision costs on reference hardware, which leaderboards charge in one column; None: unknown.
+    The package's own stand in `costs.py`, and hold whatever the parameters.
     """
 
     name: str
@@ -104,12 +106,16 @@ class Policy:
     needs_future: bool = False
     needs_forecast: bool = False
     idles: bool = False
+    decision_ns: int | None = None
     checked: bool = True
     origin: str = ""
 
     def __post_init__(self) -> None:
         if self.victim is not None:
             object.__setattr__(self, "needs_list", False)
+        if self.decision_ns is not None:
+            place = f"decision_ns of policy {self.name!r}"
+            number_in(place, self.decision_ns, 0, 1 << 50, exact=True, unit="ns", remedy="pass ns, or None: unknown")
         self.refuse_misfits()
 
     def __repr__(self) -> str:

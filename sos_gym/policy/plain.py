@@ -38,8 +38,8 @@ class PlainPolicy:
     copied with the episode.
 
     Class attributes: `name` (default: that of the class, in lower case), `summary` (default: the first line of the
-    docstring), `aliases`, `parameters` (name -> Parameter), `needs_future`, `idles`, and what else a `Policy` card
-    says.
+    docstring), `aliases`, `parameters` (name -> Parameter), `needs_future`, `idles`, `decision_ns`, and what else a
+    `Policy` card says.
 
     Example:
         class Lru(sos_gym.PlainPolicy):
@@ -54,6 +54,7 @@ class PlainPolicy:
     aliases: ClassVar[tuple[str, ...]] = ()
     needs_future: ClassVar[bool] = False
     idles: ClassVar[bool] = False
+    decision_ns: ClassVar[int | None] = None
     on_cores: ClassVar[str] = "as it says"
     on_frames: ClassVar[str] = "as it says"
     reads: ClassVar[str] = "as it says"
@@ -148,7 +149,7 @@ def listener(player: type[PlainPolicy]) -> Host:
 
 def card_of(player: type[PlainPolicy]) -> PlainCard:
     """The card that a class says of itself."""
-    said = ("aliases", "needs_future", "idles", "on_cores", "on_frames", "reads")
+    said = ("aliases", "needs_future", "idles", "decision_ns", "on_cores", "on_frames", "reads")
     return PlainCard(
         name=player.name or player.__name__.lower(),
         summary=player.summary or (inspect.getdoc(player) or "a plain policy").partition("\n")[0],
