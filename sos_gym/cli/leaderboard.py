@@ -79,7 +79,7 @@ def _report(
     paths, found, paid = write(rows, out, command, failed, costs), standings(rows), charged_standings(rows)
     if form is Form.TABLES:
         print_standings(console, found)
-        print_costs(console, costs, paid)
+        print_costs(console, costs, found, paid)
     else:
         print_records(form, records(found, paid, costs))
     console.print("written: " + ", ".join(map(str, paths)), soft_wrap=True)
@@ -226,20 +226,26 @@ def print_standings(console: Console, found: "Sequence[Standing]") -> None:
     console.print(f"{EXPLANATION} {WHICH_STALL} {LEGEND}", style="dim")
 
 
-def print_costs(console: Console, costs: "Sequence[Cost]", paid: "Sequence[Standing]") -> None:
-    """What deciding costs, and the stall ratio with that charged."""
-    from sos_gym.leaderboard.deciding import HEADS, cost_cells
+def print_costs(
+    console: Console, costs: "Sequence[Cost]", found: "Sequence[Standing]", paid: "Sequence[Standing]"
+) -> None:
+    """What deciding costs, and the stall ratio with that charged, the least first; who has none comes last."""
+    from sos_gym.leaderboard.deciding import cost_cells
+    from sos_gym.leaderboard.report import marked
     from sos_gym.markdown import rounded
 
-    ratios = {one.called: rounded(one.ratio) for one in paid}
-    table = grid(*HEADS, "stall ratio, charged", title="Decisions")
+    names, ratios = {one.policy: marked(one) for one in found}, {one.policy: rounded(one.ratio) for one in paid}
+    places = {one.policy: place for place, one in enumerate(paid)}
+    ordered = sorted(costs, key=lambda one: places.get(one.policy, len(places)))
+    table = grid("policy", "ratio, charged", "ns charged", "ns here", "B/page", "B/frame", title="Decisions")
     for column in table.columns[1:]:
         column.justify = "right"
-    for cells in cost_cells(costs):
-        table.add_row(*cells, ratios.get(cells[0], "–"))
+    for one, cells in zip(ordered, cost_cells(ordered), strict=True):
+        _, measured, charged, *kept = cells
+        table.add_row(names[one.policy], ratios.get(one.policy, "–"), charged, measured, *kept)
     show(console, table)
-    said = "Measured is of this machine, and in no row; charged is the constant of the card. More is in the files."
-    console.print(said, style="dim")
+    said = "Weighted stall ratio where each decision is charged as the policy's card says; ns of its own code per "
+    console.print(f"{said}decision on this machine, which no row has; bytes that it keeps.", style="dim")
 
 
 def records(

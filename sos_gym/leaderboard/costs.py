@@ -24,7 +24,7 @@ from sos_gym.scenario import Scenario
 from sos_gym.workload import Tape
 
 COPIES = 4  # one alone drowns in the noise of the engine's own time, some 300 ns per decision; of Python one is enough
-ROUNDS = 7
+ROUNDS = 5
 PATIENCE_S = 2.0  # of an entry on a group, after which no further round begins: plain policies take long
 
 
