@@ -3,10 +3,10 @@
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from benchmarks import peers
+from sos_gym.leaderboard.machine import processor
 
 PACKAGES = ("sos-gym", "gymnasium", "numba", "numpy", "stable-baselines3", "torch")
 
@@ -15,7 +15,7 @@ def machine() -> dict[str, Any]:
     """Processor, cores, memory, system."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(memory / 2**30, 1),
         "system": platform.platform(terse=True),
@@ -31,11 +31,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found | peers.versions()
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -2,6 +2,8 @@
 
 from sos_gym.markdown import number, table
 from sos_gym.policy import policies
+from sos_gym.policy.costs import MACHINE
+from sos_gym.policy.kept import footprint
 
 MEASURED = "policies-measured.md"
 
@@ -23,6 +25,11 @@ def page() -> str:
                 "## What it needs to see of the uses of pages",
                 "And what it becomes where accessed bits show them (`sight='scanned'`): [sight.md](sight.md).",
                 _sights(),
+                "## What a decision costs",
+                "ns of its own code per raised decision, all verbs and picks, measured by "
+                f"`python -m measurements.decision_costs` on {MACHINE}; leaderboards charge it in one column. Bytes "
+                "are what it keeps for each page, and for each frame.",
+                _costs(),
                 "## Parameters",
                 "Written behind the name, wherever a policy is named: `s3fifo(small=0.2)`.",
                 _parameters(),
@@ -52,6 +59,15 @@ def _rules() -> str:
 
 def _sights() -> str:
     return table(("policy", "by accessed bits"), [(f"`{card.name}`", card.sight) for card in policies().values()])
+
+
+def _costs() -> str:
+    rows = []
+    for card in policies().values():
+        cost, kept = card.decision_ns, footprint(card)
+        told = "–" if cost is None else number(cost), number(kept.page), number(kept.frame)
+        rows.append((f"`{card.name}`", *told))
+    return table(("policy", "ns per decision", "bytes per page", "bytes per frame"), rows, "lrrr")
 
 
 def _parameters() -> str:

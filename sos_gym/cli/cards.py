@@ -27,6 +27,7 @@ SAID = (
     "privileged",
     "idles",
     "fast_only",
+    "decision_ns",
     "not_to_be_confused",
     "on_cores",
     "on_frames",
@@ -127,6 +128,7 @@ def _record_of(found: "Found") -> dict[str, Any]:
         "privileged": False,
         "idles": False,
         "fast_only": False,
+        "decision_ns": None,
         "reads": facts["reads"],
     }
     return {**empty, **own, "source": facts["source"], "parameters": {}}
@@ -145,6 +147,7 @@ def _pair_record(found: "Found") -> dict[str, Any]:
         "privileged": pair.privileged,
         "idles": pair.idles,
         "fast_only": pair.frames.fast_only,
+        "decision_ns": pair.decision_ns,
         "not_to_be_confused": "",
         "on_cores": sides["cores"]["on_cores"],
         "on_frames": sides["frames"]["on_frames"],
@@ -184,6 +187,11 @@ def _source_of(policy: "Policy") -> str:
     return re.sub(r"^(\w+)_[0-9a-f]{12}\.", r"\1.", policy.source)
 
 
+def _cost_of(policy: "Policy") -> str:
+    """The constant that leaderboards charge; nothing for who has none."""
+    return "" if policy.decision_ns is None else f"{policy.decision_ns:,} ns, which leaderboards charge in one column"
+
+
 def _policy_tables(policy: "Policy") -> Iterator[Table]:
     facts = {
         "what": policy.summary,
@@ -193,6 +201,7 @@ def _policy_tables(policy: "Policy") -> Iterator[Table]:
         "leaves cores idle on purpose": "yes: it runs with may_idle=True" if policy.idles else "",
         "on frames": policy.on_frames,
         "on tiers": "the fast one is a cache of the others" if policy.fast_only else "",
+        "a decision costs": _cost_of(policy),
         "reads": policy.reads,
         "by accessed bits": policy.sight,
         "ties": policy.ties,

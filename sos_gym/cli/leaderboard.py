@@ -18,6 +18,7 @@ from sos_gym.loading.spec import specs_in
 from sos_gym.settings.presets import PRESETS
 
 if TYPE_CHECKING:
+    from sos_gym.leaderboard.costs import Cost
     from sos_gym.leaderboard.grid import Plan
     from sos_gym.leaderboard.rows import Row
     from sos_gym.leaderboard.standing import Standing
@@ -56,24 +57,34 @@ def leaderboard(
     chosen = {"envs": _split(envs), "policies": _specs(policies), "workloads": _split(workloads)}
     episodes, failed = 1 if quick else episodes, dict[str, str]()
     with contextlib.redirect_stdout(sys.stderr) if form is not Form.TABLES else contextlib.nullcontext():
-        rows = _run(console, chosen, seed, episodes, not quick, large, out, resume, failed)
+        rows, costs = _run(console, chosen, seed, episodes, not quick, large, out, resume, failed)
     if rows:
-        _report(console, form, rows, out, _command(chosen, episodes, seed, quick, large), failed)
+        _report(console, form, rows, costs, out, _command(chosen, episodes, seed, quick, large), failed)
     for name, mistake in failed.items():
         typer.echo(f"sos-gym: {name} is left out: {mistake}", err=True)
     if failed:
         raise typer.Exit(2)
 
 
-def _report(console: Console, form: Form, rows: "list[Row]", out: Path, command: str, failed: dict[str, str]) -> None:
+def _report(
+    console: Console,
+    form: Form,
+    rows: "list[Row]",
+    costs: "list[Cost]",
+    out: Path,
+    command: str,
+    failed: dict[str, str],
+) -> None:
     """The files, and the standings in the form that is wanted."""
     from sos_gym.leaderboard import standings, write
+    from sos_gym.leaderboard.charged import charged_standings
 
-    paths, found = write(rows, out, command, failed), standings(rows)
+    paths, found, paid = write(rows, out, command, failed, costs), standings(rows), charged_standings(rows)
     if form is Form.TABLES:
         print_standings(console, found)
+        print_costs(console, costs, found, paid)
     else:
-        print_records(form, records(found))
+        print_records(form, records(found, paid, costs))
     console.print("written: " + ", ".join(map(str, paths)), soft_wrap=True)
     if not any(path.suffix == ".png" for path in paths):
         console.print("no picture: it needs matplotlib, pip install 'sos-gym[plot]'")
@@ -89,9 +100,13 @@ def _run(
     out: Path,
     resume: bool,
     failed: dict[str, str],
-) -> "list[Row]":
-    """The rows, of which those that are there at an interruption are kept; `failed` gets who made which mistake."""
+) -> "tuple[list[Row], list[Cost]]":
+    """The rows, of which those that are there at an interruption are kept; then what deciding costs.
+
+    `failed` gets who made which mistake.
+    """
     with _progress(console) as progress:
+        from sos_gym.leaderboard.costs import costs
         from sos_gym.leaderboard.grid import planned, run
         from sos_gym.leaderboard.report import ROWS, check_folder
 
@@ -105,10 +120,22 @@ def _run(
         if not resume and (aside := _set_aside(kept)):
             progress.console.print(f"rows of a run that was stopped are now in {aside}", soft_wrap=True)
         try:
-            return run(plan, _as_they_come(progress, plan), kept, resume, _noting(progress, failed))
+            rows = run(plan, _as_they_come(progress, plan), kept, resume, _noting(progress, failed))
+            return rows, costs(plan, _measuring(progress, plan), failed)
         except (KeyboardInterrupt, OSError):
             typer.echo(f"sos-gym: the rows so far are in {kept}; --resume goes on", err=True)
             raise
+
+
+def _measuring(progress: Progress, plan: "Plan") -> Callable[[str], None]:
+    """A callback that shows whose decisions are measured."""
+    measured = itertools.count()
+
+    def tell(name: str) -> None:
+        done, total = next(measured), len(plan.entries)
+        progress.update(progress.task_ids[0], completed=done, total=total, description=f"cost of {name}")
+
+    return tell
 
 
 def _noting(progress: Progress, failed: dict[str, str]) -> Callable[[str, Exception], None]:
@@ -205,8 +232,36 @@ def print_standings(console: Console, found: "Sequence[Standing]") -> None:
     console.print(f"{EXPLANATION} {WHICH_STALL} {LEGEND}", style="dim")
 
 
-def records(found: "Sequence[Standing]") -> list[dict[str, Any]]:
-    """One per policy and family, for programs."""
+def print_costs(
+    console: Console, costs: "Sequence[Cost]", found: "Sequence[Standing]", paid: "Sequence[Standing]"
+) -> None:
+    """What deciding costs, and the stall ratio with that charged, the least first; who has none comes last."""
+    from sos_gym.leaderboard.deciding import cost_cells
+    from sos_gym.leaderboard.report import marked
+    from sos_gym.markdown import rounded
+
+    names, ratios = {one.policy: marked(one) for one in found}, {one.policy: rounded(one.ratio) for one in paid}
+    places = {one.policy: place for place, one in enumerate(paid)}
+    ordered = sorted(costs, key=lambda one: places.get(one.policy, len(places)))
+    table = grid("policy", "ratio, charged", "ns charged", "ns here", "B/page", "B/frame", title="Decisions")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one, cells in zip(ordered, cost_cells(ordered), strict=True):
+        _, measured, charged, *kept = cells
+        table.add_row(names[one.policy], ratios.get(one.policy, "–"), charged, measured, *kept)
+    show(console, table)
+    said = "Weighted stall ratio where each decision is charged as the policy's card says; ns of its own code per "
+    console.print(f"{said}decision on this machine, which no row has; bytes that it keeps.", style="dim")
+
+
+def records(
+    found: "Sequence[Standing]", paid: "Sequence[Standing]" = (), costs: "Sequence[Cost]" = ()
+) -> list[dict[str, Any]]:
+    """One per policy and family, for programs; `paid`: the standings with decisions charged."""
+    from sos_gym.leaderboard.deciding import cost_record
+
+    deciding = {one.policy: cost_record(one) for one in costs}
+    charged = {(one.policy, group): place for one in paid for group, place in one.places.items()}
     return [
         {
             "policy": one.policy,
@@ -220,6 +275,9 @@ def records(found: "Sequence[Standing]") -> list[dict[str, Any]]:
             "stall_ratio": place.ratio,
             "score": place.score,
             "overall_stall_ratio": one.ratio,
+            "charged_weighted_stall_ms": charged[key].stall_ms if (key := (one.policy, group)) in charged else None,
+            "charged_stall_ratio": charged[key].ratio if key in charged else None,
+            **deciding.get(one.policy, {}),
         }
         for one in found
         for group, place in one.places.items()

@@ -15,6 +15,7 @@ from sos_gym.baseline import RANDOM_ROW, RandomRow
 from sos_gym.engine.mistakes import PolicyError
 from sos_gym.envs.env import ActionError
 from sos_gym.evaluation import Decide, evaluate
+from sos_gym.leaderboard.charged import charged
 from sos_gym.leaderboard.rows import CONTENT, Row, RowFile, code_hash
 from sos_gym.loading.found import Found, found_as
 from sos_gym.loading.spec import halves_of, in_file
@@ -227,13 +228,15 @@ def _outcome(asked: Row, decide: Any, tape: str | Tape, own: Mapping[str, Any]) 
     settings = {**asked["settings"], **own}
     run = evaluate(asked["env"], decide, tape, asked["seed"], split=asked["split"], **settings)[0]
     metrics = {name: run[name] for name in run if name not in ("env", "policy", "seed", "tape", "privileged")}
-    return {"tape": run["tape"], "metrics": metrics, "privileged": run["privileged"]}
+    paid = charged(asked, decide, tape, own)
+    return {"tape": run["tape"], "metrics": metrics, "privileged": run["privileged"], "charged": paid}
 
 
 def replay(row: Row, policy: Asked | None = None) -> dict[str, Any]:
     """The metrics of a row, run again; `policy`: what a row cannot hold, a callable, or a policy from outside.
 
     Of a policy in a file "mine.py:LRU" is enough, which runs that file. One that is registered is found by its name.
+    What came out with decisions charged is compared too, under the constant of the row.
 
     Raises:
         ReplayError: the tape or a metric differs; the text names it.
@@ -242,17 +245,20 @@ def replay(row: Row, policy: Asked | None = None) -> dict[str, Any]:
     entry = _entry(_as_said(row) if policy is None else found_as(policy))
     again = _outcome(row, entry.decide, named_or_tape(row["workload"]), entry.settings)
     differing = [f"tape {row['tape']} is now {again['tape']}"] if row["tape"] != again["tape"] else []
-    differing += [
-        f"{name} {value} is now {again['metrics'].get(name)}"
-        for name, value in row["metrics"].items()
-        if again["metrics"].get(name) != value
-    ]
+    differing += _differing(row["metrics"], again["metrics"])
+    if row.get("charged"):
+        differing += [f"charged {text}" for text in _differing(row["charged"], again["charged"] or {})]
     if differing:
         raise ReplayError(
             f"{row['policy']} on {row['env']}, {row['workload']}, seed {row['seed']} differs: {'; '.join(differing)} "
             f"(sos_gym {row['version']} then, {__version__} now{_changed(row, entry)})"
         )
     return again["metrics"]
+
+
+def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What a number was, and is."""
+    return [f"{name} {value} is now {now.get(name)}" for name, value in then.items() if now.get(name) != value]
 
 
 def _as_said(row: Row) -> Found:

@@ -3,14 +3,15 @@
 import json
 import math
 import os
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from sos_gym import __version__
+from sos_gym.leaderboard.costs import Cost
+from sos_gym.leaderboard.deciding import charged_section, costs_document, costs_markdown
+from sos_gym.leaderboard.machine import machine, versions
 from sos_gym.leaderboard.rows import Row
 from sos_gym.leaderboard.standing import (
     LEAST_SPREAD,
@@ -27,6 +28,7 @@ from sos_gym.outputs import check_writable, write_whole
 
 NAME = "leaderboard"
 ROWS = f"{NAME}.jsonl"  # as they come
+COSTS = (f"{NAME}-costs.json", f"{NAME}-costs.md")  # what was measured on this machine, apart from rows that replay
 WHICH_STALL = (
     f"Stall is weighted stall, `{STALL}`: what the reward charges. "
     f"Plain stall, `{PLAIN_STALL}`, counts all threads alike."
@@ -97,6 +99,7 @@ def markdown(rows: Sequence[Row], command: str = "", failed: Mapping[str, str] |
     parts.append(table(("policy", "stall ratio", "worst family"), headline, "lrl"))
     parts.append(f"{EXPLANATION} {LEGEND}")
     parts += [f"{name} is left out: {' '.join(mistake.split())}" for name, mistake in (failed or {}).items()]
+    parts += charged_section(rows, marked)
     for group, said in conditions(rows).items():
         places = [
             (marked(one), *map(rounded, (place.stall_ms, place.plain_ms, place.ratio, place.score)))
@@ -164,12 +167,8 @@ def document(rows: Sequence[Row], command: str = "", failed: Mapping[str, str] |
     """All that the rows need to be judged and run again."""
     return {
         "command": command,
-        "versions": {
-            "sos_gym": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "numba", "gymnasium")},
-        },
-        "machine": {"platform": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()},
+        "versions": versions(),
+        "machine": machine(),
         **({"failed": dict(failed)} if failed else {}),
         "rows": list(rows),
     }
@@ -183,7 +182,7 @@ def check_folder(folder: str | os.PathLike) -> Path:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (f"{NAME}.json", f"{NAME}.md", f"{NAME}.png", ROWS):
+    for name in (f"{NAME}.json", f"{NAME}.md", f"{NAME}.png", ROWS, *COSTS):
         check_writable(folder / name)
     return folder
 
@@ -193,10 +192,12 @@ def write(
     folder: str | os.PathLike = "results",
     command: str = "",
     failed: Mapping[str, str] | None = None,
+    costs: Sequence[Cost] = (),
 ) -> list[Path]:
     """leaderboard.json, .md and, where matplotlib is installed, .png; each appears whole or not at all.
 
-    `failed`: who made which mistake, and has no rows.
+    `failed`: who made which mistake, and has no rows. `costs`: what was measured beside the rows, of which
+    leaderboard-costs.json and .md are written; without, there are none.
 
     Raises:
         OSError: one cannot be written; names it.
@@ -209,4 +210,18 @@ def write(
         files[".png"] = picture(rows)
     except ModuleNotFoundError:
         (folder / f"{NAME}.png").unlink(missing_ok=True)  # it would show other rows
-    return [write_whole(folder / f"{NAME}{suffix}", content) for suffix, content in files.items()]
+    paths = [write_whole(folder / f"{NAME}{suffix}", content) for suffix, content in files.items()]
+    return paths + _write_costs(folder, costs)
+
+
+def _write_costs(folder: Path, costs: Sequence[Cost]) -> list[Path]:
+    """What was measured beside the rows; without it, what an earlier board measured goes."""
+    if not costs:
+        for name in COSTS:
+            (folder / name).unlink(missing_ok=True)
+        return []
+    whole = json.dumps(costs_document(costs), indent=1) + "\n"
+    return [
+        write_whole(folder / name, text.encode("utf-8", "backslashreplace"))
+        for name, text in zip(COSTS, (whole, costs_markdown(costs)), strict=True)
+    ]

@@ -15,7 +15,7 @@ Row = dict[str, Any]  # a run: what was asked, and what came out
 ASKED = ("env", "workload", "split", "policy", "kind", "seed", "settings", "version", "code")  # with CONTENT: one run
 CONTENT = "content"  # of a policy from outside
 CAME_OUT = ("tape", "metrics")
-BESIDE = ("privileged",)  # came out too, in rows of today
+BESIDE = ("privileged", "charged")  # came out too, in rows of today
 NO_PART_OF_A_RUN = ("cli", "leaderboard")  # folders of the package in which no result is made
 
 

@@ -52,7 +52,7 @@ from sos_gym.kernel import kernel
 from sos_gym.policy.hosting import host_of, refuse_misfits
 from sos_gym.policy.kept import Book, Records, Start
 from sos_gym.resource import NONE, Kind, Resource, Why
-from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean
+from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean, number_in
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +80,8 @@ class Policy:
     False for rules to which a use means nothing.
     `fast_only`: where frames have tiers, it keeps the fast one as a cache of the others, and hears of nothing else: a
     page that asks for a frame there wants, one that comes up holds, one that goes down is released (EVICTED).
+    `decision_ns`: what a decision costs on reference hardware, which leaderboards charge in one column; None: unknown.
+    The package's own stand in `costs.py`, and hold whatever the parameters.
     """
 
     name: str
@@ -118,12 +120,16 @@ class Policy:
     idles: bool = False
     looks: bool = True
     fast_only: bool = False
+    decision_ns: int | None = None
     checked: bool = True
     origin: str = ""
 
     def __post_init__(self) -> None:
         if self.victim is not None:
             object.__setattr__(self, "needs_list", False)
+        if self.decision_ns is not None:
+            place = f"decision_ns of policy {self.name!r}"
+            number_in(place, self.decision_ns, 0, 1 << 50, exact=True, unit="ns", remedy="pass ns, or None: unknown")
         self.refuse_misfits()
 
     def __repr__(self) -> str:

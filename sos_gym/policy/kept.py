@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sos_gym.engine.hosts import Room
-from sos_gym.engine.records import POLICY
+from sos_gym.engine.records import LINK, POLICY
 from sos_gym.kernel import ROOMS, extended
+from sos_gym.resource import Resource
 from sos_gym.settings.ranges import SettingError
 
 Start = Mapping[str, Any]  # what a record of a policy's own starts as: name -> number, list of numbers, or record
@@ -67,6 +68,29 @@ def rooms_of(policy: Any) -> tuple[Room, ...]:
     if len(rooms) > ROOMS:
         raise SettingError("policy", policy.name, f"one with at most {ROOMS} records and tables", "join some of them")
     return tuple(rooms)
+
+
+@dataclasses.dataclass(frozen=True)
+class Footprint:
+    """Bytes that a policy keeps for each page, and for each frame; what does not grow with them is left aside."""
+
+    page: int
+    frame: int
+
+    def __add__(self, other: "Footprint") -> "Footprint":
+        return Footprint(self.page + other.page, self.frame + other.frame)
+
+
+def footprint(policy: Any) -> Footprint:
+    """What the instance on frames, or both together, lay out for a page; and both for a frame, which each has room for.
+
+    12 bytes of `each` and one link of 16 make 28 per page; a table of 8 bytes per slot makes 16 per frame.
+    """
+    rooms = rooms_of(policy)
+    links = policy.links * LINK.itemsize if policy.queues else 0
+    page = sum(room.per_entity * room.start.itemsize for room in rooms)
+    frame = sum(room.per_slot * room.start.itemsize * (1 if room.shared else len(Resource)) for room in rooms)
+    return Footprint(page + links, frame)
 
 
 def _with_books(policy: Any, part: str) -> Start:

@@ -43,6 +43,12 @@ class Pair:
         return self.cores.idles
 
     @property
+    def decision_ns(self) -> int | None:
+        """What a decision costs the two, since both are told and asked; None: of one nobody knows."""
+        own = self.cores.decision_ns, self.frames.decision_ns
+        return None if None in own else sum(filter(None, own))
+
+    @property
     def not_to_be_confused(self) -> str:
         return ""
 

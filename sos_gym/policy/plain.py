@@ -40,8 +40,8 @@ class PlainPolicy:
     copied with the episode.
 
     Class attributes: `name` (default: that of the class, in lower case), `summary` (default: the first line of the
-    docstring), `aliases`, `parameters` (name -> Parameter), `needs_future`, `idles`, `looks`, and what else a `Policy`
-    card says.
+    docstring), `aliases`, `parameters` (name -> Parameter), `needs_future`, `idles`, `looks`, `decision_ns`, and what
+    else a `Policy` card says.
 
     Example:
         class Lru(sos_gym.PlainPolicy):
@@ -58,6 +58,7 @@ class PlainPolicy:
     idles: ClassVar[bool] = False
     looks: ClassVar[bool] = True
     fast_only: ClassVar[bool] = False
+    decision_ns: ClassVar[int | None] = None
     on_cores: ClassVar[str] = "as it says"
     on_frames: ClassVar[str] = "as it says"
     reads: ClassVar[str] = "as it says"
@@ -153,7 +154,7 @@ def listener(player: type[PlainPolicy]) -> Host:
 
 def card_of(player: type[PlainPolicy]) -> PlainCard:
     """The card that a class says of itself."""
-    said = ("aliases", "needs_future", "idles", "looks", "fast_only", "on_cores", "on_frames", "reads")
+    said = ("aliases", "needs_future", "idles", "looks", "fast_only", "decision_ns", "on_cores", "on_frames", "reads")
     return PlainCard(
         name=player.name or player.__name__.lower(),
         summary=player.summary or (inspect.getdoc(player) or "a plain policy").partition("\n")[0],

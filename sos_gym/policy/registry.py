@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numba
 
 from sos_gym.policy.contract import Policy
+from sos_gym.policy.costs import DECISION_NS
 from sos_gym.policy.pairing import Pair
 from sos_gym.policy.plain import PlainPolicy, card_of, is_plain
 from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean, number_in
@@ -32,12 +33,14 @@ def discovered(paths: Sequence[str], prefix: str) -> Iterator[Policy]:
         yield from (value for value in vars(importlib.import_module(module.name)).values() if isinstance(value, Policy))
 
 
-def _trusted(policy: Policy) -> Policy:
+def _own(policy: Policy) -> Policy:
+    """A policy of the package is trusted, and its card says what a decision was measured to cost."""
     object.__setattr__(policy, "checked", False)  # the card itself: a module that imports it means this one
+    object.__setattr__(policy, "decision_ns", DECISION_NS.get(policy.name))
     return policy
 
 
-_FOUND = {policy.name: _trusted(policy) for policy in discovered([str(Path(__file__).parent)], f"{__package__}.")}
+_FOUND = {policy.name: _own(policy) for policy in discovered([str(Path(__file__).parent)], f"{__package__}.")}
 _POLICIES: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if not policy.needs_forecast}
 _APART: dict[str, Policy] = {name: policy for name, policy in _FOUND.items() if policy.needs_forecast}  # see `policies`
 

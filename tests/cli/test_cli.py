@@ -197,7 +197,7 @@ def test_without_matplotlib_the_leaderboard_says_so_and_goes_on(tmp_path, tape_p
     result = cli("leaderboard", *words, "--out", tmp_path)
     assert result.exit_code == 0 and "pip install 'sos-gym[plot]'" in result.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        f"leaderboard.{kind}" for kind in ("json", "jsonl", "md")
+        f"leaderboard{kind}" for kind in ("-costs.json", "-costs.md", ".json", ".jsonl", ".md")
     ]
 
 
@@ -291,6 +291,23 @@ def test_the_leaderboard_as_records(form, tape_path, tmp_path):
         "belady": "clairvoyant",
     }
     assert all(one["score"] in (None, "") for one in found)  # lottery was not run
+    costs = json.loads((tmp_path / "leaderboard-costs.json").read_text())["costs"]
+    for one, cost in ((one, cost) for one in found for cost in costs if cost["policy"] == one["policy"]):
+        assert {name: str(value) for name, value in cost.items()} == {name: str(one[name]) for name in cost}
+        assert float(one["charged_weighted_stall_ms"]) > float(one["weighted_stall_ms"])
+
+
+def test_the_leaderboard_shows_what_deciding_costs(tape_path, tmp_path):
+    words = ("leaderboard", "--envs", "Memory", "--policies", "lru,lru + sieve,random_row", "--workloads", tape_path)
+    result = cli(*words, "--episodes", 1, "--out", tmp_path)
+    shown = flat(result.stdout.partition("Decisions")[2])
+    lru, sieve = (sos_gym.policies()[name].decision_ns for name in ("recency", "sieve"))
+    assert re.search(rf" lru \d\.\d\d {lru} \d+ 0 256 ", shown), result.stdout
+    assert re.search(rf" lru \+ sieve \d\.\d\d {lru + sieve} \d+ 16 256 ", shown), result.stdout
+    assert " random_row – – – – – " in shown
+    card = flat(cli("policies", "lru").stdout)
+    assert f"a decision costs {lru:,} ns" in card
+    assert json.loads(cli("policies", "lru + sieve", "--json").stdout)[0]["decision_ns"] == lru + sieve
 
 
 def test_json_and_csv_are_one_too_many():
