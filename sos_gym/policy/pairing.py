@@ -75,6 +75,8 @@ def named_pair(name: str, cores: Policy, frames: Policy, **card: Any) -> Policy:
         "on_cores": cores.on_cores,
         "on_frames": frames.on_frames,
         "reads": f"cores: {cores.reads}; frames: {frames.reads}",
+        "sight": frames.sight,
+        "looks": frames.looks,
         "ties": f"cores: {cores.ties}; frames: {frames.ties}",
         "source": f"cores: {cores.source}; frames: {frames.source}",
         "needs_future": cores.needs_future or frames.needs_future,

@@ -583,7 +583,8 @@ GOLDEN = """# Leaderboard
 
 sos_gym VERSION, `sos-gym leaderboard`
 
-Stall is weighted stall, `weighted_stall_ns`: what the reward charges. Plain stall, `stall_ns`, counts all threads alike.
+Stall is weighted stall, `weighted_stall_ns`: what the reward charges. Plain stall, `stall_ns`, counts all threads \
+alike.
 
 | policy | stall ratio | worst family |
 | --- | ---: | --- |

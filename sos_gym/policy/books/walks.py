@@ -4,7 +4,7 @@ The policy has the parameter `descriptors`: 1 where file pages are used by read(
 in page tables; the kernel counts them.
 """
 
-from sos_gym.engine.sight import look
+from sos_gym.engine.uses import look
 from sos_gym.kernel import kernel
 from sos_gym.policy.books import generations, refaults
 from sos_gym.policy.contract import Book

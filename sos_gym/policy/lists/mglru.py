@@ -162,6 +162,8 @@ MGLRU = Policy(
     "an unused fast page of the oldest generation makes room, if there is one; a scan: a page of a younger generation "
     "moves in",
     reads="accessed bits, at its own walks only, under every sight; order of holds, kind of page",
+    sight="made for bits: it reads them at its own walks and at its hand, under every sight, and harvests only "
+    "read them before",
     ties="frames: the queues order; cores: turns",
     not_to_be_confused="`ladder`, in which every use and every period counts",
     source="mm/vmscan.c (lru_gen), mm/workingset.c, include/linux/mm_inline.h, mmzone.h of Linux 6.6 to 6.12; "

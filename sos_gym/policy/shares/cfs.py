@@ -141,6 +141,7 @@ CFS = Policy(
     on_frames="a credit: uses by weight, the least goes. LFU with dynamic ageing: newcomers start level with the page "
     "that has least, who comes back keeps what it had, and is `uses` uses ahead of that page at the least",
     reads="ns held (threads), uses (pages), weight",
+    sight="a page is given its sightings as service",
     ties="cores: the earliest want; at a wakeup the waker waits; frames: least recently used goes",
     not_to_be_confused="`fair_share`, which is by owner and has neither slices nor granularities",
     source="kernel/sched/fair.c of Linux 6.5: sched_slice, place_entity, check_preempt_tick, wakeup_preempt_entity. "

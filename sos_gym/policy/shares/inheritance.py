@@ -55,6 +55,7 @@ INHERITANCE = Policy(
     on_frames="priority paging in which the pages that such a holder used last count as much: it should not fault "
     "while others wait for it. Every page is looked at, since weights change without a word",
     reads="weight, use_seq; who holds and who waits for which lock; last_user on frames",
+    sight="ties go by the recency of sightings, last user is that of the last one",
     not_to_be_confused="`priority`, which is this without locks, and lets lighter threads pass a holder that a heavy "
     "one waits for; the priority ceiling protocol, which looks at who might lock",
     source="Sha, Rajkumar, Lehoczky, IEEE ToC 39(9), 1990; kernel/locking/rtmutex.c",
