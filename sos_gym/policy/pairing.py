@@ -63,7 +63,8 @@ def named_pair(name: str, cores: Policy, frames: Policy, **card: Any) -> Policy:
     """A pair that is found by its name, as policies are: one card, on which each half serves its own resource.
 
     It decides as `Pair(cores, frames)` does, but draws by its own name, and has the parameters of both; unlike in a
-    pair, each half hears of its own resource alone. What they keep must have different names. `card`: the summary, and what else differs.
+    pair, each half hears of its own resource alone. What they keep must have different names. `card`: the summary, and
+    what else differs.
     """
     said = {
         "on_cores": cores.on_cores,
