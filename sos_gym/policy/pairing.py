@@ -68,8 +68,9 @@ class Pair:
 def named_pair(name: str, cores: Policy, frames: Policy, **card: Any) -> Policy:
     """A pair that is found by its name, as policies are: one card, on which each half serves its own resource.
 
-    It decides as `Pair(cores, frames)` does, and has the parameters of both; unlike in a pair, each half hears of its
-    own resource alone. What they keep must have different names. `card`: the summary, and what else differs.
+    It decides as `Pair(cores, frames)` does, but draws by its own name, and has the parameters of both; unlike in a
+    pair, each half hears of its own resource alone. What they keep must have different names. `card`: the summary, and
+    what else differs.
     """
     said = {
         "on_cores": cores.on_cores,
@@ -82,6 +83,7 @@ def named_pair(name: str, cores: Policy, frames: Policy, **card: Any) -> Policy:
         "needs_future": cores.needs_future or frames.needs_future,
         "needs_forecast": cores.needs_forecast or frames.needs_forecast,
         "idles": cores.idles,
+        "needs_list": frames.needs_list,  # of cores contenders are listed anyway
         "queues": max(cores.queues, frames.queues),
         "links": max(cores.links, frames.links),
         "books": (*cores.books, *(book for book in frames.books if book not in cores.books)),
@@ -99,6 +101,8 @@ def _kernels(cores: Policy, frames: Policy) -> dict[str, Sides]:
 
 def _kernel(policy: Policy, part: str, resource: Resource) -> Any:
     given = getattr(policy, part)
+    if part == "victim" and resource == Resource.CPU:
+        return None  # a thread may wait: nobody must go
     if given is None and part == "pick":
         return policy.default_pick
     return given.on(resource) if isinstance(given, Sides) else given

@@ -11,7 +11,7 @@ from runs import host, misses, run
 
 from sos_gym import Tape, evaluate
 from sos_gym.engine.simulation import Simulation
-from sos_gym.resource import Op, Resource
+from sos_gym.resource import Op, Resource, Why
 from sos_gym.settings.environment import build_settings
 
 ANON, FILE = 0, 1
@@ -401,6 +401,24 @@ def test_on_cores_who_has_run_waits_for_who_has_not():
     free = {"switch_ns": 0, "move_ns": 0}
     threads = run(tape, "mglru", cores=1, horizon_ns=3_000_000, **free).arrays["threads"]
     assert threads["service"].tolist() == [1_000_000] * 3
+
+
+@pytest.mark.parametrize(
+    ("pages", "farther"), [((0, 1, 2, 2), [2]), ((0, 1, 2, 2, 2), [2, 0]), ((0, 1, 2, 2, 0, 2), [2, 1])]
+)
+def test_of_the_fast_pages_an_unused_one_makes_room(pages, farther):
+    """Two fast frames. At the first hint of 2 all were used since they came: the walk clears the marks, and 2 stays. At
+    the second one who was not used since goes, of two the one that came first."""
+    tape = Tape.build([[(Op.READ, page) for page in pages]])
+    made = build_settings({"nodes": 2, "tiers": True, "frames": (2, 1), "hint_ns": 1})
+    simulation, found = Simulation(tape, made, [host("mglru")], seed=1), []
+    simulation.advance()
+    while simulation.undecided:
+        choice = int(simulation.arrays["advice"][0])
+        if simulation.decision["cause"] == Why.HINT:
+            found.append(choice - 1)
+        simulation.advance(choice)
+    assert found == farther
 
 
 def test_linux_decides_as_its_two_halves():

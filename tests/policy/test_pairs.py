@@ -5,6 +5,7 @@ import pytest
 import sos_gym
 from sos_gym import SettingError
 from sos_gym.policy import policies, policy_named
+from sos_gym.policy.pairing import named_pair
 
 
 def outcome(policy, env="sos/System-v0", seed=0, **ways):
@@ -64,3 +65,16 @@ def test_names_of_pairs_are_read_carefully(name, said):
 def test_a_pair_of_pairs_is_refused():
     with pytest.raises(SettingError, match="one policy, no pair"):
         sos_gym.pair("lru", "eevdf + sieve")
+
+
+@pytest.mark.parametrize(("cores", "frames"), [("s3fifo", "second_chance"), ("sieve", "eevdf"), ("stride", "recency")])
+def test_a_named_pair_decides_as_the_pair_of_its_halves(cores, frames):
+    one = named_pair("of_two", policy_named(cores), policy_named(frames), summary="a test")
+    assert one.needs_list == policy_named(frames).needs_list
+    for env in ("sos/System-v0", "sos/Tier-v0"):
+        assert outcome(one, env) == outcome(f"{cores} + {frames}", env)
+
+
+def test_the_halves_of_a_named_pair_keep_their_parameters_and_make_other_pairs():
+    assert policy_named("stock(swappiness=100, slice_ns=1_000_000)").spec == "linux(slice_ns=1e+06, swappiness=100)"
+    assert outcome("linux + sieve") == outcome("linux_eevdf + sieve") != outcome("linux")
