@@ -29,7 +29,7 @@ NAME = "leaderboard"
 ROWS = f"{NAME}.jsonl"  # as they come
 WHICH_STALL = (
     f"Stall is weighted stall, `{STALL}`: what the reward charges. "
-    f"Plain stall, `{PLAIN_STALL}`, counts all threads alike."
+    f"Plain stall, `{PLAIN_STALL}`: all threads alike."
 )
 LEGEND = (
     "† knows the future, or learnt from who does, and is never the best online heuristic. ‡ an ensemble: an agent that "

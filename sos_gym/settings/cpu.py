@@ -38,7 +38,7 @@ class CpuSettings:
         0,
         LONGEST_WARM_NS,
         "service after which a move costs all of move_ns, before that in proportion: (same node, another node); "
-        "0: always all. 13 ns per ns of move_ns: a page of 64 lines takes 5.4 us to touch, its refill .41 us at 10 GB/s",
+        "0: always all. 13 ns per ns of move_ns: 64 lines take 5.4 us to touch, .41 us to load again at 10 GB/s",
         many=True,
     )
     may_idle: bool = setting(

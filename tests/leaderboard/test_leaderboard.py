@@ -577,7 +577,7 @@ GOLDEN = """# Leaderboard
 
 sos_gym VERSION, `sos-gym leaderboard`
 
-Stall is weighted stall, `weighted_stall_ns`: what the reward charges. Plain stall, `stall_ns`, counts all threads alike.
+Stall is weighted stall, `weighted_stall_ns`: what the reward charges. Plain stall, `stall_ns`: all threads alike.
 
 | policy | stall ratio | worst family |
 | --- | ---: | --- |
