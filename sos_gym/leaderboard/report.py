@@ -31,7 +31,7 @@ ROWS = f"{NAME}.jsonl"  # as they come
 COSTS = (f"{NAME}-costs.json", f"{NAME}-costs.md")  # what was measured on this machine, apart from rows that replay
 WHICH_STALL = (
     f"Stall is weighted stall, `{STALL}`: what the reward charges. "
-    f"Plain stall, `{PLAIN_STALL}`, counts all threads alike."
+    f"Plain stall, `{PLAIN_STALL}`: all threads alike."
 )
 LEGEND = (
     "† knows the future, or learnt from who does, and is never the best online heuristic. ‡ an ensemble: an agent that "

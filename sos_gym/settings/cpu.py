@@ -38,7 +38,7 @@ class CpuSettings:
         0,
         LONGEST_WARM_NS,
         "service after which a move costs all of move_ns, before that in proportion: (same node, another node); "
-        "0: always all. 13 ns per ns of move_ns: the lines of a page take 5.4 us to touch, .41 us to refill at 10 GB/s",
+        "0: always all. 13 ns per ns of move_ns: 64 lines take 5.4 us to touch, .41 us to load again at 10 GB/s",
         many=True,
     )
     may_idle: bool = setting(
