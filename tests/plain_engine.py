@@ -58,6 +58,7 @@ class Rules:
     sample_faults: int | None = None
     harvest_ns: int | None = None
     look_ns: int = 0
+    rows: int = 16
 
 
 class Instruction(NamedTuple):
@@ -151,7 +152,7 @@ class PlainEngine:
         self.now, self.seq, self.order = 0, count(1), count(1)
         self.live, self.tried = len(self.threads), False
         self.decided_ns = 0  # what the decision on the fault that is being settled takes
-        self.deciding_ns = self.looks = 0
+        self.deciding_ns = self.looks = self.unpaid = 0
         self.faults = self.major_faults = self.evictions = self.switches = self.moves = self.write_backs = 0
         self.fast_verbs = []  # as those are told who see the fast tier alone (N24)
         self.decisions, self.verbs, self.bursts, self.done, self.times = [], [], [], Counter(), {}
@@ -271,8 +272,11 @@ class PlainEngine:
         """A raised decision costs, and the looks that were made for it (N19, N23)."""
         ns, (_, _, kind, cause, resource, e, _, _, choice) = self.rules.decision_ns, decided
         if resource == Resource.MEMORY and self.pays and self.rules.sight == "scanned":
-            ns += looks * self.rules.look_ns
-            self.looks += looks
+            self.unpaid += looks
+            paid = min(self.unpaid, self.rules.rows) if cause == Why.SCAN else self.unpaid
+            self.unpaid -= paid
+            ns += paid * self.rules.look_ns
+            self.looks += paid
         if cause == Why.FAULT and resource == Resource.MEMORY:
             self.decided_ns = ns
         elif resource == Resource.MEMORY:

@@ -96,7 +96,7 @@ def settings_of(draw, cores=None, frames=None):
     far = given["switch_ns"] + max(given["move_ns"]) + given["decision_ns"]
     given["tick_ns"] = draw(st.none() | st.integers(far + 1, far + 40))
     moves = 2 * given["page_move_ns"] + given["shootdown_ns"] + 64 * given["shootdown_core_ns"]
-    busy = 2 * (moves + given["decision_ns"] + 6 * given["look_ns"])
+    busy = 2 * (moves + given["decision_ns"] + 16 * given["look_ns"])
     given["scan_ns"] = draw(st.none() | st.integers(busy + 1, busy + 40))
     free = 1.0 - busy / given["scan_ns"] if given["scan_ns"] else 1.0
     walk = int(6 * given["look_ns"] / free) + 1

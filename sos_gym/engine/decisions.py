@@ -22,7 +22,7 @@ from sos_gym.engine.legality import allowed, legal_holder, legal_waiter, may_lea
 from sos_gym.engine.records import STEPS, Verb, pick_at
 from sos_gym.engine.uses import publish
 from sos_gym.kernel import inlined, kernel
-from sos_gym.resource import NONE, Kind, Resource, State, Status, Why
+from sos_gym.resource import NEVER, NONE, Kind, Resource, State, Status, Why
 
 # -- who contends
 
@@ -195,22 +195,25 @@ def _apply_admit(sim, resource, slot, cause, choice):
 
 
 @kernel
-def _looks_of_driver(sim):
-    """How many pages who decides has looked at since it last paid for it."""
+def _looks_of_driver(sim, most):
+    """How many pages who decides has looked at since it last paid for it; `most` at a time, the others later."""
     if sim.driver == NONE:
         return sim.rows_looked
     looks = 0
     for k in range(sim.hosted):
-        at = 2 * k + Resource.MEMORY
-        if sim.voices[at] == sim.driver:
-            looks, sim.policies[at].looks = sim.policies[at].looks, 0
+        my = sim.policies[2 * k + Resource.MEMORY]
+        if sim.voices[2 * k + Resource.MEMORY] == sim.driver:
+            looks = min(my.looks, most)
+            my.looks -= looks
     return looks
 
 
 @kernel
 def _price(sim, decision):
     """What a raised decision takes, ns: N19; one on pages also the looks that were made for it, N23."""
-    looks = _looks_of_driver(sim) if sim.views > 0 and decision.resource == Resource.MEMORY else 0
+    if sim.views == 0 or decision.resource == Resource.CPU:
+        return sim.decision_ns
+    looks = _looks_of_driver(sim, sim.scan_looks if decision.cause == Why.SCAN else NEVER)
     sim.looks += looks
     return sim.decision_ns + looks * sim.look_ns
 

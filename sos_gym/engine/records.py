@@ -262,7 +262,7 @@ SIM = _aligned(
         ("look_ns", "i8"),
         ("seq_step", "i8"),  # from one sequence number to the next; between them there is room for those of looks
         ("views", "i4"),  # 0: all see every use
-        ("spare2", "i4"),
+        ("scan_looks", "i4"),  # that are paid at a scan, at most
         ("switch_ns", "i8"),
         ("move_near_ns", "i8"),
         ("move_far_ns", "i8"),

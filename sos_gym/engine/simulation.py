@@ -518,6 +518,7 @@ class Simulation:
         scanned, sampled = (self._views > 0 and settings.sight == sight for sight in ("scanned", "sampled"))
         record["views"], record["seq_step"] = self._views, SEQ_STEP if scanned else 1
         record["harvest_ns"] = settings.harvest_ns or 0 if scanned else 0
+        record["scan_looks"] = settings.rows
         record["look_ns"] = settings.look_ns if scanned or sampled else 0
         if sampled:
             record["sample_faults"] = settings.sample_faults or max(1, sum(settings.frames_by_node) // 4)

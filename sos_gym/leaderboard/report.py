@@ -30,8 +30,7 @@ NAME = "leaderboard"
 ROWS = f"{NAME}.jsonl"  # as they come
 COSTS = (f"{NAME}-costs.json", f"{NAME}-costs.md")  # what was measured on this machine, apart from rows that replay
 WHICH_STALL = (
-    f"Stall is weighted stall, `{STALL}`: what the reward charges. "
-    f"Plain stall, `{PLAIN_STALL}`: all threads alike."
+    f"Stall is weighted stall, `{STALL}`: what the reward charges. Plain stall, `{PLAIN_STALL}`: all threads alike."
 )
 LEGEND = (
     "† knows the future, or learnt from who does, and is never the best online heuristic. ‡ an ensemble: an agent that "

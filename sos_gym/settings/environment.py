@@ -111,9 +111,10 @@ class Settings(CpuSettings, MemorySettings, EpisodeSettings):
                 )
         if self.frames is None:
             return
-        walk = sum(self.frames_by_node) * self.look_ns if self.sight == "scanned" else 0
+        look_ns = self.look_ns if self.sight == "scanned" else 0
+        walk = sum(self.frames_by_node) * look_ns
         moves = 2 * self.page_move_ns + self.shootdown_ns + 64 * self.shootdown_core_ns
-        busy = self.nodes * (moves + self.decision_ns + walk)
+        busy = self.nodes * (moves + self.decision_ns + self.rows * look_ns)
         if self.scan_ns is not None and self.scan_ns <= busy:
             raise SettingError(
                 "scan_ns",

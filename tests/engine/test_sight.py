@@ -132,6 +132,37 @@ def test_an_agent_pays_for_the_pages_that_it_is_shown():
     assert run_["elapsed_ns"] == 40 + 2 * 5 and run_["looks"] == 2
 
 
+@kernel
+def _look_at_all(my, e):
+    for other in range(my.first_entity, my.entities.size):
+        look(my, other)
+
+
+@kernel
+def _move_first(my, decision):
+    return my.contenders[0]
+
+
+CURIOUS = Policy("curious", "", "", "", "", "", pick=_move_first, move=_look_at_all)
+
+
+def test_a_scan_pays_for_so_many_looks_as_there_are_rows_and_later_ones_for_the_rest():
+    """Two nodes of 4 frames, 8 pages used from node 0; pages 4 to 7 are asked where to lie.
+
+    At each scan two pages change places, and whoever is told so looks at all 8, twice. The scan at 500 has nothing to
+    pay yet, those at 1 000 and 1 500 pay 4 looks each.
+    """
+    tape = Tape.build([[(Op.READ, page, 1) for page in range(8)] * 40])
+    given = {**FREE, "local_line_ns": 10, "remote_line_ns": 10, "page_move_ns": 0, "nodes": 2, "frames": 8, "rows": 4}
+    settings = build_settings(
+        {**given, "look_ns": 5, "sight": "scanned", "harvest_ns": None, "scan_ns": 500, "horizon_ns": 1_700}
+    )
+    simulation = Simulation(tape, settings, [CURIOUS.host()], driver=0)
+    simulation.advance()
+    record, left = simulation.record[0], int(simulation.arrays["policies"]["looks"][0])
+    assert (record["decisions"], record["looks"], left) == (4 + 3, 2 * 4, 3 * 2 * 8 - 2 * 4)
+
+
 # -- who sees what
 
 
@@ -253,7 +284,7 @@ def test_a_policy_from_outside_looks_too(sight):
         ({"harvest_ns": 0}, "harvest_ns=0"),
         ({"look_ns": -1}, "look_ns=-1"),
         ({"sight": "scanned", "look_ns": 100, "frames": 10, "harvest_ns": 1_000, "scan_ns": None}, "harvest_ns=1000"),
-        ({"sight": "scanned", "look_ns": 100, "frames": 1_000, "scan_ns": 200_000}, "scan_ns=200000"),
+        ({"sight": "scanned", "look_ns": 1_000, "rows": 100, "scan_ns": 200_000}, "scan_ns=200000"),
     ],
 )
 def test_what_makes_no_sense_is_refused(given, named):
