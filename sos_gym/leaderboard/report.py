@@ -28,8 +28,7 @@ from sos_gym.outputs import check_writable, write_whole
 NAME = "leaderboard"
 ROWS = f"{NAME}.jsonl"  # as they come
 WHICH_STALL = (
-    f"Stall is weighted stall, `{STALL}`: what the reward charges. "
-    f"Plain stall, `{PLAIN_STALL}`: all threads alike."
+    f"Stall is weighted stall, `{STALL}`: what the reward charges. Plain stall, `{PLAIN_STALL}`: all threads alike."
 )
 LEGEND = (
     "† knows the future, or learnt from who does, and is never the best online heuristic. ‡ an ensemble: an agent that "
