@@ -351,6 +351,25 @@ def test_a_move_costs_what_the_thread_has_warmed_on_its_core():
     assert record["moves"] == 0  # between nodes
 
 
+def test_a_move_on_the_node_leaves_what_is_warm_of_the_node():
+    """Two cores on node 0, one on node 1. Thread 0 runs 0-6, 46-50 on the other core as above, and wakes at 60.
+
+    Threads 2 and 3 have both cores of its node: it goes to the other one, where 6 + 4 of 12 are warm: 833, and 1: 894.
+    """
+    programs = [[(Op.COMPUTE, 6), (Op.SLEEP, 10), (Op.COMPUTE, 4), (Op.SLEEP, 10), (Op.COMPUTE, 1)]]
+    programs += [[(Op.COMPUTE, 20)], [(Op.COMPUTE, 40)], [(Op.COMPUTE, 40)]]
+    found, record = both(
+        programs,
+        lambda decision: min(decision.contenders),
+        arrival_ns=[0, 7, 51, 52],
+        affinity=[-1, 1, 1, 1],
+        cores=(2, 1),
+        **{**WARM, "nodes": 2},
+    )
+    assert found[0] == {"service": 11, "sleep": 20, "move": 30 + 833, "exit": 894}
+    assert record["moves"] == 1
+
+
 def test_a_move_to_another_node_costs_what_is_warm_there():
     """A core per node. Thread 0 runs 0-6 and wakes at 16, when thread 1 (7-47) has its core: the other node is vacant.
 

@@ -31,8 +31,8 @@ class Watched(PlainEngine):
         super().__init__(tape, rules, oracle.choose)
         self.oracle = oracle
 
-    def tell(self, verb, e, what=0, why=0):
-        super().tell(verb, e, what, why)
+    def tell(self, verb, e, what=0, why=0, slow=False):
+        super().tell(verb, e, what, why, slow)
         for t in self.threads:
             self.charge(t)
         self.oracle.hear(self, verb, e, what, why)
