@@ -40,7 +40,7 @@ PRESETS = {
             "scarce page frames on two NUMA nodes; every thread has its core",
             "EVICT at page faults, ADMIT at scans",
             "phases",
-            {"frames": 56, "nodes": 2, "scan_ns": 100_000, "stall_per_service": 5.7},
+            {"frames": 56, "nodes": 2, "scan_ns": 100_000, "stall_per_service": 5.8},
             Large(
                 "phases(threads=16, pages=6250, working_set=3500, references=60000, phase_references=20000, "
                 "ns_per_reference=50000)",
@@ -52,7 +52,7 @@ PRESETS = {
             "scarce cores on two nodes; nothing faults",
             "ADMIT at ticks and idle cores, EVICT at wakeups",
             "hyperexponential",
-            {"cores": 4, "nodes": 2, "stall_per_service": 0.33},
+            {"cores": 4, "nodes": 2, "stall_per_service": 0.27},
             Large("hyperexponential(threads=512)", {"cores": 64}),
             ("inversion",),
         ),
@@ -68,7 +68,7 @@ PRESETS = {
                 "scan_ns": 250_000,
                 "move_ns": (5_000, 50_000),
                 "warm_ns": (65_000, 650_000),
-                "stall_per_service": 4.5,
+                "stall_per_service": 1.9,
             },
             Large(
                 "working_sets(threads=256, pages=400, working_set=300, bursts=20, burst_references=400, "
@@ -88,7 +88,7 @@ PRESETS = {
                 "tiers": True,
                 "hint_ns": 100_000,
                 "remote_line_ns": 250,
-                "stall_per_service": 0.56,
+                "stall_per_service": 0.63,
             },
             Large(
                 "tiered(threads=16, pages=12500, alpha=0.8, references=100000, drift_references=50000)",

@@ -404,14 +404,21 @@ def test_on_cores_who_has_run_waits_for_who_has_not():
 
 
 @pytest.mark.parametrize(
-    ("pages", "farther"), [((0, 1, 2, 2), [2]), ((0, 1, 2, 2, 2), [2, 0]), ((0, 1, 2, 2, 0, 2), [2, 1])]
+    ("pages", "hot_ns", "farther"),
+    [
+        ((0, 1, 2, 2), 200_000, [2]),
+        ((0, 1, 2, 2, 2), 200_000, [2, 2]),
+        ((0, 1, 2, 2, 2, 2), 200_000, [2, 2, 0]),
+        ((0, 1, 2, 2, 2, 0, 2), 200_000, [2, 2, 1]),
+        ((0, 1, 2, 2, 2, 2, 2), 1, [2, 2, 2, 2]),
+    ],
 )
-def test_of_the_fast_pages_an_unused_one_makes_room(pages, farther):
-    """Two fast frames. At the first hint of 2 all were used since they came: the walk clears the marks, and 2 stays. At
-    the second one who was not used since goes, of two the one that came first."""
+def test_of_the_fast_pages_an_unused_one_makes_room(pages, hot_ns, farther):
+    """Two fast frames. At its first hint 2 is not hot. At the second all were used since they came: the walk clears the
+    marks, and 2 stays. At the third one who was not used since goes, of two the one that came first."""
     tape = Tape.build([[(Op.READ, page) for page in pages]])
     made = build_settings({"nodes": 2, "tiers": True, "frames": (2, 1), "hint_ns": 1})
-    simulation, found = Simulation(tape, made, [host("mglru")], seed=1), []
+    simulation, found = Simulation(tape, made, [host(f"mglru(hot_ns={hot_ns})")], seed=1), []
     simulation.advance()
     while simulation.undecided:
         choice = int(simulation.arrays["advice"][0])

@@ -91,6 +91,8 @@ def release_frame(my, e):
 @kernel
 def _demoted(my, decision):
     """A page is wanted nearer: of the farthest generation an unused one makes room, or else, after a walk, none."""
+    if not _is_hot(my, decision.entity):
+        return decision.entity
     if not _find_unused(my, decision):
         walks.age(my)
         if not _find_unused(my, decision):
@@ -101,6 +103,13 @@ def _demoted(my, decision):
         if e >= 0 and e != decision.entity and (best == decision.entity or _is_older(my, e, best)):
             best = e
     return best
+
+
+@kernel
+def _is_hot(my, e):
+    """Whether it asked a short time ago as well (numa_hint_fault_latency against the threshold)."""
+    before, my.each[e].asked = my.each[e].asked, my.now
+    return before > 0 and my.now - before <= my.parameters.hot_ns
 
 
 @kernel
@@ -158,9 +167,9 @@ MGLRU = Policy(
     "comes after all that have not; when all that contend have run, the next one begins; turns within a generation",
     on_frames="multi-generation LRU: 2 to 4 generations; where too few pages are old, a walk promotes all that were "
     "used and opens a new one. The hand takes the first of the oldest that was not used since; who was goes to the "
-    "youngest, and so does who was used beside it. Anonymous or file first, by swappiness and refaults. A tier hint: "
-    "an unused fast page of the oldest generation makes room, if there is one; a scan: a page of a younger generation "
-    "moves in",
+    "youngest, and so does who was used beside it. Anonymous or file first, by swappiness and refaults. A hint of a "
+    "hot page: an unused fast page of the oldest generation makes room, if there is one; a scan: a page of a younger "
+    "generation moves in",
     reads="accessed bits, at its own walks only, under every sight; order of holds, kind of page",
     sight="made for bits: it reads them at its own walks and at its hand, under every sight, and harvests only "
     "read them before",
@@ -171,10 +180,13 @@ MGLRU = Policy(
     "unless `descriptors` says that file pages are read so; tier 3 has who refaulted, until a walk sees it in use. "
     "Unlike there: one set of generations for all nodes, no groups, no Bloom filter (a walk sees all pages), one page "
     "is taken at a time, not 64, no flushers (a dirty file page goes like a clean one); neighbours are pages touched "
-    "first one after another; a page of a slow tier is hot (numa_balancing_hot_threshold is 1 s)",
+    "first one after another. A page of a slow tier is hot if it is used within numa_balancing_hot_threshold after it "
+    "was unmapped; that is 1 s, as the period of the scan that unmaps (numa_balancing_scan_period_min): here one hint "
+    "and one period more, `hot_ns`, are twice Tier's hint_ns",
     parameters={
         "swappiness": Parameter(60, "of 200", 2, 198, "anonymous pages go sooner, file pages later"),
         "batch": Parameter(64, "pages", 1, 10**6, "MIN_LRU_BATCH: as many refaults count as few"),
+        "hot_ns": Parameter(200_000, "ns", 1, 10**12, "pages of a slow tier go up that ask more rarely"),
         "descriptors": Parameter(0, "", 0, 1, "1: file pages are used by read and write, which the kernel counts"),
     },
     want=Sides(cores=begin_core, frames=want_frame),
@@ -185,6 +197,7 @@ MGLRU = Policy(
     victim=reclaim.victim,
     claim=claim,
     pick=pick,
+    each={"asked": 0},  # ns, its last hint
     books=(generations.GENERATIONS, walks.WALKS, shadows.SHADOWS, refaults.REFAULTS),
     queues=generations.QUEUES,
 )
