@@ -128,9 +128,9 @@ def log_wait(sim, resource, waited):
 def stall_in_place(sim, t, stall):
     """Thread `t` waits `stall` ns for a page, and nothing else happens meanwhile. It is charged up to now."""
     thread = sim.threads[t]
+    count_pressure(sim)
     sim.running -= 1
     sim.stalled += 1
-    count_pressure(sim)
     sim.now += stall
     count_pressure(sim)
     sim.running += 1

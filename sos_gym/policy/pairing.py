@@ -78,6 +78,7 @@ def named_pair(name: str, cores: Policy, frames: Policy, **card: Any) -> Policy:
         "reads": f"cores: {cores.reads}; frames: {frames.reads}",
         "sight": frames.sight,
         "looks": frames.looks,
+        "fast_only": frames.fast_only,
         "ties": f"cores: {cores.ties}; frames: {frames.ties}",
         "source": f"cores: {cores.source}; frames: {frames.source}",
         "needs_future": cores.needs_future or frames.needs_future,

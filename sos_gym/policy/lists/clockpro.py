@@ -122,13 +122,6 @@ def _end_test(my, e):
 
 
 @kernel
-def _is_used(my, e):
-    """What a hand finds as it passes `e`."""
-    look(my, e)
-    return my.links[e].mark & USED
-
-
-@kernel
 def _turn_hot(my):
     """Cool the first hot page that was not used, end the tests that it passes, stop at a hot one."""
     cooled = False
@@ -138,7 +131,7 @@ def _turn_hot(my):
             _end_test(my, e)
         elif cooled:
             return
-        elif _is_used(my, e):
+        elif look(my, e) or (my.links[e].mark & USED) > 0:
             my.links[e].mark &= ~USED
         else:
             my.own.hots -= 1
@@ -168,7 +161,7 @@ def _turn_cold(my):
         if mark & (HERE | HOT) != HERE or my.entities[e].state != State.HOLDING or my.entities[e].pinned:
             my.own.cold_hand = _next(my, e)
             passed += 1
-        elif not _is_used(my, e):
+        elif not (look(my, e) or (mark & USED) > 0):
             return True
         elif mark & TEST:
             _promote(my, e)
@@ -190,8 +183,7 @@ def claim(my, entity):
 @kernel
 def victim(my, decision):
     """From the cold hand on: the first cold page that was not used; failing that cold, then hot ones."""
-    best, best_grade = NONE, HOT | USED
-    e = my.own.cold_hand
+    best, best_grade, e = NONE, HOT | USED, my.own.cold_hand
     for _ in range(queue.length(my, CLOCK)):
         grade = my.links[e].mark & (HOT | USED)
         if (best == NONE or grade < best_grade) and legal_holder(my, decision, e):
