@@ -1,7 +1,7 @@
 """Policies in pure Python: the same results as compiled ones, on every id; mistakes are errors in words."""
 
-import dataclasses
 import copy
+import dataclasses
 import pickle
 from collections import OrderedDict
 
@@ -9,7 +9,7 @@ import pytest
 
 import sos_gym
 from sos_gym import PlainPolicy, PolicyError, SettingError, Tape
-from sos_gym.policy import policies, policy_of
+from sos_gym.policy import policies, policy_named, policy_of
 from sos_gym.policy.words import Parameter
 from sos_gym.resource import NONE, Kind, Resource
 from sos_gym.settings.presets import PRESETS
