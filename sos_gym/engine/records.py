@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from sos_gym.kernel import ROOMS, array_fields, expose, function_at, protect, record_type
+from sos_gym.kernel import ROOMS, array_fields, expose, function_at, hide, protect, record_type
 from sos_gym.resource import DECISION, ENTITY, OWNER, SLOT
 from sos_gym.workload.tables import FORECAST, OPS, PAGES, THREADS
 
@@ -356,6 +356,7 @@ SIM = _aligned(
 for _name, _array in ARRAYS.items():
     expose(_name, _array.dtype)
 expose("links", LINK)
+hide("accesses", "what nobody has looked at is not known; look(my, e) of sos_gym.policy.words reads the bit of a page")
 expose("guarded", "i8")
 
 MY, _ENTITY, _DECISION = map(record_type, (POLICY, ENTITY, DECISION))

@@ -31,6 +31,7 @@ from sos_gym.kernel.checks import FIRST, count_turn, no_list, own, turns_alone, 
 from sos_gym.kernel.compiling import keep_on_disk
 from sos_gym.kernel.refusals import RefusedError
 from sos_gym.kernel.sources import PACKAGE
+from sos_gym.kernel.table import HIDDEN
 
 
 @cache
@@ -149,6 +150,10 @@ class _Rewriting:
         value = statement.value
         if isinstance(value, ir.Expr) and value.op == "make_function":
             raise RefusedError(f"a function within a function {self._at(statement.loc)}: define it outside")
+        if isinstance(value, ir.Expr) and value.op == "getattr" and value.attr in HIDDEN:
+            raise RefusedError(
+                f"{self._name(value.value)}.{value.attr} {self._at(statement.loc)}: {HIDDEN[value.attr]}"
+            )
         found = self._constant(value)
         if found is _NOTHING:
             return value

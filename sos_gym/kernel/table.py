@@ -218,6 +218,14 @@ def protect(record: Any) -> None:
     PROTECTED.add(record)
 
 
+HIDDEN: dict[str, str] = {}  # names of tables that checked kernels do not see, and what to use instead
+
+
+def hide(name: str, instead: str) -> None:
+    """Refuse checked kernels that read `record.NAME`; what is called by an address may."""
+    HIDDEN[name] = instead
+
+
 @intrinsic
 def table_of(typing_context, array):  # type: ignore[no-untyped-def]
     """All items of a C-contiguous array as a Table: a slice would count references, an atomic operation per call."""

@@ -5,6 +5,7 @@ import pytest
 from runs import run
 
 import sos_gym
+from sos_gym.engine.mistakes import PolicyError
 from sos_gym.engine.simulation import MOST_VIEWS, Simulation
 from sos_gym.policy import policy_of
 from sos_gym.policy.words import Policy, kernel, look
@@ -271,6 +272,21 @@ def test_a_policy_from_outside_looks_too(sight):
     trace = references(2, 1_000)
     given = {"sight": sight, "harvest_ns": 20_000}
     assert misses(MINE, trace, 9, **given) == misses(Plain, trace, 9, **given) == misses("clock", trace, 9, **given)
+
+
+@kernel
+def _peek(my, decision):
+    for i in range(decision.count):
+        e = my.contenders[i]
+        if e >= 0 and not my.accesses[e].unread:
+            return e
+    return my.contenders[0]
+
+
+def test_what_nobody_has_looked_at_is_not_to_be_seen():
+    peeping = Policy("peeping", "", "", "", "", "", pick=_peek)
+    with pytest.raises(PolicyError, match=r"my\.accesses \(test_sight\.py:\d+\): what nobody has looked at"):
+        misses(peeping, references(0, 100), 9, sight="scanned")
 
 
 # -- refused
