@@ -96,7 +96,9 @@ PACKAGE = sorted(path for path in (ROOT / "sos_gym").rglob("*.py"))
 NOTED = [*WRITTEN, ROOT / "Makefile", *generate.NOTEBOOKS, *(ROOT / "agents").glob("*.py"), *PACKAGE]
 NOTED += [path for folder in ("benchmarks", "docs", "measurements") for path in (ROOT / folder).rglob("*.py")]
 ROOMS = {path.name for folder in (ROOT, ROOT / "sos_gym") for path in folder.iterdir() if path.is_dir()}
-ELSEWHERE = re.compile(r"kernel/sched/|tests/test_tape\.py")  # Linux's; moved since a tape was recorded (MOVED)
+ELSEWHERE = re.compile(
+    r"kernel/(sched/|locking/|softirq\.c)|tests/test_tape\.py"
+)  # Linux's; moved since a tape was recorded (MOVED)
 
 
 def paths_of(page: Path) -> set[str]:
