@@ -277,6 +277,8 @@ class PlainEngine:
             self.unpaid -= paid
             ns += paid * self.rules.look_ns
             self.looks += paid
+        if ns == 0:
+            return
         if cause == Why.FAULT and resource == Resource.MEMORY:
             self.decided_ns = ns
         elif resource == Resource.MEMORY:

@@ -1,8 +1,8 @@
 """What holding a core entails: switches, migration, ticks, preemption."""
 
 from sos_gym.engine.account import become, charge, left
-from sos_gym.engine.events import Event, core_source, due, offer_slot, void, withdraw
-from sos_gym.engine.holding import leave_waiting, node_of, occupy, record_use, tell, vacate, wait_silently
+from sos_gym.engine.events import Event, Item, ask_for, core_source, due, offer_slot, void, withdraw
+from sos_gym.engine.holding import leave_waiting, node_of, occupy, record_use, tell, vacate, wait_silently, want
 from sos_gym.engine.legality import allowed
 from sos_gym.engine.records import Verb
 from sos_gym.engine.uses import publish
@@ -46,6 +46,13 @@ def _move(sim, t, near):
     if not near:
         thread.cold_far = thread.service
         sim.moves += 1
+
+
+@kernel
+def want_core(sim, t, why):
+    """Thread `t` wants a core, and asks for it."""
+    want(sim, Resource.CPU, t, why)
+    ask_for(sim, Resource.CPU, t, sim.entities[t].want_seq, Item.REQUEST)
 
 
 @kernel

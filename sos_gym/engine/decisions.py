@@ -6,10 +6,9 @@ A contender is an entity, or a vacancy (-1 - slot). The same text decides on cor
 from sos_gym.engine.account import charge
 from sos_gym.engine.calendar import size_of, take
 from sos_gym.engine.cores import dispatch, leave_core, remind_cores, wait_off_core
-from sos_gym.engine.events import Event, Item, core_source, due, put_off
+from sos_gym.engine.events import Event, Item, core_source, due
 from sos_gym.engine.frames import (
     bind_page,
-    charge_move,
     fill_on_core,
     is_new,
     move_page,
@@ -19,10 +18,11 @@ from sos_gym.engine.frames import (
 from sos_gym.engine.futures import foresee, recall
 from sos_gym.engine.holding import lowest_vacant, node_of, tell_arrival
 from sos_gym.engine.legality import allowed, legal_holder, legal_waiter, may_leave
+from sos_gym.engine.prices import is_paid, pay
 from sos_gym.engine.records import STEPS, Verb, pick_at
 from sos_gym.engine.uses import publish
 from sos_gym.kernel import inlined, kernel
-from sos_gym.resource import NEVER, NONE, Kind, Resource, State, Status, Why
+from sos_gym.resource import NONE, Kind, Resource, State, Status, Why
 
 # -- who contends
 
@@ -195,71 +195,11 @@ def _apply_admit(sim, resource, slot, cause, choice):
 
 
 @kernel
-def _looks_of_driver(sim, most):
-    """How many pages who decides has looked at since it last paid for it; `most` at a time, the others later."""
-    if sim.driver == NONE:
-        return sim.rows_looked
-    looks = 0
-    for k in range(sim.hosted):
-        my = sim.policies[2 * k + Resource.MEMORY]
-        if sim.voices[2 * k + Resource.MEMORY] == sim.driver:
-            looks = min(my.looks, most)
-            my.looks -= looks
-    return looks
-
-
-@kernel
-def _price(sim, decision):
-    """What a raised decision takes, ns: N19; one on pages also the looks that were made for it, N23."""
-    if sim.views == 0 or decision.resource == Resource.CPU:
-        return sim.decision_ns
-    looks = _looks_of_driver(sim, sim.scan_looks if decision.cause == Why.SCAN else NEVER)
-    sim.looks += looks
-    return sim.decision_ns + looks * sim.look_ns
-
-
-@kernel
-def _pay(sim, decision, choice):
-    """Charge a raised decision to whom it concerns; see N19."""
-    price, paid = _price(sim, decision), True
-    if decision.resource == Resource.CPU:
-        paid = _pay_as_switch(sim, decision, choice, price)
-    elif decision.cause == Why.FAULT:
-        sim.decided_ns = price
-    else:
-        page = decision.entity if decision.cause == Why.HINT else choice
-        paid = page >= 0 and charge_move(sim, sim.entities[page].last_user, price)
-    if paid:
-        sim.deciding_ns += price
-
-
-@kernel
-def _pay_as_switch(sim, decision, choice, price):
-    """A holder that stays pays at once, who gets the core or asked for it with its next switch; a vacancy does not."""
-    if decision.kind == Kind.EVICT:
-        sim.threads[decision.entity].owed += price
-    elif choice < 0:
-        return False
-    elif choice == decision.entity:
-        charge(sim, choice)
-        sim.threads[choice].switch_left += price
-        put_off(sim, choice)
-    else:
-        sim.threads[choice].owed += price
-    return True
-
-
-@inlined
-def _is_paid(sim):
-    return sim.decision_ns > 0 or sim.views > 0
-
-
-@kernel
 def apply(sim, choice):
     """Carry out the present decision; `choice` is one of its contenders. One that was raised is paid."""
     decision = sim.decision[0]
-    if sim.undecided and _is_paid(sim):
-        _pay(sim, decision, choice)
+    if sim.undecided and is_paid(sim):
+        pay(sim, decision, choice)
     sim.undecided = 0
     if decision.kind == Kind.EVICT:
         _apply_evict(sim, decision.resource, decision.entity, decision.cause, choice)
@@ -492,8 +432,8 @@ def settle_fault(sim, e):
         else:
             raise_decision(sim)
             sim.undecided = 0
-            if _is_paid(sim):
-                _pay(sim, decision, NONE)
+            if is_paid(sim):
+                pay(sim, decision, NONE)
             slot = slot_of(sim, sim.advice[sim.driver])
     bind_page(sim, e, slot)
     return True

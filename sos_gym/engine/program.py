@@ -9,7 +9,7 @@ from sos_gym.engine.account import (
     stall_in_place,
     work_of,
 )
-from sos_gym.engine.cores import leave_core, wait_off_core
+from sos_gym.engine.cores import leave_core, wait_off_core, want_core
 from sos_gym.engine.decisions import settle_fault
 from sos_gym.engine.events import (
     Event,
@@ -35,6 +35,8 @@ from sos_gym.engine.frames import (
 from sos_gym.engine.futures import expect_look_ahead, look_ahead
 from sos_gym.engine.holding import tell_at, want
 from sos_gym.engine.legality import may_leave
+from sos_gym.engine.locks import acquire, hand_over
+from sos_gym.engine.queues import join_queue, leave_queue
 from sos_gym.engine.records import Verb
 from sos_gym.engine.sight import sample
 from sos_gym.engine.uses import mark_used, note_gap, publish, show_user
@@ -42,32 +44,6 @@ from sos_gym.kernel import inlined, kernel, prefetch
 from sos_gym.resource import NONE, Op, Resource, State, Status, Why
 
 AHEAD = 12  # ops; pages are brought to the processor's cache so long before their use
-
-
-@kernel
-def join_queue(sim, queue, t):
-    """Thread `t` is the last in the queue of a page, channel or lock."""
-    sim.threads[t].next = NONE
-    if queue.queue_head == NONE:
-        queue.queue_head = t
-    else:
-        sim.threads[queue.queue_tail].next = t
-    queue.queue_tail = t
-
-
-@kernel
-def leave_queue(sim, queue):
-    """The thread at the head, which leaves it, or NONE."""
-    t = queue.queue_head
-    if t != NONE:
-        queue.queue_head = sim.threads[t].next
-    return t
-
-
-@kernel
-def _want_core(sim, t, why):
-    want(sim, Resource.CPU, t, why)
-    ask_for(sim, Resource.CPU, t, sim.entities[t].want_seq, Item.REQUEST)
 
 
 # -- sleeping and waking
@@ -118,7 +94,7 @@ def wake(sim, t):
         due(sim, t, sim.now + left(sim.threads[t]), Event.COMPLETION)
         return
     become(sim, t, Status.CPU_WAIT)
-    _want_core(sim, t, Why.WAKE if sim.entities[t].touched else Why.NEW)
+    want_core(sim, t, Why.WAKE if sim.entities[t].touched else Why.NEW)
 
 
 @kernel
@@ -129,60 +105,6 @@ def _signal(sim, c):
     else:
         sim.timers += 1
         due(sim, t, sim.now, Event.WAKE)
-
-
-# -- locks
-
-
-@kernel
-def _take(sim, t, lock):
-    """Thread `t` holds a lock that is nobody's."""
-    sim.locks[lock].holder, sim.locks[lock].below = t, sim.threads[t].held
-    sim.threads[t].held = lock
-
-
-@kernel
-def _lock(sim, t, lock):
-    """Take it, if it is nobody's; else thread `t` waits for it off its core, and its burst goes on."""
-    if sim.locks[lock].holder == NONE:
-        _take(sim, t, lock)
-        return True
-    sim.threads[t].lock = lock
-    join_queue(sim, sim.locks[lock], t)
-    if not sim.plenty_cores:
-        leave_core(sim, t, Why.LOCK)
-    become(sim, t, Status.LOCK_WAIT)
-    return False
-
-
-@kernel
-def _let_go(sim, t, lock):
-    """Thread `t` holds the lock no more."""
-    before, held = NONE, sim.threads[t].held
-    while held != lock and held != NONE:
-        before, held = held, sim.locks[held].below
-    if before == NONE:
-        sim.threads[t].held = sim.locks[lock].below
-    else:
-        sim.locks[before].below = sim.locks[lock].below
-    sim.locks[lock].holder = sim.locks[lock].below = NONE
-
-
-@kernel
-def _unlock(sim, t, lock):
-    """Who has waited longest has the lock at once: nobody can come in between."""
-    _let_go(sim, t, lock)
-    heir = leave_queue(sim, sim.locks[lock])
-    if heir == NONE:
-        return
-    _take(sim, heir, lock)
-    sim.threads[heir].lock = NONE
-    if sim.plenty_cores:
-        become(sim, heir, Status.RUNNING)
-        due(sim, heir, sim.now + left(sim.threads[heir]), Event.COMPLETION)
-    else:
-        become(sim, heir, Status.CPU_WAIT)
-        _want_core(sim, heir, Why.LOCK)
 
 
 # -- pages
@@ -277,7 +199,7 @@ def _leave_fault(sim, t, e):
         become(sim, t, Status.RUNNING)
     else:
         become(sim, t, Status.CPU_WAIT)
-        _want_core(sim, t, Why.FAULT_DONE)
+        want_core(sim, t, Why.FAULT_DONE)
         return
     due(sim, t, sim.now + left(thread), Event.COMPLETION)
 
@@ -450,9 +372,9 @@ def _act(sim, t, op):
     elif op.op == Op.SIGNAL:
         _signal(sim, op.arg)
     elif op.op == Op.LOCK:
-        return _lock(sim, t, op.arg)
+        return acquire(sim, t, op.arg)
     elif op.op == Op.UNLOCK:
-        _unlock(sim, t, op.arg)
+        hand_over(sim, t, op.arg)
     elif op.op == Op.YIELD:
         if not sim.plenty_cores:
             leave_core(sim, t, Why.YIELD)

@@ -31,9 +31,7 @@ def _map_again(sim, e, t, promoted):
     """Sampled: the first touch after the page was unmapped faults, in place, and is seen by all."""
     page, seen = sim.entities[e], sim.seen[e]
     page.unmapped = seen.unmapped = 0
-    note_gap(seen, sim.now)
-    mark_used(seen, sim.seq, sim.now)
-    seen.last_user, seen.home = t, page.home
+    see(seen, t, page.home, sim.seq, sim.now)
     remember(sim, e, t)
     charge(sim, t)  # service before it must not mix with it
     sim.threads[t].minor_left += sim.look_ns
@@ -71,7 +69,7 @@ def _read_bit(sim, e):
     for k in range(sim.views):
         if access.unread >> k & 1 == 0:
             continue
-        see(sim.seen[k * entities + e], access, sim.seq, sim.now)
+        see(sim.seen[k * entities + e], access.user, access.home, sim.seq, sim.now)
         if k == sim.hosted:
             remember(sim, e, access.user)
         elif not (slow and sim.policies[2 * k].fast_only):
@@ -107,5 +105,5 @@ def _look_at_rows(sim, shown, rows):
         access = sim.accesses[e]
         if access.unread >> agent & 1:
             access.unread &= ~(1 << agent)
-            see(sim.seen[agent * entities + e], access, sim.seq + sim.rows_looked, sim.now)
+            see(sim.seen[agent * entities + e], access.user, access.home, sim.seq + sim.rows_looked, sim.now)
             remember(sim, e, access.user)

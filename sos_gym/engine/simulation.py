@@ -6,11 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from sos_gym.engine import bitmap
-from sos_gym.engine.events import Event, due, harvest_source, horizon_source, next_arrival, scan_source
 from sos_gym.engine.fitting import drawn_costs, first_homes, refuse_endless, refuse_pinned
 from sos_gym.engine.futures import lay_futures
 from sos_gym.engine.hosts import Host, Pairing, enter_mind
+from sos_gym.engine.layout import (
+    OF_THE_TAPE,
+    aligned_copy,
+    empty_queues,
+    lay_pages,
+    lay_threads,
+    room_for_forecasts,
+    room_for_futures,
+    start,
+    tables_of,
+)
 from sos_gym.engine.loop import GO_ON, advance
 from sos_gym.engine.mistakes import mistake
 from sos_gym.engine.records import (
@@ -21,7 +30,6 @@ from sos_gym.engine.records import (
     ENTRY,
     FAULT,
     INSTANCE,
-    LINK,
     LOCK,
     LOOK_SIGNATURE,
     NODE,
@@ -31,75 +39,24 @@ from sos_gym.engine.records import (
     SIM,
     STEPS,
     THREAD,
-    USER,
     WAIT_BUCKETS,
     Verb,
 )
 from sos_gym.engine.uses import look_by_bit
-from sos_gym.kernel import address_of, aligned_zeros, attach, kernel
-from sos_gym.resource import DECISION, ENTITY, NEVER, NONE, OWNER, SLOT, Op, Resource, Status
+from sos_gym.kernel import address_of, aligned_zeros, attach
+from sos_gym.resource import DECISION, ENTITY, NONE, OWNER, SLOT, Op, Resource, Status
 from sos_gym.settings import cpu, memory
-from sos_gym.settings.environment import MOST_NODES, REWARDS, SettingError, Settings
+from sos_gym.settings.environment import REWARDS, SettingError, Settings
 from sos_gym.streams import stream
-from sos_gym.workload.forecast import forecast
-from sos_gym.workload.tables import FORECAST
 from sos_gym.workload.tape import Tape
 
 FIRST_TAU_NS = 1_000_000  # mean hold time before anything was held: one tick
-ALL_NODES = (1 << MOST_NODES) - 1
 MOST_VIEWS = 63  # bits of ACCESS.unread
 SEQ_STEP = 1 << 20  # sight "scanned": looks between two events of the engine; 2**32 such events are exact in a float64
-OF_THE_TAPE = ("ops", "page_table", "thread_table")  # read from it, never copied
 
 
 class StuckError(RuntimeError):
     """Every thread that is left waits for a signal, a lock or a frame that can no longer come."""
-
-
-@kernel
-def _lay_pages(sims):
-    """Write the records of all pages, in one pass over the memory."""
-    sim = sims[0]
-    for p in range(sim.page_table.size):
-        e = sim.threads_count + p
-        page, given = sim.entities[e], sim.page_table[p]
-        page.slot = page.node = page.last_user = page.queue_head = page.queue_tail = NONE
-        page.owner, page.weight = given.owner, sim.owners[given.owner].weight
-        page.affinity = given.affinity & ALL_NODES
-        page.file, page.private, page.pinned = given.file, given.private, given.pinned
-        page.turn_over = 1  # frames have no turn: it is always over
-        page.id, page.last_slot, page.hint_ns = e, NONE, NONE
-
-
-@kernel
-def _lay_threads(sims):
-    """Write the records of all threads, likewise; their nodes are there."""
-    sim = sims[0]
-    for t in range(sim.threads_count):
-        entity, thread, given = sim.entities[t], sim.threads[t], sim.thread_table[t]
-        entity.slot = entity.node = entity.last_user = entity.last_slot = NONE
-        entity.hint_ns = entity.queue_head = entity.queue_tail = NONE
-        entity.id, entity.owner, entity.weight = t, given.owner, given.weight
-        entity.affinity, entity.deadline = given.affinity & ALL_NODES, NEVER
-        entity.home = thread.node
-        thread.first, thread.last, thread.pc = given.first, given.last, given.first
-        thread.arrival_ns, thread.think_ns = given.arrival_ns, given.think_ns
-        thread.deadline_ns = given.deadline_ns
-        thread.exit_ns = thread.page = thread.next = thread.lock = thread.held = NONE
-
-
-@kernel
-def _start(sims):
-    """Make the first arrival, the first scan and the horizon due."""
-    sim = sims[0]
-    sim.created = sim.threads_count  # the arrivals, in the order of threads
-    next_arrival(sim)
-    if sim.scan_ns > 0:
-        due(sim, scan_source(sim), sim.scan_ns, Event.SCAN)
-    if sim.harvest_ns > 0:
-        due(sim, harvest_source(sim), sim.harvest_ns, Event.HARVEST)
-    if sim.horizon_ns > 0:
-        due(sim, horizon_source(sim), sim.horizon_ns, Event.HORIZON)
 
 
 class UnknownOpError(RuntimeError):
@@ -156,14 +113,14 @@ class Simulation:
         self._add(**room_for_futures(tape, known))
         self._add(**room_for_forecasts(tape, any(host.needs_forecast for host in self.hosts)))
         self._attach()
-        _lay_threads(self.record)
-        _lay_pages(self.record)
+        lay_threads(self.record)
+        lay_pages(self.record)
         for k in range(self._views):
             self._view(k)[:] = self.arrays["entities"]
         if known:
             lay_futures(self.record)
             self.arrays["page_users"] = self.arrays["page_users"][: self.arrays["first_user"][-1]]
-        _start(self.record)
+        start(self.record)
 
     # -- running
 
@@ -282,8 +239,8 @@ class Simulation:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        copies = {name: _aligned_copy(array) for name, array in state["arrays"].items()}
-        self.record, self.arrays = copies.pop(""), copies | _tables_of(self.tape)
+        copies = {name: aligned_copy(array) for name, array in state["arrays"].items()}
+        self.record, self.arrays = copies.pop(""), copies | tables_of(self.tape)
         self._attach()
 
     def move_to(self, record: np.ndarray) -> None:
@@ -405,7 +362,7 @@ class Simulation:
             waits=np.zeros(2 * WAIT_BUCKETS, np.int64),
             recent=np.full(threads * RECENT if observed else 0, NONE, np.int32),
             users=np.zeros(threads + pages if observed else 0, np.uint64),  # bit t mod 64: thread t used the page
-            **_tables_of(tape),
+            **tables_of(tape),
         )
 
     def _lay_policies(self, seed: int) -> None:
@@ -437,7 +394,7 @@ class Simulation:
         policy["use_is_credit"], policy["queues"] = instance["use_is_credit"], host.queues
         entities, slots = int(instance["population"] + instance["first_entity"]), len(self.arrays["slots"])
         self._add(**{f"{room.name} {i}": room.laid(entities, slots) for room in host.rooms if not room.shared})
-        self._add(**{f"links {i}": _empty_queues(entities * host.links, host.queues)})
+        self._add(**{f"links {i}": empty_queues(entities * host.links, host.queues)})
         self._add(**{f"guarded {i}": np.zeros(len(PARTS) if host.guarded else 0, np.int64)})
         policy["host"], policy["resource"] = i // len(Resource), resource
 
@@ -536,49 +493,6 @@ def _refuse_other_minds(given: Any, own: Sequence[Any], remedy: str) -> None:
         raise SettingError("state['minds']", given, f"of the policies {kinds}", remedy)
 
 
-def _tables_of(tape: Tape) -> dict[str, np.ndarray]:
-    return dict(zip(OF_THE_TAPE, (tape.ops, tape.pages, tape.threads), strict=True))
-
-
 def _layout(array: Any) -> tuple[tuple[int, ...], np.dtype] | None:
     """What two arrays must share for one to be copied into the other."""
     return (array.shape, array.dtype) if isinstance(array, np.ndarray) else None
-
-
-def _aligned_copy(array: np.ndarray) -> np.ndarray:
-    """Its first record begins a cache line."""
-    copied = aligned_zeros(array.size, array.dtype)
-    copied[...] = array
-    return copied
-
-
-def _empty_queues(members: int, queues: int) -> np.ndarray:  # LINK (members + queues,), or none
-    """The links of all entities, then the sentinel of each queue, which is its own neighbour: a ring."""
-    links = aligned_zeros(members + queues if queues else 0, LINK)
-    if queues:
-        links["next"][members:] = links["previous"][members:] = np.arange(members, members + queues)
-    return links
-
-
-def room_for_forecasts(tape: Tape, known: bool) -> dict[str, np.ndarray]:
-    """The rows of `forecast`, what holds of each entity now, and which row is next by thread; empty if nobody asks."""
-    rows = forecast(tape) if known else np.zeros(0, FORECAST)
-    held = np.zeros(len(tape.threads) + len(tape.pages) if known else 0, FORECAST)
-    return {
-        "forecast_rows": rows,
-        "forecasts": held,
-        "forecast_next": np.searchsorted(rows["at"], tape.threads["first"] if known else []).astype(np.int64),
-    }
-
-
-def room_for_futures(tape: Tape, known: bool) -> dict[str, np.ndarray]:
-    """The arrays that `lay_futures` fills; empty unless somebody knows the future. Users: at most so many."""
-    ops, pages = (len(tape.ops), len(tape.pages)) if known else (-1, -1)
-    return {
-        "work": np.zeros(ops + 1, np.int64),
-        "next_use": np.zeros(max(ops, 0), np.int64),
-        "burst_end": np.zeros(ops + 1, np.int64),
-        "page_users": np.zeros(min(max(pages, 0) * len(tape.threads), max(ops, 0)), USER),
-        "first_user": np.zeros(pages + 1, np.int64),
-        "awaited": bitmap.empty(ops) if known else np.zeros(0, np.int64),
-    }

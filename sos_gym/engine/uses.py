@@ -54,11 +54,11 @@ def publish(sim, e):
 
 
 @inlined
-def see(page, access, seq, now):
-    """A view learns that its record `page` was used, and by whom."""
+def see(page, user, home, seq, now):
+    """A view learns that its record `page` was used, by which thread and from where."""
     note_gap(page, now)
     mark_used(page, seq, now)
-    page.last_user, page.home = access.user, access.home
+    page.last_user, page.home = user, home
 
 
 @inlined
@@ -134,7 +134,7 @@ def look_by_bit(my, e):
         return 0
     access.unread &= ~(1 << my.host)
     my.seq += 1
-    see(my.entities[e], access, my.seq, my.now)
+    see(my.entities[e], access.user, access.home, my.seq, my.now)
     if my.use_at != 0 and not (my.fast_only and my.entities[e].node > 0):  # of a slow tier it is not told (N24)
         verb_at(my.use_at)(my, e)
     return 1

@@ -32,10 +32,11 @@ COSTS = (f"{NAME}-costs.json", f"{NAME}-costs.md")  # what was measured on this 
 WHICH_STALL = (
     f"Stall is weighted stall, `{STALL}`: what the reward charges. Plain stall, `{PLAIN_STALL}`: all threads alike."
 )
+LINE = "linux"  # as it comes: the line to beat
 LEGEND = (
     "† knows the future, or learnt from who does, and is never the best online heuristic. ‡ an ensemble: an agent that "
     "sees other policies' choices. § chose rows that were masked out; a random legal one was taken. random_row is the "
-    "untrained agent: a legal row, drawn uniformly."
+    "untrained agent: a legal row, drawn uniformly. ◂ stock Linux, the line to beat."
 )
 EXPLANATION = (
     "Stall ratio: stall to that of the best online heuristic of each family, geometric mean over families; the worst "
@@ -52,8 +53,9 @@ LOWEST_RATIO, HIGHEST_RATIO = 0.3, 10.0  # of the picture; what lies beyond is d
 
 
 def marked(standing: Standing) -> str:
-    """What it is called, with †, ‡ and §."""
+    """What it is called, with †, ‡, § and ◂."""
     marks = "†" * standing.privileged + "‡" * (standing.kind == "ensemble") + "§" * (standing.masked_out > 0)
+    marks += "◂" * (standing.policy == LINE)
     return f"{standing.called} {marks}".rstrip()
 
 

@@ -21,6 +21,11 @@ waits for it, `my.threads` which lock a thread waits for and holds (engine/recor
 both). A running thread is charged when a decision is raised: its service and attained are current in `pick`, `claim`,
 `use`, `cool` and `release` only.
 
+What `my.entities` says of the uses of pages is what was seen of them. Where accessed bits show them (setting `sight`)
+`look(my, e)` reads and clears that of page `e`: if it was used, the record is brought up to date and `use(my, e)` is
+called before that returns True. Hands that pass a page look; a page that is to go is looked at by the picks below. Not
+within `use`, which may not call itself.
+
 A policy's own are named in its card, each with what it starts as (0 is an int64, 0.0 a float64, [0, 0] two int64):
 
     own={"hand": NONE}           my.own.hand            one record per resource

@@ -1,5 +1,7 @@
 """How uses of pages are seen: computed on paper, by theorems, and against what everybody sees alone."""
 
+import pickle
+
 import numpy as np
 import pytest
 from runs import run
@@ -314,3 +316,30 @@ def test_bits_are_many_but_not_without_end():
     Simulation(tape, settings, [host] * (MOST_VIEWS - 1))
     with pytest.raises(SettingError, match=f"{MOST_VIEWS} policies"):
         Simulation(tape, settings, [host] * MOST_VIEWS)
+
+
+# -- copies
+
+
+@pytest.mark.parametrize("sight", SIGHTS[1:])
+def test_a_copy_and_a_state_see_what_the_original_sees(sight):
+    """Half an episode, then the rest by the original, by a pickled copy, and by one that is given the state."""
+    tape, settings = sos_gym.workload("phases", seed=4), build_settings({"frames": 40, "sight": sight, "look_ns": 20})
+    hosts = [policy_of(name).host() for name in ("clock", "lru")]
+    one, other = (Simulation(tape, settings, hosts, listing=True) for _ in range(2))
+    one.advance()
+    for _ in range(300):
+        one.advance(int(one.arrays["advice"][0]))
+    copied = pickle.loads(pickle.dumps(one))
+    other.restore(one.state())
+    ends = [ended(simulation) for simulation in (copied, other, one)]
+    assert ends[0] == ends[1] == ends[2]
+
+
+def ended(simulation):
+    """What the two advise to the end, the first being followed, and what they see then."""
+    advice = []
+    while simulation.undecided:
+        advice.append(simulation.arrays["advice"].tolist())
+        simulation.advance(advice[-1][0])
+    return advice, simulation.arrays["seen"].tobytes(), int(simulation.record["stall_ns"][0])

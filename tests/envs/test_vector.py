@@ -41,7 +41,17 @@ def same(observation, i, single):
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 @pytest.mark.parametrize("env_id", IDS)
 def test_each_environment_does_what_a_single_one_does(env_id, mode):
-    settings = {"advisors": ("lru", "gap"), **SHORT}
+    compare_with_singles(env_id, mode)
+
+
+@pytest.mark.parametrize("sight", ["sampled", "scanned"])
+@pytest.mark.parametrize("env_id", ["sos/Memory-v0", "sos/System-v0"])
+def test_each_environment_sees_what_a_single_one_sees(env_id, sight):
+    compare_with_singles(env_id, AutoresetMode.SAME_STEP, sight=sight, look_ns=20, harvest_ns=50_000)
+
+
+def compare_with_singles(env_id, mode, **more):
+    settings = {"advisors": ("lru", "gap"), **SHORT, **more}
     vector = gym.make_vec(env_id, num_envs=N, autoreset_mode=mode, threads=2, **settings)
     singles = [gym.make(env_id, **settings).unwrapped for _ in range(N)]
     rng = np.random.default_rng(0)

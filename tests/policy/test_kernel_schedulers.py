@@ -1,9 +1,9 @@
 """CFS and EEVDF as Linux has them: shares and lag, and wakeups and ticks on paper."""
 
 from fractions import Fraction
-from itertools import pairwise
 
 import pytest
+from fluid import ideal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import ALWAYS, MS, run
@@ -53,16 +53,6 @@ def test_busy_threads_share_by_weight_within_a_turn_under_cfs(weights, tick, tic
     for w, one, other in zip(weights, before, after, strict=True):
         assert abs((other - one) - Fraction(settled * w, load)) <= 2 * max(turn.values())
     assert sum(after) == 2 * settled
-
-
-def ideal(weights, arrival_ns, end):
-    """What each would have in a fluid that flows by weight to all who have come."""
-    flow, times = [Fraction(0)] * len(weights), sorted({*arrival_ns, end})
-    for start, stop in pairwise(times):
-        here = [i for i, arrival in enumerate(arrival_ns) if arrival <= start < end]
-        for i in here:
-            flow[i] += Fraction((min(stop, end) - start) * weights[i], sum(weights[j] for j in here))
-    return flow
 
 
 crowds = st.lists(st.tuples(st.integers(300, 5000), st.integers(0, 300)), min_size=1, max_size=7)

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from fluid import ideal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from plain_engine import PlainEngine, Rules
@@ -327,16 +328,6 @@ def services(policy, weights, arrival_ns, tick_ns, horizon_ns):
     tape = Tape.build([[(Op.COMPUTE, ALWAYS)]] * len(weights), weight=weights, arrival_ns=arrival_ns)
     simulation = run(tape, policy, cores=1, tick_ns=tick_ns, horizon_ns=horizon_ns, **FREE)
     return simulation.arrays["threads"]["service"].tolist()
-
-
-def ideal(weights, arrival_ns, end):
-    """What each would have in a fluid that flows by weight to all who have come."""
-    flow, times = [Fraction(0)] * len(weights), sorted({*arrival_ns, end})
-    for start, stop in pairwise(times):
-        here = [i for i, arrival in enumerate(arrival_ns) if arrival <= start < end]
-        for i in here:
-            flow[i] += Fraction((min(stop, end) - start) * weights[i], sum(weights[j] for j in here))
-    return flow
 
 
 crowds = st.lists(st.tuples(WEIGHTS, st.integers(0, 300)), min_size=1, max_size=7)
