@@ -10,7 +10,7 @@ from sos_gym.scenario import Scenario
 from sos_gym.settings.presets import PRESETS
 
 MS = 1_000_000
-HEAVIEST, LIGHTEST = 88_761, 15
+EXTREME = "inversion(urgent_weight=88761, light_weight=15)"
 
 
 # -- thrashing
@@ -56,7 +56,7 @@ def test_processes_use_all_of_their_working_set_and_no_other():
 
 def test_urgent_and_light_threads_share_a_lock_and_hogs_have_none():
     tape = workload("inversion", groups=3, hogs=2, periods=4)
-    weights = [HEAVIEST] * 3 + [LIGHTEST] * 3 + [1024] * 2
+    weights = [9_548] * 3 + [110] * 3 + [1024] * 2
     assert tape.threads["weight"].tolist() == weights and tape.locks == 3
     for t, thread in enumerate(tape.threads):
         ops = tape.ops[thread["first"] : thread["last"]]
@@ -71,7 +71,7 @@ def test_inheritance_bounds_what_urgent_threads_lose():
     """They wait for what is left of critical sections, and not for hogs."""
     of = {}
     for name in ("priority", "inheritance"):
-        runs = evaluate("sos/CPU-v0", name, "inversion", seed=0, episodes=3, detail=True)
+        runs = evaluate("sos/CPU-v0", name, EXTREME, seed=0, episodes=3, detail=True)
         waits = [t["lock_wait_ns"] for run in runs for t in run["threads"] if t["name"].startswith("urgent")]
         of[name] = sum(waits), np.mean([run["weighted_stall_ns"] for run in runs])
     starts = 3 * 4 * 40  # episodes, urgent threads, periods

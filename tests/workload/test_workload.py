@@ -137,7 +137,7 @@ def test_streams_never_change():
         "graph": "10cbaa6ee1a2cfda",
         "hyperexponential": "bbb783ee21eef49a",
         "interactive_batch": "1ad71cccca53d9b3",
-        "inversion": "e033edea21a65366",
+        "inversion": "eec4f29b6b802354",
         "key_value": "6da0cf52961b9444",
         "localities": "1446fdbf2aa52e02",
         "loop": "7e7006b6b1a0c5a9",

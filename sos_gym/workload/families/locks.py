@@ -8,7 +8,7 @@ from sos_gym.workload.families.registry import Parameter, exponential_ns, family
 from sos_gym.workload.families.threads import DAY_NS, MS, repeated, sleeping_bursts
 from sos_gym.workload.tape import Tape
 
-HEAVIEST, LIGHTEST = 88_761, 15  # nice -20 and 19, kernel/sched/core.c: sched_prio_to_weight
+URGENT, LIGHT = 9_548, 110  # nice -10 and 10, kernel/sched/core.c: sched_prio_to_weight; -20 is 88 761, 19 is 15
 
 
 @family(
@@ -31,6 +31,8 @@ HEAVIEST, LIGHTEST = 88_761, 15  # nice -20 and 19, kernel/sched/core.c: sched_p
     ),
     hog_ns=Parameter(15 * MS, "ns", 1, DAY_NS, "mean burst of a hog; longer inversions"),
     hog_sleep_ns=Parameter(15 * MS, "ns", 1, DAY_NS, "mean sleep of a hog; less load"),
+    urgent_weight=Parameter(URGENT, "", DEFAULT_WEIGHT, 10**6, "of an urgent thread; its waits count for more"),
+    light_weight=Parameter(LIGHT, "", 1, DEFAULT_WEIGHT, "of a light thread; rules by share run it more"),
 )
 def inversion(
     rng,
@@ -45,12 +47,14 @@ def inversion(
     light_ns,
     hog_ns,
     hog_sleep_ns,
+    urgent_weight,
+    light_weight,
     known: Known | None = None,
 ) -> Tape:
     """Under plain priority a hog runs before the light thread that an urgent one waits for.
 
-    Group i has lock i, an urgent thread of the greatest weight there is, whose deadline is its next period, and a light
-    one of the least; hogs have the default weight. Hogs and light threads go on for as long as the urgent ones should.
+    Group i has lock i, an urgent thread of great weight, whose deadline is its next period, and a light one; hogs have
+    the default weight. Hogs and light threads go on for as long as the urgent ones should.
     """
     rounds = max(1, round(periods * period_ns / (critical_ns + light_ns)))
     bursts = max(1, round(periods * period_ns / (hog_ns + hog_sleep_ns)))
@@ -77,7 +81,7 @@ def inversion(
     counts = (groups, groups, hogs)
     return Tape.build(
         [*urgent, *light, *others],
-        weight=np.repeat((HEAVIEST, LIGHTEST, DEFAULT_WEIGHT), counts),
+        weight=np.repeat((urgent_weight, light_weight, DEFAULT_WEIGHT), counts),
         deadline_ns=np.repeat((period_ns, NONE, NONE), counts),
         thread_names=[
             f"{name} {i}" for name, n in zip(("urgent", "light", "hog"), counts, strict=True) for i in range(n)
