@@ -294,7 +294,8 @@ def test_the_leaderboard_as_records(form, tape_path, tmp_path):
     costs = json.loads((tmp_path / "leaderboard-costs.json").read_text())["costs"]
     for one, cost in ((one, cost) for one in found for cost in costs if cost["policy"] == one["policy"]):
         assert {name: str(value) for name, value in cost.items()} == {name: str(one[name]) for name in cost}
-        assert float(one["charged_weighted_stall_ms"]) > float(one["weighted_stall_ms"])
+        # on one tape the other instants of charged decisions may even save something
+        assert float(one["charged_weighted_stall_ms"]) != float(one["weighted_stall_ms"])
 
 
 def test_the_leaderboard_shows_what_deciding_costs(tape_path, tmp_path):
