@@ -18,7 +18,7 @@ from sos_gym.view import columns
 
 SCALES = """\
 `rlog`: a duration t as clip(ln((t + 1 µs) / τ), −8, 8) / 4, where τ is the running mean of how long a slot is held.
-`clog`: a count n as log2(1 + n) / 16, at most 1. What is not known is 0, with its flag in `gap_known`. A column means
+`clog`: a count n as log2(1 + n) / 4, at most 4. What is not known is 0, with its flag in `gap_known`. A column means
 the same for a thread and for a page; columns of the other resource are 0."""
 
 

@@ -41,19 +41,32 @@ def _find_vacancy(sim, decision):
 
 
 @kernel
-def _list_evict(sim, decision):
-    instance, found = sim.instances[decision.resource], 0
-    e = decision.entity
+def vacancies_for(sim, decision, found):
+    """Of each node the lowest vacant slot that the one who wants may have: the first entries of `found`; how many."""
+    count = 0
     if decision.cause != Why.HINT:
         for node in range(sim.nodes_count):
             slot = lowest_vacant(sim, decision.resource, node)
-            if slot != NONE and allowed(sim, e, node):
-                sim.contenders[found] = -1 - slot
-                found += 1
-    first, size = instance.first_slot, instance.size
+            if slot != NONE and allowed(sim, decision.entity, node):
+                found[count] = -1 - slot
+                count += 1
+    return count
+
+
+@inlined
+def slots_in_question(sim, decision):
+    """Where legal holders of an EVICT can be: the first slot, and how many."""
     if decision.local or decision.cause == Why.HINT:  # no holder elsewhere is legal
         place = node_of(sim, decision.resource, decision.node)
-        first, size = place.first_slot, place.size
+        return place.first_slot, place.size
+    instance = sim.instances[decision.resource]
+    return instance.first_slot, instance.size
+
+
+@kernel
+def _list_evict(sim, decision):
+    e, found = decision.entity, vacancies_for(sim, decision, sim.contenders)
+    first, size = slots_in_question(sim, decision)
     for slot in range(first, first + size):
         holder = sim.slots[slot].holder
         if holder != NONE and legal_holder(sim, decision, holder):

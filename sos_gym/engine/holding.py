@@ -258,6 +258,18 @@ def take_over(sim, resource, e, slot, why):
 
 
 @inlined
+def stay_began(entity):
+    """Since when it has been in its node."""
+    return entity.move_ns if entity.moved else entity.hold_ns
+
+
+@inlined
+def count_stay(sim, instance, entity):
+    """Its stay in the node ends: tau follows. A stay in a slow tier says nothing of how long a fast frame is held."""
+    instance.tau_ns += TAU_GAIN * (sim.now - stay_began(entity) - instance.tau_ns)
+
+
+@inlined
 def leave(sim, resource, e, why):
     """Entity `e` loses or leaves its slot; the caller gives it to somebody else, or to the vacant ones."""
     entity, instance = sim.entities[e], sim.instances[resource]
@@ -268,7 +280,8 @@ def leave(sim, resource, e, why):
     place.holder = NONE
     place.last = e
     instance.holding -= 1
-    instance.tau_ns += TAU_GAIN * (sim.now - entity.hold_ns - instance.tau_ns)
+    if not slow:
+        count_stay(sim, instance, entity)
     owner = owner_of(sim, resource, e)
     _settle_owner(sim, owner, -1)
     if resource == Resource.CPU:
@@ -329,6 +342,8 @@ def record_use(sim, resource, e, slow=False):
 def relocate(sim, e, slot):
     """Page `e` moves to `slot`, vacant or exchanged; only its stay in the node begins anew."""
     entity = sim.entities[e]
+    if not lies_slow(sim, Resource.MEMORY, entity.node):
+        count_stay(sim, sim.instances[Resource.MEMORY], entity)
     entity.slot, entity.node = slot, sim.slots[slot].node
     entity.moved, entity.move_ns = 1, sim.now
     sim.slots[slot].holder = e

@@ -102,7 +102,7 @@ INSTANCE = _aligned(  # one per resource
         ("first_waiting", "i4"),  # where its part begins
         ("use_is_credit", "i4"),
         ("holds", "i8"),
-        ("tau_ns", "f8"),  # running mean hold time of a slot
+        ("tau_ns", "f8"),  # running mean of a stay in a node, of the fast tier where there are two
         ("return_rate", "f8"),  # running share of wants within tau of the release
         ("decisions", "i8"),
         ("active_weight", "i8"),  # of the owners that want or hold

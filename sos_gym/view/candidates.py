@@ -4,19 +4,25 @@ The wanting or holding entity, the vacancies, the extremes of last use, payoff a
 quantile of recency (EVICT) or waiting time (ADMIT), the most recent included; advisors' choices replace the last draws.
 Ordered by slot, then entity: never by rank. The draws are a hash of (seed, decision, quantile), so they do not depend
 on who else is asked.
+
+Above SAMPLE contenders, a sample of as many stands for all. It is drawn by place, those rejected who do not contend
+or were drawn before, so that nobody has to list all holders: EVICT draws slots, ADMIT places in the waiting set.
 """
 
 import numba as nb
 import numpy as np
 
 from sos_gym.engine.chance import uniform
-from sos_gym.engine.decisions import slot_of
-from sos_gym.kernel import kernel, on_stack
+from sos_gym.engine.decisions import slot_of, slots_in_question, vacancies_for
+from sos_gym.engine.legality import legal_holder
+from sos_gym.kernel import inlined, kernel, on_stack
 from sos_gym.resource import NONE, Kind, Resource
-from sos_gym.settings.environment import MOST_ROWS
+from sos_gym.settings.environment import MOST_NODES, MOST_ROWS
 
 PADDING = np.iinfo(np.int32).min  # in `shown`: a row without a candidate
 SAMPLE = 64  # or K if that is more: above so many contenders, extremes and quantiles come from a seeded sample
+DRAWS = 16  # per one of the sample, before whoever comes next is taken
+DRAWN_PLACE = 1_000_003  # what is asked of chance where others ask for an entity or a quantile
 
 
 # -- a few numbers in order
@@ -128,48 +134,96 @@ def _show_quantiles(sim, decision, recency, sample, size, is_shown, shown, rows)
     return rows
 
 
+# -- above SAMPLE contenders, a sample of them, found without looking at all
+
+
+@inlined
+def _stand_in_slots(sim, decision):
+    """Whether contenders are found slot by slot. Who waits, and who is shown at a cut, stands in the list."""
+    return decision.kind == Kind.EVICT and sim.undecided
+
+
+@kernel
+def _places(sim, decision):
+    """Where contenders are drawn from: the first place, and how many."""
+    if _stand_in_slots(sim, decision):
+        return slots_in_question(sim, decision)
+    return 0, decision.count
+
+
+@kernel
+def _contender_at(sim, decision, place):
+    """Who contends there, or NONE: nobody, one who may not go, a vacancy, or who raised it and is shown anyway."""
+    if _stand_in_slots(sim, decision):
+        e = sim.slots[place].holder
+        return e if e != NONE and legal_holder(sim, decision, e) else NONE
+    e = sim.contenders[place]
+    return NONE if e == decision.entity or e < 0 else e
+
+
+@kernel
+def _take(sim, decision, place, sample, taken):
+    """Add who contends at the place, if it is somebody new; the new size of the sample."""
+    e = _contender_at(sim, decision, place)
+    if e == NONE or _is_among(sample, taken, e):
+        return taken
+    sample[taken] = e
+    return taken + 1
+
+
 @kernel
 def _draw_sample(sim, decision, sample, room):
-    """The contenders that are entities: all, or `room` of them, one per stretch of the list."""
-    entities = 0
-    for i in range(decision.count):
-        entities += sim.contenders[i] >= 0
-    size, seen, taken = min(entities, room), 0, 0
-    drawn = 0 if entities <= room else _draw_of_stretch(sim, decision, 0, entities, size)
-    for i in range(decision.count):
-        if sim.contenders[i] < 0:
-            continue
-        if entities <= room or seen == drawn:
-            sample[taken] = sim.contenders[i]
-            taken += 1
-            if taken == size:
-                break
-            if entities > room:
-                drawn = _draw_of_stretch(sim, decision, taken, entities, size)
-        seen += 1
+    """Seeded draws of places until `room` contenders are found; if that takes long, whoever comes next."""
+    first, size = _places(sim, decision)
+    taken, place = 0, first
+    for draw in range(DRAWS * room):
+        place = first + int(uniform(sim.rows_seed, decision.number, DRAWN_PLACE + draw) * size)
+        taken = _take(sim, decision, place, sample, taken)
+        if taken == room:
+            return taken
+    while taken < room:  # few of the places have one who contends
+        place = first + (place - first + 1) % size
+        taken = _take(sim, decision, place, sample, taken)
     return taken
 
 
 @kernel
-def _draw_of_stretch(sim, decision, stretch, entities, stretches):
-    low, high = stretch * entities // stretches, (stretch + 1) * entities // stretches
-    return low + int(uniform(sim.rows_seed, decision.number, 1_000_003 + stretch) * (high - low))
+def _vacancies(sim, decision, found):
+    if _stand_in_slots(sim, decision):
+        return vacancies_for(sim, decision, found)
+    count = 0
+    for i in range(decision.count):
+        if sim.contenders[i] < 0:
+            found[count] = sim.contenders[i]
+            count += 1
+    return count
+
+
+@kernel
+def _all_entities(sim, decision, sample):
+    size = 0
+    for i in range(decision.count):
+        if sim.contenders[i] >= 0:
+            sample[size] = sim.contenders[i]
+            size += 1
+    return size
 
 
 @kernel
 def _show_some(sim, decision, shown):
     """Fill all rows from more contenders than there are rows."""
     sample, is_shown = on_stack(nb.int32, MOST_ROWS), on_stack(nb.uint8, MOST_ROWS)
-    size, rows = _draw_sample(sim, decision, sample, max(SAMPLE, shown.size)), 0
-    room = shown.size - sim.advisors
+    vacant, most, rows = on_stack(nb.int32, MOST_NODES), max(SAMPLE, shown.size), 0
+    vacancies, room = _vacancies(sim, decision, vacant), shown.size - sim.advisors
+    few = decision.count - vacancies <= most
+    size = _all_entities(sim, decision, sample) if few else _draw_sample(sim, decision, sample, most)
     asks = decision.entity if decision.kind == Kind.ADMIT or decision.may_wait else NONE
     if asks != NONE:
         shown[0], rows = asks, 1
     for i in range(size):
         is_shown[i] = sample[i] == asks
-    for i in range(decision.count):
-        if sim.contenders[i] < 0 and rows < room:
-            shown[rows], rows = sim.contenders[i], rows + 1
+    for i in range(min(vacancies, room - rows)):
+        shown[rows], rows = vacant[i], rows + 1
     last_use, payoff = on_stack(nb.float64, MOST_ROWS), on_stack(nb.float64, MOST_ROWS)
     uses, recency = on_stack(nb.float64, MOST_ROWS), on_stack(nb.float64, MOST_ROWS)
     _measure(sim, decision, sample, size, last_use, payoff, uses, recency)

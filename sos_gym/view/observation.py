@@ -2,17 +2,19 @@
 
 import math
 
+import numba as nb
 import numpy as np
 
+from sos_gym.engine.blocked import blocked_behind
 from sos_gym.engine.cores import move_cost
 from sos_gym.engine.decisions import slot_of
 from sos_gym.engine.records import RECENT
 from sos_gym.engine.sight import look_at_rows
-from sos_gym.kernel import bit_count, kernel, part_of, view_as
-from sos_gym.resource import NONE, Kind, Resource, State, Status
+from sos_gym.kernel import bit_count, kernel, on_stack, part_of, view_as
+from sos_gym.resource import NONE, Kind, Resource, Status
 from sos_gym.view.candidates import payoff_ns, select
 from sos_gym.view.closing import pose
-from sos_gym.view.columns import CANDIDATE_COLUMNS, COLUMNS, CONTEXT_COLUMNS, LN2, Column
+from sos_gym.view.columns import CANDIDATE_COLUMNS, CANDIDATE_RECORD, COLUMNS, CONTEXT_COLUMNS, LN2, Column
 
 F = len(COLUMNS)
 
@@ -81,9 +83,9 @@ def _describe_entity(sim, decision, e, per_tau, row):
     entity, now = sim.sighted[e], sim.now
     holds = entity.slot != NONE
     row.holder = holds
-    row.wanting = entity.state == State.WAITING or (decision.kind == Kind.EVICT and e == decision.entity)
     row.raised_this = e == decision.entity
     row.weight = entity.weight / sim.instances[decision.resource].mean_weight
+    row.same_owner = decision.entity != NONE and entity.owner == sim.entities[decision.entity].owner
     if entity.uses_total > 0:
         row.since_use = _timed(now - entity.last_use, per_tau)
     if holds:
@@ -100,6 +102,17 @@ def _describe_entity(sim, decision, e, per_tau, row):
     row.uses_total = _counted(entity.uses_total)
     row.returned = entity.returned
     _describe_owner(sim, decision.resource, entity.owner, row)
+    _describe_blocked(sim, e if decision.resource == Resource.CPU else entity.last_user, entity.weight, row)
+
+
+@kernel
+def _describe_blocked(sim, t, weight, row):
+    """Who waits for the locks of thread `t`, which may be NONE."""
+    if t == NONE or sim.threads[t].held == NONE:
+        return
+    weightiest, waiters = blocked_behind(sim, t)
+    row.boost = max(weight, weightiest) / weight
+    row.lock_waiters = _counted(waiters)
 
 
 @kernel
@@ -199,6 +212,21 @@ def _describe_context(sim, decision, shown, context):
 
 
 @kernel
+def _describe_raiser(sim, decision, per_tau, context):
+    """Of who raised the decision, in words of a row."""
+    if decision.entity == NONE:
+        return
+    numbers = on_stack(nb.float32, F)
+    _fill(numbers, EMPTY_ROW)
+    row = view_as(numbers, CANDIDATE_RECORD)[0]
+    _describe_entity(sim, decision, decision.entity, per_tau, row)
+    context.raiser_weight, context.raiser_returned = row.weight, row.returned
+    context.raiser_since_use, context.raiser_last_gap = row.since_use, row.last_gap
+    context.raiser_uses_total = row.uses_total
+    context.raiser_owner_share, context.raiser_owner_stall = row.owner_share, row.owner_stall
+
+
+@kernel
 def _fill(numbers, given):
     for k in range(np.uint64(given.size)):
         numbers[k] = given[k]
@@ -238,6 +266,7 @@ def describe(sim, decision, shown, rows, candidates, contexts, mask):
     numbers = view_as(contexts, np.float32)
     _fill(numbers, EMPTY_CONTEXT)
     _describe_context(sim, decision, rows, contexts[0])
+    _describe_raiser(sim, decision, per_tau, contexts[0])
     _take_logs(numbers, CONTEXT_SCALES, CONTEXT_BOUNDS)
 
 

@@ -65,7 +65,7 @@ def test_names_are_tuples_and_fields_of_records():
     assert columns.CANDIDATE_RECORD.itemsize == 4 * len(sos_gym.COLUMNS)
 
 
-@pytest.mark.parametrize("name, scale, bound", [("held", np.log(2) / 4, 2), ("uses", 1 / 16, 1), ("holder", 0, 1e9)])
+@pytest.mark.parametrize("name, scale, bound", [("held", np.log(2) / 4, 2), ("uses", 1 / 4, 4), ("holder", 0, 1e9)])
 def test_scales_reach_the_logarithms(name, scale, bound):
     k = sos_gym.COLUMNS.index(name)
     assert ROW_SCALES[k] == np.float32(scale) and ROW_BOUNDS[k] == np.float32(bound)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sos_gym import Tape, evaluate, workload
+from sos_gym.engine.chance import uniform
 from sos_gym.envs.env import SosEnv
 from sos_gym.kernel import part_of, table_of
 from sos_gym.metrics import STALLS
@@ -27,11 +28,11 @@ def rlog(t, tau):
 
 
 def clog(n):
-    return min(1.0, math.log2(1 + n) / 16)
+    return min(4.0, math.log2(1 + n) / 4)
 
 
 def cost_log(ns):
-    return math.log(1 + ns / 1_000) / 14
+    return min(4.0, math.log(1 + ns / 1_000) / 4)
 
 
 class Seen:
@@ -64,9 +65,9 @@ class Seen:
         row = {
             "valid": 1,
             "holder": holds,
-            "wanting": not holds or (self.d["kind"] == Kind.EVICT and e == self.d["entity"]),
             "raised_this": e == self.d["entity"],
-            "weight": math.log2(entity["weight"] / self.mean_weight) / 8,
+            "same_owner": self.d["entity"] != NONE and entity["owner"] == self.entities["owner"][self.d["entity"]],
+            "weight": math.log2(entity["weight"] / self.mean_weight) / 4,
             "since_use": rlog(self.now - entity["last_use"], self.tau) if entity["uses_total"] else 0,
             "held": rlog(self.now - since, self.tau) if holds else 0,
             "waited": 0 if holds else rlog(self.now - entity["want_ns"], self.tau),
@@ -79,7 +80,17 @@ class Seen:
             "returned": entity["returned"],
         }
         mine = self.thread(e) if self.on_cores else self.page(e)
+        behind = self.behind(e if self.on_cores else entity["last_user"])
+        if behind:
+            boost = max(1, max(self.entities["weight"][t] for t in behind) / entity["weight"])
+            row |= {"boost": math.log2(boost) / 4, "lock_waiters": clog(len(behind))}
         return row | mine | self.owner(entity["owner"]) | self.pair(e)
+
+    def behind(self, t) -> list[int]:
+        """Who waits for a lock that thread `t` holds, and who for theirs."""
+        locks = np.flatnonzero(self.simulation.arrays["locks"]["holder"] == t) if t != NONE else []
+        first = [w for w in range(self.count) for lock in locks if self.threads["lock"][w] == lock]
+        return first + [one for waiter in first for one in self.behind(waiter)]
 
     def owner(self, o) -> dict[str, float]:
         """Its share of the slots that are held, over its weight's share among owners that want or hold."""
@@ -90,7 +101,7 @@ class Seen:
         if self.held.any():
             share = max(self.held[o], 0.5) / self.held.sum()
             entitled = self.weights[o] / self.active_weight
-            row["owner_share"] = float(np.clip(math.log2(share / entitled) / 4, -1, 1))
+            row["owner_share"] = float(np.clip(math.log2(share / entitled), -4, 4))
         return row
 
     def thread(self, t) -> dict[str, float]:
@@ -152,7 +163,7 @@ class Seen:
             "admit": self.d["kind"] == Kind.ADMIT,
             "cpu": self.on_cores,
             "memory": not self.on_cores,
-            "log_tau": math.log(self.tau / 1e6) / 8,
+            "log_tau": math.log(self.tau / 1e6) / 2,
             "slots": clog(self.instance["size"]),
             "contenders": clog(self.d["count"]),
             "shown": len(env.candidates) / self.d["count"],
@@ -163,6 +174,9 @@ class Seen:
             "device_queue": clog(lanes / self.record["swap_in_ns"]),
             "return_rate": self.instance["return_rate"],
         }
+        raiser = self.row(int(self.d["entity"])) if self.d["entity"] != NONE else {}
+        names = ("weight", "since_use", "last_gap", "uses_total", "returned", "owner_share", "owner_stall")
+        values |= {f"raiser_{name}": raiser.get(name, 0) for name in names}
         return np.array([float(values[name]) for name in CONTEXT])
 
 
@@ -186,10 +200,13 @@ def decisions_of(env, steps, seed=0):
             return
 
 
-@pytest.mark.parametrize("env_id", IDS)
-def test_columns_computed_again(env_id):
+ON_TAPES = {env_id: PRESETS[env_id].workload for env_id in IDS} | {"sos/System-v0": "overcommitted"}
+
+
+@pytest.mark.parametrize(("env_id", "family"), [*ON_TAPES.items(), ("sos/CPU-v0", "inversion")])
+def test_columns_computed_again(env_id, family):
     """Owners of unlike weights; every column takes more than one value where it means something."""
-    drawn = workload("overcommitted" if env_id == "sos/System-v0" else PRESETS[env_id].workload, 3)
+    drawn = workload(family, 3)
     threads, owners = drawn.threads.copy(), drawn.owners.copy()
     threads["weight"][::2] = owners["weight"][::2] = 512
     env = SosEnv(env_id, workload=Tape(drawn.ops, threads, drawn.pages, owners, drawn.channels))
@@ -217,12 +234,15 @@ def test_columns_computed_again(env_id):
     spread = np.ptp(np.concatenate(values), axis=0)
     of_threads = {"attained", "resident_share", "expected_refaults"}
     of_pages = {"users_running", "users_waiting"}
+    of_locks = {"boost", "lock_waiters"}
     still = {list(COLUMNS)[i] for i in np.flatnonzero(spread == 0)} - {"valid", "vacant", "returned"}
+    assert (of_locks <= still) == (family != "inversion")
+    still -= of_locks
     never_wait = of_threads | {"waited"}  # pages that want are in flight, or no contenders
     expected = {
         "sos/CPU-v0": of_pages | {"resident_share", "expected_refaults"},
         "sos/System-v0": set(),
-        "sos/Memory-v0": never_wait | {"wanting"},
+        "sos/Memory-v0": never_wait,
         "sos/Tier-v0": never_wait,
     }[env_id]
     assert still <= expected, still - expected
@@ -231,7 +251,7 @@ def test_columns_computed_again(env_id):
 def test_the_scales_worked_numbers():
     assert rlog(999_000, 1_000_000) == pytest.approx(0)
     assert rlog(0, 1e6) == pytest.approx(math.log(1e-3) / 4)
-    assert rlog(10**15, 1e6) == 2 and clog(0) == 0 and clog(65_535) == 1 == clog(10**9)
+    assert rlog(10**15, 1e6) == 2 and clog(0) == 0 and clog(65_535) == 4 == clog(10**9)
 
 
 # -- the rows
@@ -273,14 +293,50 @@ def test_which_contenders_are_shown(env_id, rows):
     assert crowded > 50 or rows < 16
 
 
-def test_above_the_sample_the_cost_does_not_grow_and_rows_are_full():
-    env = SosEnv("sos/Memory-v0", workload=workload("zipf", pages=3_000), nodes=1, frames=600, scan_ns=None)
-    seen = set()
-    for _ in decisions_of(env, 2_500):
-        if env.simulation.decision["count"] > SAMPLE:
-            assert len(env.candidates) == 16
-            seen |= set(env.candidates)
-    assert len(seen) > 500  # nearly every page comes up
+def sample_of(env, seen) -> tuple[list[int], int]:
+    """64 contenders drawn by place, those rejected who may not go or were drawn before; and how many came by a draw."""
+    record, d, sample = seen.record, seen.d, []
+    evicts = d["kind"] == Kind.EVICT
+    contenders = {e for e in env.simulation.contenders.tolist() if e >= 0 and e != d["entity"]}
+    places = seen.slots["holder"][seen.instance["first_slot"] :][: seen.instance["size"]].tolist()
+    places = places if evicts else env.simulation.contenders.tolist()
+    for draw in range(16 * SAMPLE):
+        place = int(uniform(int(record["rows_seed"]), int(d["number"]), 1_000_003 + draw) * len(places))
+        if places[place] in contenders and places[place] not in sample and len(sample) < SAMPLE:
+            sample.append(places[place])
+    drawn = len(sample)
+    while len(sample) < SAMPLE:  # few of many places: whoever comes next
+        place = (place + 1) % len(places)
+        if places[place] in contenders and places[place] not in sample:
+            sample.append(places[place])
+    return sample, drawn
+
+
+PLENTY = {"nodes": 1, "frames": 600, "scan_ns": None}
+SPARSE = {"nodes": 2, "frames": (80, 4_000), "scan_ns": None, "rows": 32, "reclaim": "global"}  # most are free
+
+
+@pytest.mark.parametrize("settings", [PLENTY, SPARSE], ids=["plenty", "sparse"])
+def test_above_the_sample_rows_come_from_a_sample_drawn_by_place(settings):
+    """Extremes are those of the sample, all else is drawn from it; nearly every page comes up."""
+    env = SosEnv("sos/Memory-v0", workload=workload("zipf", pages=3_000, references=8_000), **settings)
+    found, checked, by_draw = set(), 0, []
+    for number, _ in enumerate(decisions_of(env, 2_500)):
+        if env.simulation.decision["count"] <= SAMPLE + 2:
+            continue
+        assert len(env.candidates) == env.settings.rows
+        found |= set(env.candidates)
+        if number % 20:
+            continue
+        seen, checked = Seen(env), checked + 1
+        sample, drawn = sample_of(env, seen)
+        by_draw.append(drawn)
+        assert {e for e in env.candidates if e >= 0} <= {*sample, int(seen.d["entity"])}
+        oldest = min(sample, key=lambda e: seen.entities["use_seq"][e])
+        assert {oldest, max(sample, key=lambda e: seen.entities["use_seq"][e])} <= set(env.candidates)
+        assert any(payoff(seen, e) == max(payoff(seen, one) for one in sample) for e in env.candidates if e >= 0)
+    assert checked > 50 and len(found) > 60
+    assert (min(by_draw) < SAMPLE) == (settings is SPARSE)
 
 
 def test_the_draws_depend_on_seed_and_decision():
