@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from measurements import mutants, page, tapes
+import sos_gym
+from measurements import mistakes, mutants, page, tapes
 from sos_gym.workload import recordings
+from sos_gym.workload.families.diagnosis import ONCE, class_of
 
 
 def moved(text: str) -> str:
@@ -63,3 +65,22 @@ def test_a_page_says_what_was_typed(monkeypatch, tmp_path, capsys):
     assert page.options("", episodes=8).episodes == 3
     page.put("a\n", tmp_path / "a.md")
     assert (tmp_path / "a.md").read_text() == "a\n" and capsys.readouterr().out.startswith("a\n")
+
+
+# -- mistakes
+
+
+def test_when_a_page_of_rounds_is_due_stands_in_its_number():
+    due = mistakes.Due(sos_gym.workload("rounds", 3, "val"))
+    for number, times in due.times.items():
+        kind = class_of(number, 16, 4)
+        assert len(times) == (1 if kind == ONCE else 64 >> kind)
+    assert [class_of(page, 16, 4) for page in (0, 15, 16, 63, 64)] == [0, 0, 1, 3, ONCE]
+    assert due.after(due.touched[0], 0) == due.times[due.touched[0]][1] and due.after(64, 10**9) == float("inf")
+
+
+@pytest.mark.parametrize(("policy", "least", "most"), [("clairvoyant", 0.0, 0.0), ("lru", 0.4, 0.6)])
+def test_belady_makes_no_mistake_in_rounds_and_lru_makes_them_in_every_second_eviction(policy, least, most):
+    run = sos_gym.evaluate("sos/Memory-v0", policy, "rounds", 3, split="val", detail=True)[0]
+    found = list(mistakes.evictions(run, mistakes.Due(sos_gym.workload("rounds", 3, "val"))))
+    assert len(found) > 700 and least <= sum(wrong for _, wrong in found) / len(found) <= most
