@@ -1,10 +1,11 @@
 """Random streams keyed by name with a fixed hash: adding one never shifts another."""
 
-import zlib
+from zlib import crc32
 
 import numpy as np
 
 
-def stream(seed: int, name: str) -> np.random.Generator:
-    """The stream `name` of `seed`; the same on every machine and in every process."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(name.encode())])))
+def stream(seed: int, *names: str) -> np.random.Generator:
+    """The stream of `seed` that `names` tell, in their order; the same on every machine and in every process."""
+    entropy = [seed, *(crc32(name.encode()) for name in names)]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))

@@ -14,7 +14,8 @@ from sos_gym.envs.env import SosEnv
 from sos_gym.resource import Op
 from sos_gym.settings.environment import build_settings
 from sos_gym.settings.ranges import SettingError
-from sos_gym.workload.families.registry import FAMILIES, zipf_gaps
+from sos_gym.workload.families.draws import zipf_gaps
+from sos_gym.workload.families.registry import FAMILIES
 from sos_gym.workload.forecast import GROWING, MEMORYLESS, Known, forecast, is_informed
 
 INFORMED = sorted(filter(is_informed, FAMILIES))

@@ -11,10 +11,11 @@ from extending import example, extending
 from sos_gym.resource import Op
 from sos_gym.workload import SPLITS, Tape, TapeError, families, workload, workloads
 from sos_gym.workload.discovery import import_modules
+from sos_gym.workload.families.draws import systematic, zipf_ranks
 from sos_gym.workload.families.graph import _search
 from sos_gym.workload.families.programs import stretch
-from sos_gym.workload.families.registry import FAMILIES, Parameter, systematic, zipf_ranks
-from sos_gym.workload.families.threads import pareto_ns
+from sos_gym.workload.families.registry import FAMILIES, Parameter
+from sos_gym.workload.families.threads import bounded_pareto_ns
 from sos_gym.workload.forecast import forecast
 from sos_gym.workload.recordings import FOLDER, SPLIT_OF
 
@@ -131,24 +132,24 @@ def test_streams_never_change():
     """A changed draw would silently change every published number."""
     assert {name: workload(name, 7).hash() for name in SYNTHETIC} == {
         "bimodal": "4230107c6bf95a4d",
-        "bounded_pareto": "e833d2a5ff45349e",
-        "diurnal": "1425ab5ce1101821",
+        "bounded_pareto": "cee7d027bc9da9d6",
+        "diurnal": "7caf1f298c7895bd",
         "get_scan": "118c1b4f8cc761ed",
         "graph": "10cbaa6ee1a2cfda",
         "hyperexponential": "bbb783ee21eef49a",
         "interactive_batch": "1ad71cccca53d9b3",
-        "inversion": "eec4f29b6b802354",
+        "inversion": "d4622f71e7f4a218",
         "key_value": "6da0cf52961b9444",
-        "localities": "1446fdbf2aa52e02",
+        "localities": "afbb8cbdb8213ab2",
         "loop": "7e7006b6b1a0c5a9",
-        "overcommitted": "d6d44448390a98a9",
-        "phases": "a18c98c9f196ffed",
+        "overcommitted": "a9ec83bedeee7da7",
+        "phases": "122ebc409f83bb68",
         "request_reply": "a1758d13b1f51102",
         "scan": "c1734bb86af34c5c",
         "schbench": "f42b684deb8cce58",
-        "thrashing": "b891e33d5b91b377",
-        "tiered": "524daac91d2362af",
-        "working_sets": "6f53bd6351767592",
+        "thrashing": "9fd5d9d346d0acab",
+        "tiered": "06fe657ae77de80c",
+        "working_sets": "b2159eb122f2cce9",
         "zipf": "75894349b1d8cb8d",
     }
 
@@ -486,8 +487,17 @@ def test_systematic_draws_have_their_share_exactly_on_average():
     assert np.mean(draws) == pytest.approx(7.2, abs=4 * 0.4 / np.sqrt(4000))
 
 
+def pareto_ns(quantile, shape, shortest_ns, longest_ns):
+    """The bounded Pareto's burst at each quantile: at .5, shape 1, from 1 to 100 it is 1.98."""
+    tail = (shortest_ns / longest_ns) ** shape
+    return shortest_ns * (1 - quantile * (1 - tail)) ** (-1 / shape)
+
+
 def test_pareto_quantiles():
-    assert pareto_ns(np.array([0.0, 0.5, 1.0]), 1.0, 1, 100) == pytest.approx([1, 1.9802, 100], rel=1e-4)
+    quantile = np.array([0.0, 0.5, 0.75, 1.0])
+    assert bounded_pareto_ns(1.0, 1, 100).at(quantile).tolist() == [1, 2, 4, 100]
+    exact = pareto_ns(quantile, 1.1, 300_000, 40 * MS)
+    assert bounded_pareto_ns(1.1, 300_000, 40 * MS).at(quantile) == pytest.approx(exact, rel=1e-6)
 
 
 def test_bounded_pareto_bursts_follow_the_distribution():

@@ -3,8 +3,9 @@
 import numpy as np
 
 from sos_gym.resource import DEFAULT_WEIGHT, Op
+from sos_gym.workload.families.draws import Law, exponential_ns, law, table, uneven
 from sos_gym.workload.families.known import Known
-from sos_gym.workload.families.registry import Parameter, exponential_ns, family
+from sos_gym.workload.families.registry import Parameter, family
 from sos_gym.workload.families.threads import DAY_NS, MS, repeated, sleeping_bursts
 from sos_gym.workload.tape import Tape
 
@@ -70,11 +71,8 @@ def diurnal(
     known: Known | None = None,
 ) -> Tape:
     """The crowd changes: a rule that is right at noon idles at night, and shares are owed to who is there."""
-    phase = np.linspace(0, 1, 1025)
-    arrived = phase - swing * np.sin(2 * np.pi * phase) / (2 * np.pi)  # ∫ 1 - swing cos(2 pi t)
-    day = rng.integers(days, size=owners)
-    start_ns = ((day + np.interp(rng.random(owners), arrived, phase)) * day_ns).astype(np.int64)
-    means_ns = burst_mean_ns * (0.25 + 1.5 * rng.random(owners))
+    start_ns = day_ns * rng.integers(days, size=owners) + _time_of_day_ns(day_ns, swing).at(rng.random(owners))
+    means_ns = burst_mean_ns * uneven(rng.random(owners))
     production = rng.random(owners) < production_share
     programs = [
         sleeping_bursts(exponential_ns(rng, means_ns[i], bursts), exponential_ns(rng, sleep_mean_ns, bursts))
@@ -87,3 +85,11 @@ def diurnal(
             known.bursts(thread, 0, means_ns[own])
     weight = np.where(production, 4 * DEFAULT_WEIGHT, DEFAULT_WEIGHT)[owner]
     return Tape.build(programs, arrival_ns=start_ns[owner], owner=owner, weight=weight)
+
+
+@table
+def _time_of_day_ns(day_ns: int, swing: float) -> Law:  # 0..day_ns
+    """Arrivals in proportion to 1 - swing cos(2 pi t), at each 1024th of a day; no share in between is 1e-6 off."""
+    value = np.unique(np.rint(np.linspace(0, day_ns, 1025)))
+    phase = value / day_ns
+    return law(value, phase - swing * np.sin(2 * np.pi * phase) / (2 * np.pi))

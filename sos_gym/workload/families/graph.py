@@ -3,9 +3,10 @@
 import numpy as np
 
 from sos_gym.resource import Op
+from sos_gym.workload.families.draws import zipf_ranks
 from sos_gym.workload.families.known import Known
 from sos_gym.workload.families.pages import THINK
-from sos_gym.workload.families.registry import Parameter, family, zipf_ranks
+from sos_gym.workload.families.registry import Parameter, family
 from sos_gym.workload.tape import Tape, op_array
 
 

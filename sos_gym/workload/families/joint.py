@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from sos_gym.resource import Op
+from sos_gym.workload.families.draws import exponential_ns, poisson
 from sos_gym.workload.families.known import Known
 from sos_gym.workload.families.pages import ALPHA, WRITES, TellGaps, drifting, touches
-from sos_gym.workload.families.registry import Parameter, exponential_ns, family
+from sos_gym.workload.families.registry import Parameter, family
 from sos_gym.workload.tables import OPS, as_bytes
 from sos_gym.workload.tape import Tape
 
@@ -58,7 +59,7 @@ def _programs(
     programs = []
     share = 0.5 + (rng.permutation(threads) + 0.5) / threads
     for thread in range(threads):
-        lengths = rng.poisson(burst_references * share[thread], bursts).clip(1)
+        lengths = poisson(burst_references * share[thread]).at(rng.random(bursts)).clip(1)
         tell_gaps = None if known is None else _telling(known, thread, thread * pages, lengths)
         touched = drifting(rng, pages, alpha, int(lengths.sum()), tell_gaps=tell_gaps, **drift) + thread * pages
         sleeps = exponential_ns(rng, sleep_mean_ns, bursts)
@@ -143,7 +144,7 @@ def thrashing(
     """
     programs = []
     for process in range(degree):
-        lengths = rng.poisson(burst_references, bursts).clip(1)
+        lengths = poisson(burst_references).at(rng.random(bursts)).clip(1)
         pages = rng.integers(working_set, size=int(lengths.sum())) + process * working_set
         programs.append(
             _interleaved(touches(rng, pages, write_ratio), lengths, exponential_ns(rng, sleep_mean_ns, bursts))

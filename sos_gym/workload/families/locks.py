@@ -3,8 +3,9 @@
 import numpy as np
 
 from sos_gym.resource import DEFAULT_WEIGHT, NONE, Op
+from sos_gym.workload.families.draws import exponential_ns
 from sos_gym.workload.families.known import Known
-from sos_gym.workload.families.registry import Parameter, exponential_ns, family
+from sos_gym.workload.families.registry import Parameter, family
 from sos_gym.workload.families.threads import DAY_NS, MS, repeated, sleeping_bursts
 from sos_gym.workload.tape import Tape
 
@@ -91,6 +92,6 @@ def inversion(
 
 def _urgent(rng: np.random.Generator, lock: int, periods: int, period_ns: int, urgent_ns: int, section_ns: int):
     """Work at fixed times, of which a little needs the lock; threads start at places of their own in the period."""
-    starts = rng.integers(period_ns) + period_ns * np.arange(periods)
+    starts = int(rng.random() * period_ns) + period_ns * np.arange(periods)
     steps = [(Op.SLEEP_UNTIL, starts), (Op.COMPUTE, urgent_ns), (Op.LOCK, lock), (Op.COMPUTE, section_ns)]
     return repeated(periods, [*steps, (Op.UNLOCK, lock)])

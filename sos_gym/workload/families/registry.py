@@ -1,18 +1,17 @@
 """The registry of workloads: cards, parameters with their ranges, seeded draws."""
 
 import dataclasses
-import functools
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 
 from sos_gym.settings.ranges import Parameter, SettingError, did_you_mean
 from sos_gym.settings.written import parts_of
+from sos_gym.streams import stream
 from sos_gym.workload import recordings
+from sos_gym.workload.families.draws import systematic, table
 from sos_gym.workload.families.known import Known
 from sos_gym.workload.tape import Tape, TapeError
 
@@ -169,17 +168,22 @@ def _away_from_defaults(card: Card, rng: np.random.Generator) -> dict[str, Any]:
         if parameter.ood is not None:
             low, high = parameter.ood
             whole = isinstance(parameter.default, int)
-            drawn[name] = int(rng.integers(int(low), int(high) + 1)) if whole else float(rng.uniform(low, high))
+            drawn[name] = int(rng.integers(int(low), int(high) + 1)) if whole else low + (high - low) * rng.random()
     return drawn
 
 
 def _weighed(tape: Tape, spread: float, rng: np.random.Generator) -> Tape:
     """Owners' weights times factors that are evenly spread on a log scale, the greatest `spread` times the least."""
-    factor = rng.permutation(spread ** np.linspace(-0.5, 0.5, len(tape.owners)) if len(tape.owners) > 1 else np.ones(1))
+    factor = rng.permutation(_factors(spread, len(tape.owners)))
     owners, threads = tape.owners.copy(), tape.threads.copy()
     owners["weight"] = np.rint(owners["weight"] * factor).clip(1)
     threads["weight"] = np.rint(threads["weight"] * factor[threads["owner"]]).clip(1)
     return dataclasses.replace(tape, owners=owners, threads=threads)
+
+
+@table
+def _factors(spread: float, owners: int) -> np.ndarray:  # float (owners,), rising
+    return spread ** np.linspace(-0.5, 0.5, owners) if owners > 1 else np.ones(1)
 
 
 def _bound(tape: Tape, share: float, rng: np.random.Generator) -> Tape:
@@ -224,56 +228,11 @@ def _refuse_split(split: str | None) -> None:
 
 
 def _rng(seed: int, *words: str) -> np.random.Generator:
-    """Streams are keyed by name with a fixed hash."""
+    """The stream of `words`, of a seed that may come from anywhere."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise TapeError(f"seed is {seed!r}; allowed: whole numbers from 0; give one, such as 0")
-    entropy = [int(seed), *(crc32(word.encode()) for word in words)]
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+    return stream(int(seed), *words)
 
 
 def _remedy(name: object, known: Iterable[str]) -> str:
     return f"{did_you_mean(name, known)} known: {', '.join(known)}".strip()
-
-
-# -- what several families draw from
-
-
-def zipf_ranks(rng: np.random.Generator, ranks: int, alpha: float, size: int) -> np.ndarray:  # int64 (size,)
-    """Ranks 0..ranks-1 with probability ∝ 1/(rank+1)^alpha."""
-    cumulative = _zipf_sums_again(ranks, alpha) if ranks <= FEW_RANKS else _zipf_sums(ranks, alpha)
-    return np.minimum(cumulative.searchsorted(rng.random(size) * cumulative[-1], side="right"), ranks - 1)
-
-
-def _zipf_sums(ranks: int, alpha: float) -> np.ndarray:  # float (ranks,)
-    return np.cumsum(np.arange(1, ranks + 1, dtype=float) ** -alpha)
-
-
-_zipf_sums_again = functools.lru_cache(maxsize=64)(_zipf_sums)  # a law is drawn from in many short pieces
-FEW_RANKS = 4096  # so many are kept: 64 x 32 KB at most
-
-
-def zipf_gaps(ranks: int, alpha: float) -> np.ndarray:  # float (ranks,)
-    """Mean draws from one of a rank to the next of it: 1 / its probability."""
-    weights = np.arange(1, ranks + 1, dtype=float) ** -alpha
-    return weights.sum() / weights
-
-
-def exponential_ns(rng: np.random.Generator, mean_ns, size) -> np.ndarray:  # int64, >= 1
-    """Exponential times, rounded up: no work is empty, the mean is half a ns above."""
-    return whole_ns(rng.exponential(mean_ns, size))
-
-
-def whole_ns(ns: np.ndarray) -> np.ndarray:  # int64, >= 1
-    """Rounded up: no work is empty."""
-    return np.maximum(np.ceil(ns).astype(np.int64), 1)
-
-
-def strata(rng: np.random.Generator, count: int) -> np.ndarray:  # float (count,), in 0..1
-    """One uniform draw from each of `count` equal slices of 0..1, in random order."""
-    return rng.permutation((np.arange(count) + rng.random(count)) / count)
-
-
-def systematic(rng: np.random.Generator, count: int, share: float) -> np.ndarray:  # bool (count,)
-    """As nearly `share` of `count` as can be, in random places; exactly `share` in expectation."""
-    chosen = np.arange(count) < math.floor(share * count + rng.random())
-    return rng.permutation(chosen)
