@@ -107,9 +107,7 @@ def main() -> None:
     changed = [effects(name, given.episodes) for name in track(CHANGED, "one decision")]
     parts = [page.made(), "Evictions per episode, by when the page was due again in rounds:"]
     parts.append(table(head, rows, "l" + "r" * (len(head) - 1)))
-    parts.append(
-        f"One decision of LRU changed, {given.episodes} episodes: by how many ms the stall at the end differs."
-    )
+    parts.append(f"One decision of LRU changed, {given.episodes} episodes: how far the stall at the end moves, ms.")
     parts.append(table(["family", "stall ms", "half of them less than", "nine of ten less than"], changed, "lrrr"))
     prose = given.out.read_text(encoding="utf-8").split(MARK)[0] if given.out and given.out.exists() else ""
     page.put(prose + MARK + "\n" + "\n\n".join(parts) + "\n", given.out)

@@ -35,7 +35,7 @@ def args(tape: Tape, op: Op) -> np.ndarray:
 def test_names_and_sides():
     sides = {name: card.side for name, card in workloads().items()}
     expected = {
-        "memory": "get_scan key_value localities loop phases recorded_memory scan zipf "
+        "memory": "get_scan key_value localities loop phases recorded_memory rounds scan zipf "
         "compile grep gzip matrix perl python redis sort sqlite",
         "tier": "graph tiered",
         "cpu": "bimodal bounded_pareto diurnal hyperexponential interactive_batch inversion recorded_cpu request_reply "
@@ -145,6 +145,7 @@ def test_streams_never_change():
         "overcommitted": "a9ec83bedeee7da7",
         "phases": "122ebc409f83bb68",
         "request_reply": "a1758d13b1f51102",
+        "rounds": "dc89032144042b6a",
         "scan": "c1734bb86af34c5c",
         "schbench": "f42b684deb8cce58",
         "thrashing": "9fd5d9d346d0acab",

@@ -22,7 +22,7 @@ def class_of(page: int, pages_per_class: int, classes: int) -> int:
 @family(
     "rounds",
     "memory",
-    "For diagnosis: one thread touches pages that are due every 1, 2, 4, ... rounds, and others once; the page's number "
+    "For diagnosis: one thread touches pages that are due every 1, 2, 4, ... rounds, others once; a page's number "
     "tells which, so that each wrong eviction can be read. Nothing else runs, so that one mistake costs what it costs.",
     "ours; measurements/mistakes.py reads it",
     rounds=Parameter(64, "rounds", 1, 10**6, "a longer episode"),
@@ -35,9 +35,10 @@ def class_of(page: int, pages_per_class: int, classes: int) -> int:
 def rounds(
     rng, *, rounds, classes, pages_per_class, once, write_ratio, ns_per_reference, known: Known | None = None
 ) -> Tape:
-    """The order within a round is drawn. Who keeps what is due soonest, and lets go what was used once, is right."""
-    parts, fresh, period = [], classes * pages_per_class, 1 << np.arange(classes)
-    for now in range(rounds):
+    """The order within a round is drawn, but for the first, which meets all pages in the order of their numbers."""
+    fresh, period = classes * pages_per_class, 1 << np.arange(classes)
+    parts = [np.arange(fresh)]
+    for now in range(1, rounds):
         due = np.flatnonzero((now + np.arange(classes)) % period == 0)
         again = (due[:, None] * pages_per_class + np.arange(pages_per_class)).ravel()
         parts.append(rng.permutation(np.concatenate([again, fresh + np.arange(once)])))
