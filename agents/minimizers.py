@@ -4,7 +4,7 @@ Each draws a generation of vectors, is told their scores, and moves its mean; le
 that decides over what comes is in the object, so that it can be pickled between two generations.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from cmaes import CMA, SepCMA
@@ -78,3 +78,12 @@ class Cma:
 
     def learn(self, vectors: np.ndarray, scores: np.ndarray) -> None:
         self._search.tell(list(zip(vectors, map(float, scores), strict=True)))
+
+    def __getstate__(self) -> tuple[type, dict[str, Any]]:
+        """All there is: what the package pickles of a search begins with another generator, and rounds its matrix."""
+        return type(self._search), vars(self._search).copy()
+
+    def __setstate__(self, state: tuple[type, dict[str, Any]]) -> None:
+        kind, own = state
+        self._search = kind.__new__(kind)
+        vars(self._search).update(own)

@@ -18,13 +18,22 @@ TINY = {"algorithm": "group", "name": "tiny", "env": "sos/CPU-v0", "workload": "
 TINY |= {"baselines": ["turns"], "decisions": 2000, "update_decisions": 600, "tape_group": 2, "width": 4}
 
 
-def updated(updates: int = 2, **changed) -> group.SameTape:
-    given = configuration.checked(group.Training, TINY | changed, "a test")
-    with ThreadPoolExecutor(given.threads) as pool:
-        learner = group.SameTape(given, pool)
-        for _ in range(updates):
+def learner_of(pool, **changed) -> group.SameTape:
+    return group.SameTape(configuration.checked(group.Training, TINY | changed, "a test"), pool)
+
+
+def updated(workers: int, seed: int) -> group.SameTape:
+    with ThreadPoolExecutor(workers) as pool:
+        learner = learner_of(pool, seed=seed)
+        for _ in range(2):
             learner.update()
     return learner
+
+
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
 
 
 # -- advantages
@@ -88,14 +97,14 @@ def test_the_loss_ends_where_the_ratio_is_clipped():
     assert ratio.grad.tolist() == pytest.approx([0.0, 0.25, -0.25, -0.5])
 
 
-def test_a_row_with_an_advantage_becomes_more_probable():
-    learner = updated(0)
+def test_a_row_with_an_advantage_becomes_more_probable(pool):
+    learner = learner_of(pool)
     groups = learner._played(np.random.default_rng(0))
     episodes = [episode for own in groups for episode in own]
     wanted = np.concatenate([episode.taken["row"] for episode in episodes]) % 2 == 0
     batch = group.Batch.of(episodes, wanted.astype(float))
     before, _ = shares_of(learner.network, batch)
-    for _ in range(20):
+    for _ in range(8):
         learner._descend(batch, torch.from_numpy(batch.open))
     after, _ = shares_of(learner.network, batch)
     assert after[batch.open][wanted[batch.open]].mean() > before[batch.open][wanted[batch.open]].mean()
@@ -108,8 +117,8 @@ def shares_of(network, batch):
     return log_shares.gather(1, batch.rows[:, None]).squeeze(1).numpy(), entropy_nats(log_shares).mean().item()
 
 
-def test_the_engine_drew_with_the_probabilities_that_torch_finds():
-    learner = updated(0)
+def test_the_engine_drew_with_the_probabilities_that_torch_finds(pool):
+    learner = learner_of(pool)
     episodes = [episode for own in learner._played(np.random.default_rng(0)) for episode in own]
     batch = group.Batch.of(episodes, np.zeros(sum(map(len, episodes))))
     found, _ = shares_of(learner.network, batch)
@@ -118,14 +127,14 @@ def test_the_engine_drew_with_the_probabilities_that_torch_finds():
 
 def test_a_run_follows_its_seed_whatever_the_workers():
     torch.set_num_threads(1)
-    one, two, other = (updated(seed=seed, workers=workers) for seed, workers in ((1, 1), (1, 3), (2, 2)))
+    one, two, other = (updated(*given) for given in ((1, 1), (3, 1), (2, 2)))
     weights = [learner.claim().weights for learner in (one, two, other)]
     assert np.array_equal(weights[0], weights[1]) and not np.array_equal(weights[0], weights[2])
     assert one.done == two.done and one.tapes > 0
 
 
-def test_copies_share_a_tape_and_differ_in_their_draws():
-    groups = updated(0, tape_group=3)._played(np.random.default_rng(0))
+def test_copies_share_a_tape_and_differ_in_their_draws(pool):
+    groups = learner_of(pool, tape_group=3)._played(np.random.default_rng(0))
     assert [len(own) for own in groups] == [3]
     first = [copy.candidates[0].tobytes() for copy in groups[0]]
     assert len({*first}) == 1 and len({copy.taken["row"][:50].tobytes() for copy in groups[0]}) == 3

@@ -14,8 +14,8 @@ STAGES = [
 GIVEN = {
     "search": SMALL
     | {"envs": ["sos/CPU-v0"], "workloads": ["hyperexponential(bursts=10)"], "stages": STAGES, "check": 1},
-    "group": ONE | {"decisions": 12_000, "check": 500, "update_decisions": 500, "tape_group": 2, "batch_size": 128},
-    "dagger": ONE | {"rounds": 20, "episodes": 2, "epochs": 1},
+    "group": ONE | {"decisions": 8_000, "check": 500, "update_decisions": 500, "tape_group": 2, "batch_size": 128},
+    "dagger": ONE | {"rounds": 12, "episodes": 1, "epochs": 1},
 }
 
 
