@@ -26,7 +26,7 @@ from shapes import shape_of
 from sos_gym import LearnedClaim
 from sos_gym.streams import stream
 
-BASE_EPISODES = 4  # of train, on which a case's base is chosen
+BASE_EPISODES = 2  # of train, on which a case's base is chosen
 SEEDS = 1 << 31  # tapes are drawn from so many
 
 
