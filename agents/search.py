@@ -9,6 +9,7 @@ bound of fairness. At the end the mean and the best claim of the last generation
 val is kept. Writes runs/NAME-SEED/: see run_folder.py.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -23,7 +24,7 @@ from pydantic import Field
 from run_folder import RunFolder
 from shapes import shape_of
 
-from sos_gym import LearnedClaim
+from sos_gym import LearnedClaim, SettingError
 from sos_gym.streams import stream
 
 BASE_EPISODES = 2  # of train, on which a case's base is chosen
@@ -66,10 +67,27 @@ class Training(Configuration):
     val_episodes: Count = 8  # per case, of the comparison at the end, other ones
 
 
+def refuse_misfits(stages: Sequence[Stage]) -> None:
+    """Stages that cannot follow each other, or not be searched.
+
+    Raises:
+        SettingError: says which, and how to mend it.
+    """
+    for number, (stage, before) in enumerate(zip(stages, [Stage(), *stages], strict=False)):
+        where = f"stages[{number}]"
+        if stage.elite > stage.population:
+            allowed = f"at most the population, {stage.population}"
+            raise SettingError(f"{where}.elite", stage.elite, allowed, "lower it, or raise the population")
+        if stage.hidden == 1 or before.hidden not in (0, stage.hidden):
+            allowed = f"{before.hidden}, as before" if before.hidden else "0, or 2 and more"
+            raise SettingError(f"{where}.hidden", stage.hidden, allowed, "hidden units start from a linear claim")
+
+
 class Searcher:
     """A search under way; its budget is counted in generations."""
 
     def __init__(self, given: Training, pool: Executor):
+        refuse_misfits(given.stages)
         self.given, self.pool, self.done = given, pool, 0
         self.total = sum(stage.generations for stage in given.stages)
         self.cases = cases_of(given.envs, given.workloads, "train")

@@ -182,6 +182,20 @@ def test_a_linear_vector_is_the_claim_of_its_columns():
 # -- the search
 
 
+@pytest.mark.parametrize(
+    "stages, said",
+    [
+        ([{"elite": 50}], r"stages\[0\].elite=50 .* at most the population, 40"),
+        ([{}, {"hidden": 1}], r"stages\[1\].hidden=1 .* 0, or 2 and more"),
+        ([{"hidden": 4}, {"hidden": 8}], r"stages\[1\].hidden=8 .* 4, as before"),
+        ([{"hidden": 4}, {}], r"stages\[1\].hidden=0 .* 4, as before"),
+    ],
+)
+def test_stages_that_do_not_fit_are_refused(stages, said, pool):
+    with pytest.raises(SettingError, match=said):
+        search.Searcher(training(stages=stages), pool)
+
+
 @pytest.mark.parametrize("method", ["cross_entropy", "cma", "separable_cma"])
 def test_a_search_follows_its_seed_whatever_the_workers(method):
     stages = [{**stage, "method": method} for stage in STAGES]
