@@ -1,41 +1,132 @@
-"""YAML files as dataclasses; a key or a type that is wrong is named."""
+"""What the files in configs/ may say: YAML as frozen dataclasses, in which a wrong key or value is named.
 
-import argparse
+An algorithm's own configuration is a dataclass that inherits `Configuration`. Ranges stand in the type, as
+`Annotated[int, Field(ge=1)]`; pydantic checks them and nested dataclasses too.
+"""
+
 import dataclasses
-import difflib
+import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from sos_gym import SettingError
+from sos_gym.settings.ranges import did_you_mean
 
-T = TypeVar("T")
+Natural = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+CONFIGS = Path(__file__).parent.parent / "configs"  # beside agents/, in a checkout and in the wheel
 
 
-def read(kind: type[T], path: Path, **changed) -> T:
-    """The dataclass `kind` from a file; what is not in it keeps its default; `changed` overrides both.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """What every file says; an algorithm adds its own. A budget is counted, never timed, so that it can be repeated."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    algorithm: str  # the script in agents/ that reads it
+    name: str  # of the claim and of the run's folder
+    seed: Natural = 0
+    check: Count = 1  # of the budget, between two looks at the val split
+    patience: Natural = 0  # looks without a better one, after which training ends; 0: never
+    workers: Count | None = None  # threads; None: one per core
+
+    @property
+    def threads(self) -> int:
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OfOneId(Configuration):
+    """What learners of one environment say besides: of which, and against whom they are judged."""
+
+    env: str
+    workload: str | None = None  # None: the environment's
+    baselines: Annotated[list[str], Field(min_length=1)]  # the best of these on val is 1
+    look_episodes: Count = 16  # of a look at the val split
+    val_episodes: Annotated[int, Field(ge=2)] = 40  # of the comparison at the end, other ones
+
+
+C = TypeVar("C", bound=Configuration)
+
+
+def read(kind: type[C], path: Path, **changed: Any) -> C:
+    """The configuration in a file; what is not in it keeps its default; `changed` overrides both.
 
     Raises:
-        SettingError: an unknown key, or a value of another type than the default's.
+        SettingError: an unknown key, with did-you-mean; or a value of another type, or out of range.
+        OSError: it cannot be read.
     """
-    given = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) | changed
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    for name, value in given.items():
-        if name not in fields:
-            near = difflib.get_close_matches(name, fields, 1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"keys are {', '.join(fields)}"
-            raise SettingError(f"{path}: {name}", value, "a known key", remedy)
-        wanted = fields[name].type
-        if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
-            raise SettingError(f"{path}: {name}", value, f"of type {wanted.__name__}", "mend the file")
-    return kind(**given)
+    return checked(kind, written(path) | changed, str(path))
 
 
-def asked(kind: type[T], text: str) -> tuple[T, Path]:
-    """What the command line asks for: a configuration, and the folder for what comes of it."""
-    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("runs"))
-    given: Any = parser.parse_args()
-    return read(kind, given.config), given.out
+def written(path: Path) -> dict[str, Any]:
+    """What a file says, unchecked.
+
+    Raises:
+        SettingError: it is no YAML, or no `key: value` lines.
+    """
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingError("config", str(path), "YAML", str(error)) from error
+    if not isinstance(found, dict):
+        raise SettingError("config", str(path), "lines of `key: value`", "see the files in configs/")
+    return found
+
+
+def checked(kind: type[C], given: dict[str, Any], source: str) -> C:
+    """`given` as a configuration; `source` is for the error."""
+    known = [field.name for field in dataclasses.fields(kind)]
+    for name in given:
+        if name not in known:
+            remedy = did_you_mean(name, known) or f"keys are {', '.join(known)}"
+            raise SettingError(f"{source}: {name}", given[name], "a known key", remedy)
+    try:
+        return TypeAdapter(kind).validate_python(given)
+    except ValidationError as error:
+        raise _named(error, source) from error
+
+
+def _named(error: ValidationError, source: str) -> SettingError:
+    """The first of what is wrong."""
+    first = error.errors(include_url=False)[0]
+    name = f"{source}: {'.'.join(map(str, first['loc']))}"
+    if first["type"] == "missing":
+        return SettingError(name, None, "given", "add it")
+    return SettingError(name, first["input"], first["msg"].removeprefix("Input should be "), "mend it")
+
+
+def found(config: str) -> Path:
+    """The file of a path, or of the name of one in configs/.
+
+    Raises:
+        SettingError: there is none; with did-you-mean.
+    """
+    path = Path(config)
+    if path.suffix == ".yaml":
+        return path
+    known = [file.stem for file in sorted(CONFIGS.glob("*.yaml"))]
+    if config not in known:
+        remedy = did_you_mean(config, known) or f"names are {', '.join(known)}"
+        raise SettingError("config", config, "a .yaml file, or the name of one in configs/", remedy)
+    return CONFIGS / f"{config}.yaml"
+
+
+def changes_of(texts: list[str]) -> dict[str, Any]:
+    """{"decisions": 1000} of ["decisions=1000"]; values are YAML.
+
+    Raises:
+        SettingError: not of that form.
+    """
+    changed = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingError("-o", text, "key=value", "write for example -o check=10000")
+        changed[name.strip()] = yaml.safe_load(value)
+    return changed

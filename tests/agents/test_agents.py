@@ -1,5 +1,7 @@
 """The learners in agents/: what they compute is what they say, and everything follows from the seed."""
 
+import importlib
+import re
 from pathlib import Path
 
 import configuration
@@ -7,7 +9,6 @@ import numpy as np
 import ppo
 import pytest
 import report
-import search
 import torch
 from set_policy import SetActorCritic
 
@@ -15,42 +16,34 @@ from sos_gym import COLUMNS, CONTEXT, LearnedClaim, SettingError
 from sos_gym.envs.env import SosEnv
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-TINY = {"generations": 2, "population": 6, "elite": 2, "episodes": 1, "workers": 2}
-SHORT = {"steps": 512, "check": 100_000, "environments": 4, "n_steps": 64, "batch_size": 64, "width": 8}
-
-
-def test_the_search_finds_the_bottom_of_a_bowl():
-    rng, target = np.random.default_rng(0), np.array([3.0, -1.0, 0.5])
-    mean, spread = np.zeros(3), np.ones(3)
-    for generation in range(60):
-        drawn = mean + spread * rng.normal(size=(40, 3))
-        noise = 0.3 * (1 - (generation + 1) / 60)
-        mean, spread = search.improve(mean, spread, ((drawn - target) ** 2).sum(axis=1), drawn, 8, noise)
-    assert mean == pytest.approx(target, abs=0.01)
-
-
-def test_the_search_follows_its_seed_and_stays_on_the_train_split(monkeypatch):
-    splits = set()
-    evaluate = report.evaluate
-    monkeypatch.setattr(
-        report, "evaluate", lambda *args, **words: splits.add(words["split"]) or evaluate(*args, **words)
-    )
-    found = [search.search(search.Search(**TINY, seed=seed))[0].weights for seed in (1, 1, 2)]
-    assert np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
-    assert splits == {"train"}
+SHORT = {"decisions": 512, "environments": 4, "n_steps": 64, "batch_size": 64, "width": 8, "workers": 2}
+ONE = {"algorithm": "ppo", "name": "one", "env": "sos/Memory-v0", "baselines": ["lru", "clairvoyant"]}
 
 
 def test_training_follows_its_seed():
-    found = [ppo.train(ppo.Training(**SHORT, seed=seed)).model.policy.claim("x").weights for seed in (1, 1, 2)]
+    found = []
+    for seed in (1, 1, 2):  # one after the other: they share the global generators
+        learner = ppo.Ppo(ppo.Training(**ONE, **SHORT, seed=seed))
+        learner.update()
+        found.append(learner.claim().weights)
     assert np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
 
 
-def test_the_best_claim_is_kept():
-    keep = ppo.train(ppo.Training(**SHORT | {"check": 1}))
-    assert len(keep.curve) > 2
-    episodes = "val", ppo.CHECK_SEED, ppo.CHECK_EPISODES, 2
-    again = (report.stalls("sos/Memory-v0", keep.best, *episodes) / keep.base).mean()
-    assert again == pytest.approx(min(keep.curve))
+def test_the_rate_falls_over_the_budget():
+    learner = ppo.Ppo(ppo.Training(**ONE, **SHORT, learning_rate=1e-3, last_learning_rate=1e-4))
+    rates = [learner.update()["learning_rate"] for _ in range(2)]
+    assert rates == pytest.approx([1e-3, 5.5e-4])
+
+
+def test_a_claim_is_judged_against_the_best_that_does_not_know_the_future():
+    given = ppo.Training(**ONE | {"baselines": ["lru", "fifo", "clairvoyant"]}, look_episodes=2)
+    judge = report.AgainstTheBest(given)
+    lru, fifo = (report.stalls(given.env, name, "val", report.LOOK_SEED, 2, 1) for name in ("lru", "fifo"))
+    oldest = LearnedClaim.linear({"since_use": -1.0})
+    own = report.stalls(given.env, oldest, "val", report.LOOK_SEED, 2, 1)
+    assert judge(oldest) == pytest.approx((own / min(lru, fifo, key=np.mean)).mean())
+    with pytest.raises(SettingError, match="know the future"):
+        report.AgainstTheBest(ppo.Training(**ONE | {"baselines": ["clairvoyant"]}))
 
 
 @pytest.mark.parametrize("env_id", ["sos/Memory-v0", "sos/System-v0"])
@@ -86,12 +79,36 @@ def test_the_order_of_rows_and_padding_do_not_matter_to_the_network():
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_can_be_read(path):
-    given = configuration.read(ppo.Training if path.stem.startswith("ppo") else search.Search, path)
-    assert given.name == path.stem
+    kind = importlib.import_module(configuration.written(path)["algorithm"]).Training
+    assert configuration.read(kind, path).name == path.stem
 
 
-@pytest.mark.parametrize("text, name", [("sed: 1", "did you mean 'seed'"), ("seed: x", "of type int")])
-def test_a_wrong_configuration_is_named(tmp_path, text, name):
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("sed: 1", "did you mean 'seed'"),
+        ("seed: x", "a.yaml: seed='x' is not allowed: it must be a valid integer"),
+        ("seed: -1", "greater than or equal to 0"),
+        ("workload: [1]", "valid string"),
+        ("name: x", "algorithm=None is not allowed: it must be given"),
+        ("[1, 2]", "lines of `key: value`"),
+        ("a: [", "it must be YAML"),
+    ],
+)
+def test_a_wrong_configuration_is_named(tmp_path, text, said):
     (tmp_path / "a.yaml").write_text(text)
-    with pytest.raises(SettingError, match=name):
-        configuration.read(search.Search, tmp_path / "a.yaml")
+    with pytest.raises(SettingError, match=re.escape(said)):
+        configuration.read(ppo.Training, tmp_path / "a.yaml", **{} if text == "name: x" else ONE)
+
+
+def test_a_configuration_is_found_by_its_name():
+    assert configuration.found("ppo-memory") == CONFIGS / "ppo-memory.yaml"
+    assert configuration.found("a/b.yaml") == Path("a/b.yaml")
+    with pytest.raises(SettingError, match="did you mean 'ppo-memory'"):
+        configuration.found("ppo-memry")
+
+
+def test_keys_are_changed_in_yaml():
+    assert configuration.changes_of(["a=1", "b = [x, 2.5]", "c="]) == {"a": 1, "b": ["x", 2.5], "c": None}
+    with pytest.raises(SettingError, match="key=value"):
+        configuration.changes_of(["check"])
