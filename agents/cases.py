@@ -95,6 +95,7 @@ def _fitting(env: str, word: str, split: str) -> list[Case]:
 
 def _names(env: str, recorded: bool) -> list[str]:
     cards = [card for card in workloads().values() if card.side in SIDES[env] and card.recorded == recorded]
+    cards = [card for card in cards if not card.diagnostic]
     return [card.name for card in cards if not card.name.startswith(ONE_OF_THE_RECORDINGS)]
 
 

@@ -25,6 +25,7 @@ def class_of(page: int, pages_per_class: int, classes: int) -> int:
     "For diagnosis: one thread touches pages that are due every 1, 2, 4, ... rounds, others once; a page's number "
     "tells which, so that each wrong eviction can be read. Nothing else runs, so that one mistake costs what it costs.",
     "ours; measurements/mistakes.py reads it",
+    diagnostic=True,
     rounds=Parameter(64, "rounds", 1, 10**6, "a longer episode"),
     classes=Parameter(4, "classes", 1, 16, "class k is due every 2^k rounds; longer reuse distances"),
     pages_per_class=Parameter(16, "pages", 1, 10**6, "more pages are worth keeping", ood=(20, 28)),

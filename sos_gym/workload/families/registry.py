@@ -29,6 +29,7 @@ class Card:
     source: str
     parameters: dict[str, Parameter]
     recorded: bool = False  # a recording has neither parameters nor draws
+    diagnostic: bool = False  # made to be read, not to be won: in no mean over families
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,13 @@ OF_ALL = {  # parameters that every family has; by default they change nothing
 
 
 def family(
-    name: str, side: str, summary: str, source: str, by_split: bool = False, **parameters: Parameter
+    name: str,
+    side: str,
+    summary: str,
+    source: str,
+    by_split: bool = False,
+    diagnostic: bool = False,
+    **parameters: Parameter,
 ) -> Callable:
     """Register a function (rng, **parameters) -> Tape as a named family.
 
@@ -61,7 +68,8 @@ def family(
             raise ValueError(
                 f"the family {name!r} is taken: it is in {FAMILIES[name].draw.__module__}; rename this one"
             )
-        FAMILIES[name] = Family(Card(name, side, summary, source, parameters | OF_ALL), draw, by_split)
+        card = Card(name, side, summary, source, parameters | OF_ALL, diagnostic=diagnostic)
+        FAMILIES[name] = Family(card, draw, by_split)
         return draw
 
     return register
