@@ -50,10 +50,8 @@ def test_a_claim_is_judged_against_the_best_that_does_not_know_the_future():
 def test_the_exported_claim_chooses_what_the_torch_policy_chooses(env_id):
     torch.manual_seed(0)
     network = SetActorCritic(16, 8)
-    torch.nn.init.normal_(network.pair_costs)
-    linear = [module for module in network.actor if isinstance(module, torch.nn.Linear)]
-    layers = [(module.weight.detach().numpy().T, module.bias.detach().numpy()) for module in linear]
-    claim = LearnedClaim(layers, network.pair_costs.detach().numpy())
+    torch.nn.init.normal_(network.actor.pair_costs)
+    claim = network.actor.claim("x")
     env, agreed = SosEnv(env_id), []
     observation, info = env.reset(seed=0)
     for _ in range(500):

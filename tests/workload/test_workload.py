@@ -498,7 +498,7 @@ def test_pareto_quantiles():
     quantile = np.array([0.0, 0.5, 0.75, 1.0])
     assert bounded_pareto_ns(1.0, 1, 100).at(quantile).tolist() == [1, 2, 4, 100]
     exact = pareto_ns(quantile, 1.1, 300_000, 40 * MS)
-    assert bounded_pareto_ns(1.1, 300_000, 40 * MS).at(quantile) == pytest.approx(exact, rel=1e-6)
+    assert bounded_pareto_ns(1.1, 300_000, 40 * MS).at(quantile) == pytest.approx(exact, rel=2e-6)
 
 
 def test_bounded_pareto_bursts_follow_the_distribution():
