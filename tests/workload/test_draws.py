@@ -102,7 +102,7 @@ def strata_twin(rng, count):
 def uneven_twin(rng, mean_ns):
     ns = np.empty(SIZE, np.int64)
     for i in range(SIZE):
-        quantile = rng.random()
+        quantile = (i + rng.random()) / SIZE
         ns[i] = math.ceil(mean_ns * (0.25 + quantile + quantile / 2) * rng.standard_exponential())
     return ns
 
@@ -140,7 +140,7 @@ def wide_twin(rng, limit):
 def unevenly(rng, mean_ns):
     quantile, times = np.empty(SIZE), np.empty(SIZE)
     for i in range(SIZE):
-        quantile[i], times[i] = rng.random(), rng.standard_exponential()
+        quantile[i], times[i] = (i + rng.random()) / SIZE, rng.standard_exponential()  # as in strata: with all bits
     return np.ceil(mean_ns * uneven(quantile) * times).astype(np.int64)
 
 
