@@ -1,0 +1,260 @@
+"""How trained claims stand on a split, against every registered policy: tables with intervals, for people and as JSON.
+
+    python agents/results.py runs/generalist-memory-* --split test --episodes 20 --out runs/results-memory
+
+The claims are those of one configuration, trained from several seeds; the best on val of each run is taken as it is.
+All play on the same tapes as all policies. A unit of the intervals is a training seed and a tape of each case, both
+drawn with replacement (percentile bootstrap, Efron and Tibshirani 1993, ch. 13, by scipy). What was played is kept as
+it comes and not played again, so that a run that was stopped goes on; another claim or other code plays anew.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from cases import Case, Episode, Policy, cases_of, drawn
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from scipy.stats import bootstrap
+
+from sos_gym import LearnedClaim, SettingError, evaluate, policies
+from sos_gym.baseline import RANDOM_ROW
+from sos_gym.leaderboard.rows import code_hash
+from sos_gym.loading.content import content_of
+from sos_gym.outputs import write_whole
+
+RESAMPLES = 2_000
+MEASURES = ("weighted_stall_ns", "jain", "response_p99_ns")
+LEAST_NS = 1.0  # a tape without stall has a logarithm
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of P policies on C cases of E tapes each."""
+
+    names: list[str]  # P
+    cases: list[str]  # C
+    values: Mapping[str, np.ndarray]  # of each of MEASURES, float (P, C, E)
+
+    def of(self, names: Iterable[str], measure: str = MEASURES[0]) -> np.ndarray:  # float (len(names), C, E)
+        return self.values[measure][[self.names.index(name) for name in names]]
+
+
+# -- playing
+
+
+class Kept:
+    """What was played, by policy, case and tape: a line of JSON each, appended as it comes."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        whole = [line for line in lines if _whole(line)]
+        write_whole(path, "".join(f"{line}\n" for line in whole).encode())  # or the next would follow a torn one
+        self.found = {tuple(row["of"]): row["measured"] for row in map(_whole, whole)}
+
+    def measured(self, of: tuple[str, str, str], play: Callable[[], list[float]]) -> list[float]:
+        if of not in self.found:
+            self.found[of] = play()
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"of": of, "measured": self.found[of]}) + "\n")
+        return self.found[of]
+
+
+def _whole(line: str) -> dict | None:
+    """None: the line that was being written when the run was killed."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
+
+
+def measured(policy: Policy, episode: Episode) -> list[float]:
+    run = evaluate(episode.env, policy, episode.tape, episode.seed, **episode.settings)[0]
+    return [float(run[name]) for name in MEASURES]
+
+
+def play(policies: Mapping[str, Policy], cases: Sequence[Case], episodes: int, kept: Kept, pool: Executor) -> Played:
+    """Every policy on tapes of the seeds 0 to `episodes` - 1 of every case; the tapes of a case are drawn once."""
+    found = np.empty((len(MEASURES), len(policies), len(cases), episodes))
+    with Progress() as progress:
+        task = progress.add_task("playing", total=len(cases) * len(policies))
+        for c, case in enumerate(cases):
+            tapes = drawn([case], range(episodes))[0]
+            for p, (name, policy) in enumerate(policies.items()):
+                called = f"{name} {content_of(policy)}" if isinstance(policy, LearnedClaim) else name
+                ofs = [(called, f"{case} {case.split}", f"{one.seed} {one.tape.hash()}") for one in tapes]
+                todo = [one for one, of in zip(tapes, ofs, strict=True) if of not in kept.found]
+                new = iter([*pool.map(lambda one, own=policy: measured(own, one), todo)])
+                found[:, p, c] = np.transpose([kept.measured(of, lambda new=new: next(new)) for of in ofs])
+                progress.advance(task)
+    return Played(list(policies), [str(case) for case in cases], dict(zip(MEASURES, found, strict=True)))
+
+
+# -- what it says
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Stall relative to a base, and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def log_ratio(own: np.ndarray, base: np.ndarray) -> float:
+    """Mean over cases of log(stall / the base's), of sums over tapes: own (seeds, C, E), base (C, E).
+
+    A worked number: two seeds with stall 1 and 3 on one tape, on which the base has 2, are log(4 / 4) = 0.
+    """
+    sums = own.mean(axis=0).sum(axis=1), base.sum(axis=1)
+    return float(np.mean(np.log(np.maximum(sums[0], LEAST_NS) / np.maximum(sums[1], LEAST_NS))))
+
+
+def ratio(own: np.ndarray, base: np.ndarray, resamples: int = RESAMPLES) -> Ratio:
+    """The geometric mean over cases, with the interval over seeds and tapes; own (seeds, C, E), base (C, E)."""
+    seeds, tapes = np.arange(len(own)), np.arange(own.shape[2])
+
+    def statistic(some_seeds: np.ndarray, some_tapes: np.ndarray) -> float:
+        return log_ratio(own[some_seeds][:, :, some_tapes], base[:, some_tapes])
+
+    value, enough = np.exp(log_ratio(own, base)), len(tapes) > 1
+    if not enough:
+        return Ratio(float(value), float("nan"), float("nan"))
+    # scipy wants two numbers of a sample at least; a lone seed is drawn as itself
+    seeds = np.repeat(seeds, 2) if len(seeds) == 1 else seeds
+    found = bootstrap(
+        (seeds, tapes), statistic, vectorized=False, paired=False, n_resamples=resamples, method="percentile", rng=0
+    )
+    low, high = np.exp(found.confidence_interval)
+    return Ratio(float(value), float(low), float(high))
+
+
+def best_of_each_case(played: Played, names: Sequence[str]) -> list[str]:
+    """The policy with the least stall of each case: an oracle's choice among all."""
+    sums = played.of(names).sum(axis=2)
+    return [names[k] for k in sums.argmin(axis=0)]
+
+
+def base_of(played: Played, chosen: Sequence[str]) -> np.ndarray:  # float (C, E)
+    return np.stack([played.of([name])[0, c] for c, name in enumerate(chosen)])
+
+
+def best_single(played: Played, names: Sequence[str]) -> str:
+    """The one policy with the least geometric mean over cases, relative to the best of each."""
+    base = base_of(played, best_of_each_case(played, names))
+    return min(names, key=lambda name: log_ratio(played.of([name]), base))
+
+
+def tables(played: Played, claims: Sequence[str], online: Sequence[str], recorded: Sequence[bool]) -> dict:
+    """All that is told of claims from several seeds, against the policies `online`; ready for JSON."""
+    chosen, single = best_of_each_case(played, online), best_single(played, online)
+    own, base, lone = played.of(claims), base_of(played, chosen), played.of([single])[0]
+    groups = {
+        "all": slice(None),
+        "families": np.flatnonzero(~np.array(recorded)),
+        "recordings": np.flatnonzero(recorded),
+    }
+    groups = {name: at for name, at in groups.items() if name == "all" or len(at)}
+    means = {
+        name: {"of each case": asdict(ratio(own[:, at], base[at])), single: asdict(ratio(own[:, at], lone[at]))}
+        for name, at in groups.items()
+    }
+    cases = [_case(played, claims, chosen, single, c) for c in range(len(played.cases))]
+    others = {name: float(np.exp(log_ratio(played.of([name]), base))) for name in played.names if name not in claims}
+    return {"best single": single, "means": means, "cases": cases, "others": others}
+
+
+def _case(played: Played, claims: Sequence[str], chosen: Sequence[str], single: str, c: int) -> dict:
+    """One case: the ratio to the best policy there, and to the best single one; Jain and p99 beside it."""
+    own, base, lone = (
+        played.of(claims)[:, c : c + 1],
+        played.of([chosen[c]])[0, c : c + 1],
+        played.of([single])[0, c : c + 1],
+    )
+    fair, late = (
+        [float(played.of(names, measure)[:, c].mean()) for names in (claims, [chosen[c]])]
+        for measure in ("jain", "response_p99_ns")
+    )
+    to_lone = float(np.exp(log_ratio(own, lone)))
+    return {
+        "case": played.cases[c],
+        "best": chosen[c],
+        "ratio": asdict(ratio(own, base)),
+        "to the best single": to_lone,
+        "jain": fair,
+        "p99_ns": late,
+    }
+
+
+# -- for people
+
+
+def print_tables(told: dict, title: str, console: Console) -> None:
+    table = Table(
+        "case", "best policy", "stall / its stall (95 %)", f"/ {told['best single']}'s", "Jain, its", title=title
+    )
+    for one in told["cases"]:
+        jain = " ".join(f"{value:.2f}" for value in one["jain"])
+        table.add_row(one["case"], one["best"], str(Ratio(**one["ratio"])), f"{one['to the best single']:.3f}", jain)
+    for name, mean in told["means"].items():
+        each, lone = (str(Ratio(**value)) for value in mean.values())
+        table.add_row(f"geometric mean, {name}", "", each, lone, "", style="bold")
+    console.print(table)
+    order = sorted(told["others"], key=lambda name: told["others"][name])
+    console.print(
+        "others, relative to the best of each case: " + ", ".join(f"{n} {told['others'][n]:.3f}" for n in order)
+    )
+
+
+def runs_of(paths: Iterable[Path]) -> tuple[dict, dict[str, LearnedClaim]]:
+    """The configuration that the runs share but for the seed, and their claims by run.
+
+    Raises:
+        SettingError: they are of different configurations, or one has no claim yet.
+    """
+    found: dict[str, LearnedClaim] = {}
+    given: dict = {}
+    for path in paths:
+        if not (path / "claim.npz").exists():
+            raise SettingError("runs", str(path), "folders of runs that have a claim.npz", "train first")
+        own = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8")) | {"seed": None, "workers": None}
+        if given and own != given:
+            raise SettingError("runs", str(path), "runs of one configuration, but for the seed", "ask for them apart")
+        given, found[path.name] = own, LearnedClaim.load(path / "claim.npz")
+    return given, found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--split", default="val", choices=("val", "test", "ood"))
+    parser.add_argument("--episodes", type=int, default=20)
+    parser.add_argument("--env", help="score on this id instead of those trained on")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    config, claims = runs_of(given.runs)
+    envs = [given.env] if given.env else config.get("envs") or [config["env"]]
+    cases = cases_of(envs, config.get("workloads") or ["default"], given.split)
+    online = [name for name, one in policies().items() if not one.privileged]
+    with ThreadPoolExecutor() as pool:
+        all_: dict[str, Policy] = {**claims, **{name: name for name in (*policies(), RANDOM_ROW)}}
+        played = play(all_, cases, given.episodes, Kept(given.out / f"played-{code_hash()}.jsonl"), pool)
+    told = tables(played, [*claims], online, [case.recorded for case in cases])
+    write_whole(given.out / f"{given.split}.json", json.dumps(told, indent=1).encode())
+    print_tables(told, f"{', '.join(claims)} on {given.split}, {given.episodes} tapes a case", Console())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""How claims from several seeds are told apart from policies: worked numbers, intervals, and what is kept."""
+
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import results
+from cases import cases_of
+from results import Kept, Played, log_ratio, play, ratio, tables
+
+from sos_gym import LearnedClaim
+
+TAPES = 12
+
+
+def test_a_log_ratio_is_of_sums_over_tapes_and_of_means_over_seeds():
+    own = np.array([[[1.0]], [[3.0]]])
+    assert log_ratio(own, np.array([[2.0]])) == 0
+    two = np.array([[[1.0, 3.0], [8.0, 8.0]]])  # a seed, two cases of two tapes
+    assert log_ratio(two, np.array([[1.0, 1.0], [1.0, 1.0]])) == pytest.approx((math.log(2) + math.log(8)) / 2)
+
+
+def test_where_all_tapes_agree_there_is_nothing_to_doubt():
+    base = np.random.default_rng(0).random((3, TAPES)) + 1
+    found = ratio(np.stack([base / 2, base / 2]), base)
+    assert found.value == found.low == found.high == pytest.approx(0.5)
+
+
+def test_the_interval_is_that_of_seeds_and_tapes():
+    """Two seeds of unlike worth widen it to both; tapes alone make it what the central limit says."""
+    rng = np.random.default_rng(1)
+    base = np.ones((1, 400))
+    noisy = 1 + 0.2 * rng.standard_normal((1, 1, 400))
+    lone = ratio(noisy, base)
+    assert (lone.high - lone.low) / 2 == pytest.approx(1.96 * 0.2 / 20, rel=0.2)
+    both = ratio(np.concatenate([0.5 * noisy, 1.5 * noisy]), base)
+    assert both.low < 0.55 and both.high > 1.45 and both.value == pytest.approx(1, abs=0.03)
+    assert ratio(noisy, base) == lone
+
+
+def hand_made() -> Played:
+    """The claim is best on the first case, `b` on the second and over all."""
+    stall = np.array([[[1.0, 1.0], [6.0, 6.0]], [[2.0, 2.0], [9.0, 9.0]], [[4.0, 4.0], [3.0, 3.0]]])
+    others = np.broadcast_to(np.array([0.5, 0.9, 1.0])[:, None, None], stall.shape)
+    return Played(["claim", "a", "b"], ["x", "y"], dict(zip(results.MEASURES, (stall, others, others), strict=True)))
+
+
+def test_tables_say_who_is_best_where_and_alone():
+    told = tables(hand_made(), ["claim"], ["a", "b"], [False, True])
+    assert told["best single"] == "b" and [case["best"] for case in told["cases"]] == ["a", "b"]
+    assert [case["ratio"]["value"] for case in told["cases"]] == pytest.approx([0.5, 2])
+    assert told["means"]["all"]["of each case"]["value"] == pytest.approx(1)
+    assert told["means"]["all"]["b"]["value"] == pytest.approx(math.sqrt(1 / 4 * 2))
+    assert told["means"]["recordings"]["b"]["value"] == pytest.approx(2)
+    assert told["others"] == pytest.approx({"a": math.sqrt(3), "b": math.sqrt(2)})
+    assert [case["jain"] for case in told["cases"]] == [[0.5, 0.9], [0.5, 1.0]]
+
+
+def test_what_was_played_is_not_played_again_but_by_another_claim(tmp_path, monkeypatch):
+    claims = {"mine": LearnedClaim.linear({"since_use": -1.0}), "lru": "lru"}
+    cases, path = cases_of(["sos/Memory-v0"], ["loop(references=300)"], "val"), tmp_path / "played.jsonl"
+    with ThreadPoolExecutor(2) as pool:
+        first = play(claims, cases, 3, Kept(path), pool)
+        path.write_text("\n".join(path.read_text().splitlines()[:4]) + '\n{"of": ["lru"')  # killed as it wrote
+        asked = []
+        measured = results.measured
+        monkeypatch.setattr(results, "measured", lambda *of: asked.append(of) or measured(*of))
+        again = play(claims, cases, 3, Kept(path), pool)
+        assert len(asked) == 2 and all(np.array_equal(again.values[name], first.values[name]) for name in first.values)
+        asked.clear()
+        play(claims | {"mine": LearnedClaim.linear({"since_use": 1.0})}, cases, 3, Kept(path), pool)
+        assert len(asked) == 3
+    assert len({json.dumps(row) for row in map(json.loads, filter(results._whole, path.read_text().splitlines()))}) >= 6
+
+
+def test_seeds_are_of_one_configuration(tmp_path):
+    for seed, name in ((0, "a"), (1, "a"), (2, "b")):
+        folder = tmp_path / f"{name}-{seed}"
+        LearnedClaim.linear({"since_use": -1.0}).save(folder / "claim.npz")
+        (folder / "config.yaml").write_text(f"name: {name}\nseed: {seed}\nworkers: {seed + 1}\n")
+    config, claims = results.runs_of([tmp_path / "a-0", tmp_path / "a-1"])
+    assert config["name"] == "a" and [*claims] == ["a-0", "a-1"]
+    for paths in ([tmp_path / "a-0", tmp_path / "b-2"], [tmp_path / "nothing"]):
+        with pytest.raises(results.SettingError, match="runs"):
+            results.runs_of(paths)
