@@ -8,7 +8,7 @@ import numpy as np
 from sos_gym.engine.simulation import Simulation
 from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import COLUMNS, CONTEXT
-from sos_gym.view.step import BEGIN, STEP, step_address
+from sos_gym.view.step import BEGIN, STEP, discounts_of, step_address
 
 DECISIONS = 1 << 12  # that a kernel makes in one go: between two the process hears of an interruption
 OVER = -3  # in place of a row
@@ -18,7 +18,7 @@ def play(simulation: Simulation, choices: Callable, *given: Any) -> None:
     """Run an episode that was laid out for observations to its end.
 
     `choices` is a kernel that takes a row, and those that follow, up to DECISIONS of them; its arguments are the row,
-    `step_address()`, SIM (1,), discount_ns, arrays as `tables_of` takes them, STEP (1,), and what is `given`. It
+    `step_address()`, SIM (1,), DISCOUNTS, arrays as `tables_of` takes them, STEP (1,), and what is `given`. It
     returns the row to go on with, or OVER.
 
     Raises:
@@ -28,7 +28,7 @@ def play(simulation: Simulation, choices: Callable, *given: Any) -> None:
     shown, mask = np.full(rows, PADDING, np.int32), np.zeros(rows, np.int8)
     candidates, context = np.empty((rows, len(COLUMNS)), np.float32), np.empty(len(CONTEXT), np.float32)
     written = shown, candidates, context, mask, np.zeros(0, np.int32), np.zeros(1, STEP)
-    row = BEGIN
+    row, discounts = BEGIN, discounts_of(simulation.settings)
     while row != OVER:
-        row = choices(row, step_address(), simulation.record, float(simulation.settings.discount_ns), *written, *given)
+        row = choices(row, step_address(), simulation.record, discounts, *written, *given)
     simulation.raise_if_stuck()
