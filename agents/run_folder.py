@@ -26,7 +26,7 @@ from sos_gym import LearnedClaim, SettingError
 from sos_gym.leaderboard.machine import machine, versions
 from sos_gym.outputs import write_whole
 
-LEARNERS = ("torch", "stable-baselines3", "sb3-contrib")  # beside what every result depends on
+LEARNERS = ("torch", "stable-baselines3", "sb3-contrib", "cmaes")  # beside what every result depends on
 
 
 class RunFolder:

@@ -1,69 +1,163 @@
-"""Cross-entropy search over a linear claim of the row's columns, scored by whole episodes.
+"""Search over the numbers of a claim, scored by the stall of whole episodes: cross-entropy or CMA-ES.
 
-    python agents/search.py configs/search-memory.yaml
+    sos-gym train --config search-memory
 
-Each generation draws `population` claims around the mean, plays all of them on the same episodes of the train split
-(new ones each time), and moves mean and spread to the best `elite`. (Rubinstein 1999; Szita and Lorincz 2006 add the
-noise that keeps the spread from collapsing.) Writes runs/NAME/: claim.npz, curve.png, val.txt.
+Each generation draws claims and plays all of them on the same tapes of the train split, new ones each time. A first
+stage may search a linear claim, from which hidden units then start in the next. With one workload that gives a
+specialist, with all families and recordings of one id or several a generalist; a floor for Jain's index trains under a
+bound of fairness. At the end the mean and the best claim of the last generation are compared on val, and the best on
+val is kept. Writes runs/NAME-SEED/: see run_folder.py.
 """
 
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
-import configuration
 import numpy as np
-import report
-from rich.progress import track
+import training
+from cases import Case, Measure, best_of, cases_of, drawn, played, played_by
+from configuration import Configuration, Count, Natural, Share
+from minimizers import Cma, CrossEntropy, Minimizer
+from on_val import OnVal, finish
+from pydantic import Field
+from run_folder import RunFolder
+from shapes import shape_of
 
-from sos_gym import COLUMNS, LearnedClaim
+from sos_gym import LearnedClaim, SettingError
+from sos_gym.streams import stream
 
-FREE = tuple(name for name in COLUMNS if name != "valid")  # 1 in every row
+BASE_EPISODES = 2  # of train, on which a case's base is chosen
+SEEDS = 1 << 31  # tapes are drawn from so many
 
 
-@dataclass(frozen=True)
-class Search:
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Some generations of claims of one shape."""
+
+    generations: Count = 60
+    method: Literal["cross_entropy", "cma", "separable_cma"] = "cross_entropy"
+    hidden: Annotated[int, Field(ge=0)] = 0  # ReLU units; 0: a linear claim
+    population: Annotated[int, Field(ge=4)] = 40  # claims of a generation
+    elite: Count = 8  # of cross-entropy, to which it moves
+    spread: Annotated[float, Field(gt=0)] = 1.0  # standard deviation of the numbers at first
+    noise: Annotated[float, Field(ge=0)] = 0.3  # of cross-entropy: added to the spread, falling to 0
+
+    def minimizer(self, mean: np.ndarray, seed: int) -> Minimizer:
+        """From the mean on."""
+        if self.method == "cross_entropy":
+            return CrossEntropy(mean, self.spread, self.population, self.elite, self.noise, self.generations, seed)
+        return Cma(mean, self.spread, self.population, self.method == "separable_cma", seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Configuration):
     """What a file in configs/ may say."""
 
-    env: str = "sos/Memory-v0"
-    name: str = "search-memory"
-    seed: int = 0
-    generations: int = 60
-    population: int = 40
-    elite: int = 8
-    episodes: int = 4  # per claim and generation
-    spread: float = 1.0  # standard deviation of weights at first
-    noise: float = 0.3  # added to it, falling to 0 over the generations
-    baselines: list = field(default_factory=lambda: ["lru", "turns", "gap", "linux", "clairvoyant"])
-    val_episodes: int = 40
-    workers: int = 2
+    envs: Annotated[list[str], Field(min_length=1)]
+    workloads: Annotated[list[str], Field(min_length=1)] = field(default_factory=lambda: ["default"])  # see cases.py
+    stages: Annotated[list[Stage], Field(min_length=1)] = field(default_factory=lambda: [Stage()])
+    check: Count = 10  # generations
+    episodes: Count = 1  # per case, claim and generation
+    cases: Natural = 0  # of each id in a generation, drawn anew each time; 0: all
+    jain_floor: Share = 0.0  # of a case's mean index; below it a claim pays
+    jain_price: Annotated[float, Field(ge=0)] = 10.0
+    baselines: Annotated[list[str], Field(min_length=1)]  # online ones; the best of them on a case is its base
+    look_episodes: Count = 8  # per case, of a look at the val split
+    val_episodes: Count = 8  # per case, of the comparison at the end, other ones
 
 
-def improve(mean, spread, scores, drawn, elite: int, noise: float):
-    """Mean and spread of the `elite` with the least scores; `noise` is added to the variance."""
-    best = drawn[np.argsort(scores, kind="stable")[:elite]]
-    return best.mean(axis=0), np.sqrt(best.var(axis=0) + noise**2)
+def refuse_misfits(stages: Sequence[Stage]) -> None:
+    """Stages that cannot follow each other, or not be searched.
+
+    Raises:
+        SettingError: says which, and how to mend it.
+    """
+    for number, (stage, before) in enumerate(zip(stages, [Stage(), *stages], strict=False)):
+        where = f"stages[{number}]"
+        if stage.elite > stage.population:
+            allowed = f"at most the population, {stage.population}"
+            raise SettingError(f"{where}.elite", stage.elite, allowed, "lower it, or raise the population")
+        if stage.hidden == 1 or before.hidden not in (0, stage.hidden):
+            allowed = f"{before.hidden}, as before" if before.hidden else "0, or 2 and more"
+            raise SettingError(f"{where}.hidden", stage.hidden, allowed, "hidden units start from a linear claim")
 
 
-def search(given: Search) -> tuple[LearnedClaim, list[float]]:
-    """The claim at the mean of the last generation, and the stall of the elite relative to the first baseline's."""
-    rng = np.random.default_rng(given.seed)
-    mean, spread = np.zeros(len(FREE)), np.full(len(FREE), given.spread)
-    curve = []
-    for generation in track(range(given.generations), given.name):
-        episodes = "train", int(rng.integers(1 << 31)), given.episodes, given.workers
-        drawn = mean + spread * rng.normal(size=(given.population, len(FREE)))
-        drawn[0] = mean
-        base = report.stalls(given.env, given.baselines[0], *episodes)
-        scores = np.array([(report.stalls(given.env, claim_of(one), *episodes) / base).mean() for one in drawn])
-        noise = given.noise * (1 - (generation + 1) / given.generations)
-        mean, spread = improve(mean, spread, scores, drawn, given.elite, noise)
-        curve.append(float(np.sort(scores)[: given.elite].mean()))
-    return claim_of(mean, given.name), curve
+class Searcher:
+    """A search under way; its budget is counted in generations."""
+
+    def __init__(self, given: Training, pool: Executor):
+        refuse_misfits(given.stages)
+        self.given, self.pool, self.done = given, pool, 0
+        self.total = sum(stage.generations for stage in given.stages)
+        self.cases = cases_of(given.envs, given.workloads, "train")
+        episodes = drawn(self.cases, stream(given.seed, "bases").integers(SEEDS, size=BASE_EPISODES).tolist())
+        self.bases = dict(zip(map(str, self.cases), best_of(given.baselines, episodes, pool), strict=True))
+        self._enter(0, None)
+
+    def update(self) -> dict[str, float]:
+        """A generation."""
+        if self.done == self._ends:
+            self._enter(self._stage + 1, self.minimizer.mean)
+        rng = stream(self.given.seed, f"generation {self.done}")
+        cases = self._some_cases(rng)
+        vectors = self.minimizer.drawn()
+        scores, jain = self._scored(vectors, cases, rng.integers(SEEDS, size=self.given.episodes).tolist())
+        self.minimizer.learn(vectors, scores)
+        self.elite = vectors[int(scores.argmin())]
+        self.done += 1
+        return {"train": float(np.exp(np.median(scores))), "elite": float(np.exp(scores.min())), "jain": jain}
+
+    def claim(self) -> LearnedClaim:
+        """At the mean."""
+        return self.shape.claim(self.minimizer.mean, self.given.name)
+
+    def best_drawn(self) -> LearnedClaim:
+        """The best of the last generation."""
+        return self.shape.claim(self.elite, self.given.name)
+
+    def state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("done", "minimizer", "elite", "_stage", "_ends")}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.shape = shape_of(self.given.stages[self._stage].hidden)
+
+    def _enter(self, number: int, mean: np.ndarray | None) -> None:
+        """Begin a stage at the mean of the one before."""
+        stage = self.given.stages[number]
+        self._stage, self._ends = number, self.done + stage.generations
+        self.shape = shape_of(stage.hidden)
+        self.elite = self.shape.start(mean, self.given.seed)
+        self.minimizer = stage.minimizer(self.elite, self.given.seed + number)
+
+    def _some_cases(self, rng: np.random.Generator) -> list[Case]:
+        """All, or so many of each id."""
+        if not self.given.cases:
+            return self.cases
+        shuffled = [self.cases[k] for k in rng.permutation(len(self.cases))]
+        return [case for env in self.given.envs for case in [c for c in shuffled if c.env == env][: self.given.cases]]
+
+    def _scored(self, vectors: np.ndarray, cases: list[Case], seeds: list[int]) -> tuple[np.ndarray, float]:
+        """A score for each vector (population,), and the mean of Jain's index."""
+        episodes = drawn(cases, seeds)
+        base_ns = played_by([self.bases[str(case)] for case in cases], episodes, self.pool)
+        claims = [self.shape.claim(vector, self.given.name) for vector in vectors]
+        outcome = played(claims, episodes, self.pool)
+        measure = Measure(cases, self.given.jain_floor, self.given.jain_price)
+        return measure.of(outcome, base_ns), float(outcome.jain.mean())
 
 
-def claim_of(weights: np.ndarray, name: str = "search") -> LearnedClaim:
-    return LearnedClaim.linear(dict(zip(FREE, weights.tolist(), strict=True)), name)
+def train(given: Training, folder: RunFolder) -> training.Best:
+    with ThreadPoolExecutor(given.threads) as pool:
+        searcher, judge = Searcher(given, pool), OnVal(given, pool)
+        best = training.train(searcher, judge, given, folder)
+        last = searcher.best_drawn()
+        if best.offer(last, judge(last), searcher.done):
+            folder.keep(last)
+        finish(given, best.claim, folder, pool)
+    return best
 
 
 if __name__ == "__main__":
-    given, out = configuration.asked(Search, __doc__)
-    report.finish(given, *search(given), out)
+    training.main(Training, train, __doc__)

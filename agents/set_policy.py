@@ -6,12 +6,12 @@ that are there, padding left out, and has weights of its own.
 
 import numpy as np
 import torch
+from claim_network import ClaimNetwork
 from sb3_contrib.common.maskable.policies import MaskableMultiInputActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
 from sos_gym import COLUMNS, CONTEXT, LearnedClaim
-from sos_gym.learned import ADMIT_COLUMN, INPUTS, OWN_COLUMNS, PAIR, PAIR_COLUMNS
 
 VALID = COLUMNS.index("valid")  # 1 in each row that is there
 
@@ -32,10 +32,7 @@ class SetActorCritic(nn.Module):
     def __init__(self, rows: int, width: int):
         super().__init__()
         self.rows = rows
-        self.actor = nn.Sequential(
-            nn.Linear(len(INPUTS), width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
-        )
-        self.pair_costs = nn.Parameter(torch.zeros(len(PAIR)))
+        self.actor = ClaimNetwork(width, depth=2)
         self.critic = nn.Sequential(nn.Linear(len(COLUMNS) + len(CONTEXT), width), nn.ReLU(), nn.Linear(width, width))
         self.latent_dim_pi, self.latent_dim_vf = rows, width
 
@@ -43,11 +40,7 @@ class SetActorCritic(nn.Module):
         return self.forward_actor(features), self.forward_critic(features)
 
     def forward_actor(self, features: torch.Tensor) -> torch.Tensor:
-        rows, context = self._parts(features)
-        repeated = context[:, None, :].expand(-1, self.rows, -1)
-        claims = self.actor(torch.cat([rows[:, :, OWN_COLUMNS], repeated], dim=2)).squeeze(2)
-        sign = torch.where(context[:, ADMIT_COLUMN] == 1.0, 1.0, -1.0)
-        return sign[:, None] * claims - rows[:, :, PAIR_COLUMNS] @ self.pair_costs
+        return self.actor(*self._parts(features))
 
     def forward_critic(self, features: torch.Tensor) -> torch.Tensor:
         rows, context = self._parts(features)
@@ -77,10 +70,4 @@ class SetPolicy(MaskableMultiInputActorCriticPolicy):
 
     def claim(self, name: str, privileged: bool = False) -> LearnedClaim:
         """The actor as NumPy arrays; `privileged`: it was paid by who knows the future."""
-        linear = [module for module in self.mlp_extractor.actor if isinstance(module, nn.Linear)]
-        layers = [(_numbers(module.weight).T, _numbers(module.bias)) for module in linear]
-        return LearnedClaim(layers, _numbers(self.mlp_extractor.pair_costs), name, privileged)
-
-
-def _numbers(parameter: torch.Tensor) -> np.ndarray:
-    return parameter.detach().cpu().numpy().copy()
+        return self.mlp_extractor.actor.claim(name, privileged=privileged)

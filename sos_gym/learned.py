@@ -52,18 +52,25 @@ def _claim(row, context, sizes, weights, now, then):
 
 
 @kernel
+def logit_of(row, context, sizes, weights, pair_costs, now, then):
+    """sign * claim - pair cost of a row; `now`, `then`: float32 rooms for the widest layer."""
+    sign = np.float32(1.0 if context[ADMIT_COLUMN] == 1.0 else -1.0)
+    logit = sign * _claim(row, context, sizes, weights, now, then)
+    for k in range(PAIR_COLUMNS.size):
+        logit -= pair_costs[k] * row[PAIR_COLUMNS[k]]
+    return logit
+
+
+@kernel
 def choose(candidates, context, mask, sizes, weights, pair_costs):
     """The legal row with the greatest logit, the first of equals."""
     widest = max(sizes)
     now, then = np.empty(widest, np.float32), np.empty(widest, np.float32)
-    sign = np.float32(1.0 if context[ADMIT_COLUMN] == 1.0 else -1.0)
     best, best_logit = -1, np.float32(0.0)
     for i in range(mask.size):
         if not mask[i]:
             continue
-        logit = sign * _claim(candidates[i], context, sizes, weights, now, then)
-        for k in range(PAIR_COLUMNS.size):
-            logit -= pair_costs[k] * candidates[i, PAIR_COLUMNS[k]]
+        logit = logit_of(candidates[i], context, sizes, weights, pair_costs, now, then)
         if best < 0 or logit > best_logit:
             best, best_logit = i, logit
     return best

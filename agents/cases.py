@@ -1,0 +1,173 @@
+"""What a claim is trained on and judged by: workloads of the ids, whose tapes are drawn once and played by many.
+
+A case is an id, a workload and a split. The measure of a claim on a case is log(stall / the base's stall on the same
+tapes), and over cases their mean, in which each id weighs the same.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sos_gym import LearnedClaim, SettingError, Tape, evaluate, workload, workloads
+from sos_gym.leaderboard.grid import SIDES, fitted, side_of
+from sos_gym.settings.presets import PRESETS
+from sos_gym.workload.recordings import SPLIT_OF
+
+DEFAULT, FAMILIES, RECORDINGS = "default", "families", "recordings"  # words for workloads; else names
+ONE_OF_THE_RECORDINGS = "recorded_"  # families that draw one: each is a case of its own here
+LEAST_NS = 1.0  # a tape without stall has a logarithm
+
+Policy = str | LearnedClaim
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A tape under the settings of an id, on which any number of policies play."""
+
+    env: str
+    tape: Tape
+    seed: int
+    settings: Mapping[str, Any]
+
+    def play(self, policy: Policy) -> tuple[float, float]:
+        """Weighted stall, ns, and Jain's index of fairness."""
+        run = evaluate(self.env, policy, self.tape, self.seed, **self.settings)[0]
+        return run["weighted_stall_ns"], run["jain"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Where a claim plays."""
+
+    env: str
+    workload: str  # a name, with parameters or without: thrashing(bursts=1)
+    split: str  # from which a family draws; of a recording, the one it belongs to
+    recorded: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def episode(self, seed: int) -> Episode:
+        """Of a recording the tape is always the same; the seed draws costs and rows."""
+        tape = workload(self.workload, 0 if self.recorded else seed, None if self.recorded else self.split)
+        return Episode(self.env, tape, seed, self.settings)
+
+    def __str__(self) -> str:
+        return f"{self.env.removeprefix('sos/').removesuffix('-v0')} {self.workload}"
+
+
+def cases_of(envs: Iterable[str], words: Iterable[str], split: str) -> list[Case]:
+    """The cases of some ids, id by id.
+
+    Args:
+        words: names of families, with parameters or without, each taken where its side fits; `default`: the id's own
+            one; `families`: all that fit the id; `recordings`: those of the split that do.
+
+    Raises:
+        SettingError: an unknown id, a word that fits none of the ids, or a recording by its name.
+        TapeError: an unknown name.
+    """
+    envs, words = list(envs), list(words)
+    for env in envs:
+        if env not in PRESETS:
+            raise SettingError("envs", env, "one of " + ", ".join(PRESETS), "use a registered id")
+    found = {(env, word): _fitting(env, word, split) for env in envs for word in words}
+    for word in words:
+        if not any(found[env, word] for env in envs):
+            remedy = f"name another workload, or {DEFAULT}, {FAMILIES}, {RECORDINGS}"
+            raise SettingError("workloads", word, f"some that fit {', '.join(envs)} and the split {split}", remedy)
+    return list({str(case): case for cases in found.values() for case in cases}.values())
+
+
+def _fitting(env: str, word: str, split: str) -> list[Case]:
+    """The cases that a word stands for on an id; none where it does not fit."""
+    if word == DEFAULT:
+        return [Case(env, PRESETS[env].workload, split)]
+    if word == RECORDINGS:
+        return [_recording(env, name, split) for name in _names(env, recorded=True) if SPLIT_OF[name] == split]
+    if word == FAMILIES:
+        return [Case(env, name, split) for name in _names(env, recorded=False)]
+    if word in SPLIT_OF:
+        raise SettingError("workloads", word, "no recording by its name", f"write {RECORDINGS}: those of the split")
+    return [Case(env, word, split)] if side_of(word) in SIDES[env] else []
+
+
+def _names(env: str, recorded: bool) -> list[str]:
+    cards = [card for card in workloads().values() if card.side in SIDES[env] and card.recorded == recorded]
+    return [card.name for card in cards if not card.name.startswith(ONE_OF_THE_RECORDINGS)]
+
+
+def _recording(env: str, name: str, split: str) -> Case:
+    return Case(env, name, split, recorded=True, settings=fitted(env, workload(name)))
+
+
+# -- many policies on the same tapes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of P policies on C cases of E episodes each."""
+
+    stall_ns: np.ndarray  # float (P, C, E), weighted
+    jain: np.ndarray  # float (P, C, E), 0 to 1
+
+
+def drawn(cases: Iterable[Case], seeds: Sequence[int]) -> list[list[Episode]]:
+    """The episodes of each case; drawing them once for all policies is what makes it cheap."""
+    return [[case.episode(seed) for seed in seeds] for case in cases]
+
+
+def played(policies: Sequence[Policy], episodes: Sequence[Sequence[Episode]], pool: Executor) -> Outcome:
+    """Every policy on every episode, spread over the threads of `pool`; the result does not depend on how many."""
+    return _outcome([[policy] * len(episodes) for policy in policies], episodes, pool)
+
+
+def played_by(policies: Sequence[Policy], episodes: Sequence[Sequence[Episode]], pool: Executor) -> np.ndarray:
+    """Weighted stall, ns, of each case's own policy on its episodes: float (C, E)."""
+    return _outcome([policies], episodes, pool).stall_ns[0]
+
+
+def _outcome(policies: Sequence[Sequence[Policy]], episodes: Sequence[Sequence[Episode]], pool: Executor) -> Outcome:
+    """Of policies (P, C)."""
+    flat = [(one, episode) for own in policies for one, case in zip(own, episodes, strict=True) for episode in case]
+    found = np.array(list(pool.map(lambda pair: pair[1].play(pair[0]), flat)))
+    stall_ns, jain = found.T.reshape(2, len(policies), len(episodes), -1)
+    return Outcome(stall_ns, jain)
+
+
+def best_of(policies: Sequence[str], episodes: Sequence[Sequence[Episode]], pool: Executor) -> list[str]:
+    """Of each case, the policy with the least stall over its episodes."""
+    sums = played(policies, episodes, pool).stall_ns.sum(axis=2)
+    return [policies[k] for k in sums.argmin(axis=0)]
+
+
+# -- the measure
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number for a claim: mean log stall ratio, and a price for unfairness; less is better.
+
+    A worked number: stall 2 and 4 against a base of 1 and 2 is log(6 / 3) = .693; a Jain's index of .7 under a floor of
+    .8 at a price of 10 adds 1.
+    """
+
+    cases: Sequence[Case]
+    jain_floor: float = 0.0  # 0 to 1: of a case's mean index
+    jain_price: float = 10.0  # of each unit below it
+
+    def of(self, outcome: Outcome, base_ns: np.ndarray) -> np.ndarray:  # float (P,)
+        """Of P policies, against the base's stall (C, E) on the same episodes."""
+        unfair = np.maximum(0.0, self.jain_floor - outcome.jain.mean(axis=2))
+        return (log_ratios(outcome.stall_ns, base_ns) + self.jain_price * unfair) @ self._weights()
+
+    def _weights(self) -> np.ndarray:  # float (C,), sum 1
+        """Each id weighs the same, and each case of an id."""
+        envs = [case.env for case in self.cases]
+        return np.array([1 / envs.count(env) for env in envs]) / len({*envs})
+
+
+def log_ratios(stall_ns: np.ndarray, base_ns: np.ndarray) -> np.ndarray:  # float (P, C)
+    """Of the sums over a case's episodes, so that one in which hardly anybody waits weighs little."""
+    return np.log(np.maximum(stall_ns.sum(axis=2), LEAST_NS) / np.maximum(base_ns.sum(axis=1), LEAST_NS))
