@@ -75,7 +75,7 @@ def _choices(
     row,
     address,
     sims,
-    discount_ns,
+    discounts,
     shown,
     candidates,
     context,
@@ -94,18 +94,18 @@ def _choices(
     taken,
     count,
 ):
-    """Keep as many as `taken` has room for, each drawn, and put into `count` how many; OVER, or a row that is drawn anew."""
+    """Keep drawn decisions while `taken` has room, and put into `count` how many; OVER, or a row that is drawn anew."""
     sim, step = sims[0], steps[0]
     seen = tables_of(shown, candidates, context, mask, advised)
     count[0] = 0
     if row == BEGIN:
-        step_at(address)(sim, BEGIN, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], step)
+        step_at(address)(sim, BEGIN, discounts, seen[0], seen[1], seen[2], seen[3], seen[4], step)
     while step.open and count[0] < taken.size:
         n = count[0]
         kept_candidates[n], kept_context[n], kept_mask[n], kept_advised[n] = candidates, context, mask, advised
         chance = uniform(seed, step.number, DRAWN_CHOICE)
         row, log_probability = drawn_row(candidates, context, mask, sizes, weights, pair_costs, temperature, chance)
-        step_at(address)(sim, row, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], step)
+        step_at(address)(sim, row, discounts, seen[0], seen[1], seen[2], seen[3], seen[4], step)
         _keep(taken[n], row, log_probability, step)
         count[0] += 1
     return row if step.open else OVER
