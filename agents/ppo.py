@@ -2,9 +2,9 @@
 
     sos-gym train --config ppo-memory
 
-With `discount: service` a decision is discounted by the service done until the next one, exp(-service / τ), else each
-by gamma. With the reward `foresight` (privileged: it knows the next use, in training only) nothing later matters, so
-that gamma is 0. Writes runs/NAME-SEED/: see run_folder.py.
+What a decision is worth is looked for within some service: each is discounted by gamma, and with `discount: service`
+also by exp(-service until the next / discount_service_ns). `reward: foresight` is privileged (it knows the next use, in
+training only); nothing later matters then, so that gamma belongs to be 0. Writes runs/NAME-SEED/: see run_folder.py.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from set_policy import SetPolicy
 from stable_baselines import Falling, ModelLearner
 
 from sos_gym import LearnedClaim
-from sos_gym.envs.sb3 import SosVecEnv
+from sos_gym.envs.sb3 import MaskableServiceRolloutBuffer, SosVecEnv
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,9 @@ class Training(OfOneId):
     n_steps: Count = 128  # decisions per environment and update
     batch_size: Count = 2048
     n_epochs: Count = 4
-    gamma: Share = 0.99  # per decision
+    discount: Literal["decision", "service"] = "decision"
+    discount_service_ns: Count | None = None  # None: the environment's
+    gamma: Share = 0.99  # per decision, whatever the discount
     gae_lambda: Share = 0.95
     learning_rate: float = 1e-3  # at first
     last_learning_rate: float = 1e-4
@@ -42,20 +44,25 @@ class Training(OfOneId):
     width: Count = 32  # of the hidden layers
 
 
+def environments(given: Training) -> SosVecEnv:
+    """Of the train split; the model seeds them."""
+    settings = {"workload": given.workload, "reward": given.reward}
+    if given.discount_service_ns is not None:
+        settings["discount_service_ns"] = given.discount_service_ns
+    return SosVecEnv(given.env, given.environments, split="train", **settings)
+
+
 class Ppo(ModelLearner):
     """MaskablePPO under way."""
 
     def __init__(self, given: Training):
         self.given = given
-        env = SosVecEnv(given.env, given.environments, workload=given.workload, split="train", reward=given.reward)
+        env = environments(given)
         names = ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "seed")
-        model = MaskablePPO(
-            SetPolicy,
-            env,
-            policy_kwargs={"width": given.width},
-            device="cpu",
-            **{name: getattr(given, name) for name in names},
-        )
+        numbers = {name: getattr(given, name) for name in names}
+        if given.discount == "service":
+            numbers |= {"rollout_buffer_class": MaskableServiceRolloutBuffer, "rollout_buffer_kwargs": {"env": env}}
+        model = MaskablePPO(SetPolicy, env, policy_kwargs={"width": given.width}, device="cpu", **numbers)
         rate = Falling(given.learning_rate, given.last_learning_rate)
         super().__init__(model, given.decisions, given.environments * given.n_steps, rate)
 

@@ -12,7 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import FloatSchedule
 
-from sos_gym.envs.sb3 import OneThreadRollouts
+from sos_gym.envs.sb3 import ByService, OneThreadRollouts
 
 KEPT = (  # where a model is, besides its networks and optimizers
     "num_timesteps",
@@ -79,6 +79,8 @@ class ModelLearner:
         model.set_parameters(state["networks"])
         model.env = state["env"]
         vars(model).update(state["kept"])
+        if isinstance(getattr(model, "rollout_buffer", None), ByService):
+            model.rollout_buffer.env = model.env
         seed_again(state["generators"])
 
 

@@ -19,11 +19,11 @@ RANDOM_ROW = "random_row"
 
 
 @kernel
-def _choices(row, address, sims, discount_ns, shown, candidates, context, mask, advised, steps):
+def _choices(row, address, sims, discounts, shown, candidates, context, mask, advised, steps):
     """Take `row` and random ones that follow, up to the end or DECISIONS of them; CHANCE, or OVER."""
     seen = tables_of(shown, candidates, context, mask, advised)
     for _ in range(DECISIONS):
-        step_at(address)(sims[0], row, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], steps[0])
+        step_at(address)(sims[0], row, discounts, seen[0], seen[1], seen[2], seen[3], seen[4], steps[0])
         if not steps[0].open:
             return OVER
         row = CHANCE

@@ -26,6 +26,7 @@ TAKEN = np.dtype(  # a decision, and what followed it up to the next
         ("reward", "f8"),
         ("dt_ns", "i8"),
         ("work_ns", "i8"),  # service
+        ("service_discount", "f8"),  # exp(-work_ns / discount_service_ns)
         ("weighted_stall_ns", "f8"),  # each thread's by weight / mean weight
     ]
 )
@@ -75,7 +76,7 @@ def _choices(
     row,
     address,
     sims,
-    discount_ns,
+    discounts,
     shown,
     candidates,
     context,
@@ -99,13 +100,13 @@ def _choices(
     seen = tables_of(shown, candidates, context, mask, advised)
     count[0] = 0
     if row == BEGIN:
-        step_at(address)(sim, BEGIN, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], step)
+        step_at(address)(sim, BEGIN, discounts, seen[0], seen[1], seen[2], seen[3], seen[4], step)
     while step.open and count[0] < taken.size:
         n = count[0]
         kept_candidates[n], kept_context[n], kept_mask[n], kept_advised[n] = candidates, context, mask, advised
         chance = uniform(seed, step.number, DRAWN_CHOICE)
         row, log_probability = drawn_row(candidates, context, mask, sizes, weights, pair_costs, temperature, chance)
-        step_at(address)(sim, row, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], step)
+        step_at(address)(sim, row, discounts, seen[0], seen[1], seen[2], seen[3], seen[4], step)
         _keep(taken[n], row, log_probability, step)
         count[0] += 1
     return row if step.open else OVER
@@ -114,7 +115,8 @@ def _choices(
 @kernel
 def _keep(taken, row, log_probability, step):
     taken.row, taken.log_probability, taken.reward = row, log_probability, step.reward
-    taken.dt_ns, taken.work_ns, taken.weighted_stall_ns = step.dt_ns, step.work_ns, step.weighted_stall_ns
+    taken.dt_ns, taken.work_ns, taken.service_discount = step.dt_ns, step.work_ns, step.service_discount
+    taken.weighted_stall_ns = step.weighted_stall_ns
 
 
 @kernel

@@ -78,13 +78,13 @@ def choose(candidates, context, mask, sizes, weights, pair_costs):
 
 @kernel
 def _choices(
-    row, address, sims, discount_ns, shown, candidates, context, mask, advised, steps, sizes, weights, pair_costs
+    row, address, sims, discounts, shown, candidates, context, mask, advised, steps, sizes, weights, pair_costs
 ):
     """Take `row` and those that follow, up to the end or DECISIONS of them; the row to go on with, or OVER."""
     sim, step = sims[0], steps[0]
     seen = tables_of(shown, candidates, context, mask, advised)
     for _ in range(DECISIONS):
-        step_at(address)(sim, row, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], step)
+        step_at(address)(sim, row, discounts, seen[0], seen[1], seen[2], seen[3], seen[4], step)
         if not step.open:
             return OVER
         row = choose(candidates, context, mask, sizes, weights, pair_costs)

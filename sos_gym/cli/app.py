@@ -9,10 +9,13 @@ import typer
 from typer.core import TyperGroup
 
 import sos_gym
-from sos_gym.cli import alphabet, cards, importing, leaderboard, recording, run
+from sos_gym.cli import alphabet, cards, importing, leaderboard, recording, run, train
 from sos_gym.cli.printing import exit_of, said_of
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import TapeError
+
+EXTRAS = {"matplotlib": "a picture needs matplotlib: pip install 'sos-gym[plot]'"}  # of modules that are missing
+EXTRAS |= {name: f"training needs {name}: pip install 'sos-gym[learn]'" for name in train.NEEDED}
 
 
 class OneLineErrors(TyperGroup):
@@ -36,9 +39,9 @@ class OneLineErrors(TyperGroup):
             if not said:  # of rich, when nobody reads on; a command ends by typer.Exit
                 raise
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "matplotlib":
+            said = EXTRAS.get((error.name or "").partition(".")[0], "")
+            if not said:
                 raise
-            said = "a picture needs matplotlib: pip install 'sos-gym[plot]'"
         typer.echo(f"sos-gym: {' '.join(said.split())}", err=True)
         raise typer.Exit(2)
 
@@ -54,6 +57,7 @@ app.command("import")(importing.import_trace)
 app.command()(recording.record)
 app.command()(leaderboard.leaderboard)
 app.command()(run.run)
+app.command()(train.train)
 app.command()(cards.workloads)
 app.command()(cards.policies)
 

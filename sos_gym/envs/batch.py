@@ -25,7 +25,7 @@ from sos_gym.kernel import (
 from sos_gym.resource import Op
 from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import CANDIDATE_RECORD, CONTEXT_RECORD
-from sos_gym.view.step import STEP, step_address, step_at
+from sos_gym.view.step import DISCOUNTS, STEP, step_address, step_at
 
 SIM_LINES, STEP_LINES = -(-SIM.itemsize // CACHE_LINE), -(-STEP.itemsize // CACHE_LINE)
 MOST_EXPECTED, OPS_EXPECTED = 64, 12  # contenders or threads, and ops of each, that are brought ahead
@@ -35,7 +35,7 @@ LAST_ROUNDS = 100_000  # some 3 ms: so long the caller waits for helpers, which 
 
 TABLES: dict[str, np.dtype | str] = {  # of N environments with K rows
     "sims": SIM,  # N
-    "discounts_ns": "f8",  # N
+    "discounts": DISCOUNTS,  # N
     "which": "i8",  # N; the first `count` are the environments that are stepped
     "actions": "i8",  # N; rows, or BEGIN
     "shown": "i4",  # N * K
@@ -71,7 +71,7 @@ def _step_one(batch, i):
     shown, mask = part_of(batch.shown, i * k, k), part_of(batch.masks, i * k, k)
     candidates, context = part_of(batch.candidates, i * k, k), part_of(batch.context, i, 1)
     advised, step = part_of(batch.advised, i * advisors, advisors), batch.steps[i]
-    given = batch.sims[i], batch.actions[i], batch.discounts_ns[i]
+    given = batch.sims[i], batch.actions[i], batch.discounts[i]
     step_at(batch.step)(given[0], given[1], given[2], shown, candidates, context, mask, advised, step)
 
 
@@ -237,10 +237,10 @@ def _dismiss(workers: np.ndarray, bells: list[threading.Event]) -> None:
 class Batch:
     """N environments whose records and tables stay, and the arrays that one step writes, which are new each time."""
 
-    def __init__(self, discounts_ns: np.ndarray, rows: int, advisors: int, threads: int):
-        n = len(discounts_ns)
-        self._made = discounts_ns, rows, advisors, threads
-        self.discounts_ns = discounts_ns
+    def __init__(self, discounts: np.ndarray, rows: int, advisors: int, threads: int):
+        n = len(discounts)
+        self._made = discounts, rows, advisors, threads
+        self.discounts = discounts
         self.sims = aligned_zeros(n, SIM)
         self.shown, self.masks = np.full((n, rows), PADDING, np.int32), np.zeros((n, rows), np.int8)
         self._which, self._actions = np.zeros(n, np.int64), np.zeros(n, np.int64)
@@ -248,7 +248,7 @@ class Batch:
         self._record["step"], self._record["rows"], self._record["advisors"] = step_address(), rows, advisors
         attach(self._record, {"sims": self.sims, "shown": self.shown, "masks": self.masks})
         attach(self._record, {"which": self._which, "actions": self._actions})
-        attach(self._record, {"discounts_ns": discounts_ns})
+        attach(self._record, {"discounts": discounts})
         self.crew = Crew(self._record, threads)
 
     def __reduce__(self) -> tuple:

@@ -19,7 +19,7 @@ from sos_gym.settings.ranges import SettingError
 from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import COLUMNS, CONTEXT
 from sos_gym.view.info import FIELD, SingleForm, info_of
-from sos_gym.view.step import BEGIN, STEP, row_of, step_address, take
+from sos_gym.view.step import BEGIN, STEP, discounts_of, row_of, step_address, take
 from sos_gym.workload import Tape
 
 REWARD, TERMINATED, TRUNCATED = FIELD["reward"], FIELD["terminated"], FIELD["truncated"]
@@ -51,6 +51,7 @@ class HasEpisode:
         scenario = self.scenario.under(options or {})
         self._simulation = scenario.episode(seed, record=record)
         self.scenario, self.episode_seed = scenario, seed
+        self.discounts = discounts_of(scenario.settings)
 
     @property
     def preset(self) -> Preset:
@@ -107,10 +108,11 @@ class SosEnv(HasEpisode, gym.Env):
         render_mode: None, "ansi" or "rgb_array".
 
     Info: the same keys after a reset, after every step and at the end. Since the last decision: dt_ns, work_ns
-    (service), discount = exp(-dt / discount_ns), cost (the reward's terms, ns), fallback_row (taken in place of a
-    masked-out one, else -1). Now: decision (open: whether there is one; kind, cause and resource are numbers that read
-    as words: decision["kind"] == "evict"), advice (name -> row, 0 when none is open), action_mask, privileged (the
-    reward or an advisor knows the future). metrics: of the episode once it is over, 0 before.
+    (service), discount = exp(-dt_ns / discount_ns), service_discount = exp(-work_ns / discount_service_ns), cost (the
+    reward's terms, ns), fallback_row (taken in place of a masked-out one, else -1). Now: decision (open: whether there
+    is one; kind, cause and resource are numbers that read as words: decision["kind"] == "evict"), advice (name -> row,
+    0 when none is open), action_mask, privileged (the reward or an advisor knows the future). metrics: of the episode
+    once it is over, 0 before.
 
     Version History:
         v0: first.
@@ -250,7 +252,7 @@ class SosEnv(HasEpisode, gym.Env):
         candidates = np.empty((len(self._mask), len(COLUMNS)), np.float32)
         context = np.empty(len(CONTEXT), np.float32)
         written = self._shown, candidates, context, self._mask, self._advised, self._step
-        take(step_address(), simulation.record, row, float(self.settings.discount_ns), *written)
+        take(step_address(), simulation.record, row, self.discounts, *written)
         found: Any = self._step.item()
         if found[STUCK]:
             simulation.raise_if_stuck()

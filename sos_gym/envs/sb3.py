@@ -3,17 +3,27 @@
 import copy
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode
+from sb3_contrib.common.maskable.buffers import MaskableDictRolloutBuffer
+from stable_baselines3.common.buffers import DictReplayBuffer, DictRolloutBuffer, RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from sos_gym.envs.vector import SosVectorEnv
 from sos_gym.settings.ranges import SettingError
 from sos_gym.view.info import singles_of
+
+
+class LastStep(NamedTuple):
+    """What buffers need of a step, for all environments; where an episode ended it is of the end."""
+
+    rewards: np.ndarray  # f4 (N,)
+    discounts: np.ndarray  # f8 (N,), info["service_discount"]
+    truncated: np.ndarray  # bool (N,), and not terminated
 
 
 class SosVecEnv(VecEnv):
@@ -37,6 +47,7 @@ class SosVecEnv(VecEnv):
         self._started = time.perf_counter()
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, int)
         self._actions = np.zeros(num_envs, int)
+        self.last = LastStep(np.zeros(num_envs, np.float32), np.ones(num_envs), np.zeros(num_envs, bool))
 
     def reset(self) -> dict[str, np.ndarray]:
         """Begin everywhere, with the seeds and options that `seed` and `set_options` left."""
@@ -57,15 +68,17 @@ class SosVecEnv(VecEnv):
         observation, rewards, terminated, truncated, found = self.vector.step(self._actions)
         self._returns += rewards
         self._lengths += 1
-        infos, over = self._told(found), terminated | truncated
+        infos, over, discounts = self._told(found), terminated | truncated, found["service_discount"]
         if over.any():
+            discounts = np.where(over, found["final_info"]["service_discount"], discounts)
             ends = singles_of(found["final_info"], self.num_envs)
             for i in np.flatnonzero(over).tolist():
                 infos[i] = ends[i] | self._ended(i, found["final_obs"][i])
-        for info, cut in zip(infos, (truncated & ~terminated).tolist(), strict=True):
+        self.last = LastStep(rewards.astype(np.float32), discounts, truncated & ~terminated)
+        for info, cut in zip(infos, self.last.truncated.tolist(), strict=True):
             info["TimeLimit.truncated"] = cut
         self._returns[over], self._lengths[over] = 0.0, 0
-        return observation, rewards.astype(np.float32), over, infos
+        return observation, self.last.rewards.copy(), over, infos  # learners add to what they get
 
     def _told(self, found: dict[str, Any]) -> list[dict[str, Any]]:
         left_out = ("metrics", "final_obs", "final_info")
@@ -120,6 +133,80 @@ class SosVecEnv(VecEnv):
         from stable_baselines3.common.monitor import Monitor
 
         return [wrapper_class is Monitor for _ in self._get_indices(indices)]
+
+
+# -- buffers that discount by service
+
+
+class ByService(RolloutBuffer):
+    """Discounts a decision by gamma, and by the service until the next one: info["service_discount"].
+
+    What one decision does is soon lost in the noise of the return: after so much service, not after so many decisions,
+    of which ten may come at one instant. With service discounts .9 and .5, values 2, 3 and then 4, rewards of 1, and
+    gamma and lambda 1, the advantages are 1 + .9 * (3 + 0) - 2 = 1.7 and 1 + .5 * 4 - 3 = 0.
+
+    Args:
+        env: that the learner steps; nothing between the two may change rewards.
+        keywords: as of the buffer. PPO("MultiInputPolicy", env, gamma=1.0, rollout_buffer_class=ServiceRolloutBuffer,
+            rollout_buffer_kwargs={"env": env}); MaskablePPO takes `MaskableServiceRolloutBuffer`.
+    """
+
+    discounts: np.ndarray  # f4 (buffer_size, N)
+
+    def __init__(self, *args: Any, env: SosVecEnv, **keywords: Any):
+        self.env = env
+        super().__init__(*args, **keywords)
+
+    def reset(self) -> None:
+        self.discounts = np.ones((self.buffer_size, self.n_envs), np.float32)
+        super().reset()
+
+    def add(self, *args: Any, **keywords: Any) -> None:
+        """Keep the last step: observation, action, reward, and more.
+
+        Where it was truncated, gamma times the value of its last observation has been added to the reward.
+        """
+        observation, action, reward, *others = args
+        paid, self.discounts[self.pos] = self.env.last.rewards, self.env.last.discounts
+        reward = paid + self.discounts[self.pos] * (reward - paid)
+        super().add(observation, action, reward, *others, **keywords)
+
+    def compute_returns_and_advantage(self, last_values: torch.Tensor, dones: np.ndarray) -> None:
+        """GAE with a discount of each step's own."""
+        value, goes_on = last_values.clone().cpu().numpy().flatten(), 1.0 - dones.astype(np.float32)
+        advantage = np.zeros(self.n_envs, np.float32)
+        for k in reversed(range(self.buffer_size)):
+            discount = self.gamma * self.discounts[k] * goes_on
+            advantage = self.rewards[k] + discount * (value + self.gae_lambda * advantage) - self.values[k]
+            self.advantages[k] = advantage
+            value, goes_on = self.values[k], 1.0 - self.episode_starts[k]
+        self.returns = self.advantages + self.values
+
+
+class ServiceRolloutBuffer(ByService, DictRolloutBuffer):
+    """For PPO and A2C."""
+
+
+class MaskableServiceRolloutBuffer(ByService, MaskableDictRolloutBuffer):
+    """For MaskablePPO."""
+
+
+class ServiceReplayBuffer(DictReplayBuffer):
+    """The same for DQN: a discount d is kept as the share 1 - d of an end, which is worth as much.
+
+    Args:
+        env: that the learner steps.
+        keywords: as of the buffer. DQN("MultiInputPolicy", env, gamma=1.0, replay_buffer_class=ServiceReplayBuffer,
+            replay_buffer_kwargs={"env": env}).
+    """
+
+    def __init__(self, *args: Any, env: SosVecEnv, **keywords: Any):
+        self.env = env
+        super().__init__(*args, **{**keywords, "handle_timeout_termination": False})  # the share says it
+
+    def add(self, obs: Any, next_obs: Any, action: Any, reward: Any, done: np.ndarray, infos: Any) -> None:
+        ended = done & ~self.env.last.truncated
+        super().add(obs, next_obs, action, reward, 1.0 - self.env.last.discounts * ~ended, infos)
 
 
 class OneThreadRollouts(BaseCallback):

@@ -19,7 +19,7 @@ from sos_gym.scenario import Scenario, warn_of_unknown
 from sos_gym.settings.ranges import SettingError, listed, number_in
 from sos_gym.view.columns import CANDIDATE_RECORD, COLUMNS, CONTEXT, CONTEXT_RECORD
 from sos_gym.view.info import BatchForm, info_of, metrics_of_many, narrowed, put
-from sos_gym.view.step import BEGIN, CHANCE, STEP
+from sos_gym.view.step import BEGIN, CHANCE, DISCOUNTS, STEP, discounts_of
 
 ENVIRONMENTS_PER_THREAD = 32  # fewer are not worth the handing over
 MOST_STEPS = 1 << 50
@@ -101,8 +101,8 @@ class SosVectorEnv(gym.vector.VectorEnv):
         self.single_observation_space, self.single_action_space = spaces_of(rows)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        discounts_ns = np.array([scenario.settings.discount_ns for scenario in scenarios], float)
-        self.batch = Batch(discounts_ns, rows, len(self.advisors), _threads(threads, self.num_envs))
+        discounts = np.array([discounts_of(scenario.settings) for scenario in scenarios], DISCOUNTS)
+        self.batch = Batch(discounts, rows, len(self.advisors), _threads(threads, self.num_envs))
         self._over = np.ones(self.num_envs, bool)  # no episode is in progress
         self._steps, self._warned = np.zeros(self.num_envs, np.int64), set[str]()
         self._last: Transitions | None = None
@@ -224,7 +224,7 @@ class SosVectorEnv(gym.vector.VectorEnv):
 
     def _begin(self, i: int, seed: int | None, options: dict[str, Any]) -> None:
         self.episodes[i].begin(seed, options, self.batch.sims[i : i + 1])
-        self.batch.discounts_ns[i] = self.episodes[i].scenario.settings.discount_ns
+        self.batch.discounts[i] = self.episodes[i].discounts
         self._steps[i] = 0
 
     def _spread(self, found: "Transitions", chosen: np.ndarray) -> None:
@@ -329,7 +329,9 @@ class Transitions:
         """As after a reset: nothing has passed, no row was taken."""
         for name in ("reward", "dt_ns", "work_ns", "weighted_stall_ns"):
             self.steps[name][chosen] = 0
-        self.steps["discount"][chosen], self.steps["fallback_row"][chosen] = 1.0, NONE
+        for name in ("discount", "service_discount"):
+            self.steps[name][chosen] = 1.0
+        self.steps["fallback_row"][chosen] = NONE
 
     def ends(self, lengths: np.ndarray, stepped: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rewards f8, terminated and truncated, bool (N,).

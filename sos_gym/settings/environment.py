@@ -28,6 +28,14 @@ class EpisodeSettings:
     reward: str = setting("progress", "", choices=REWARDS, help="what a step pays, see docs/environments.md")
     reward_scale_ns: int = setting(1_000_000, "ns", 1, 1 << 50, "ns of weighted stall that cost 1")
     discount_ns: int = setting(100_000_000, "ns", 1, 1 << 50, "tau of info['discount'] = exp(-dt/tau)")
+    discount_service_ns: int = setting(
+        3_000_000,
+        "ns",
+        1,
+        1 << 50,
+        "tau of info['service_discount'] = exp(-service/tau): beyond it what one decision does is lost in the noise of "
+        "the return (docs/learning.md)",
+    )
     stall_per_service: float = setting(
         0.5, "", 0.0, 1e6, "rho, reward per ns of service in 'progress': the stall per service under lottery"
     )

@@ -40,7 +40,7 @@ PRESETS = {
             "scarce page frames on two NUMA nodes; every thread has its core",
             "EVICT at page faults, ADMIT at scans",
             "phases",
-            {"frames": 56, "nodes": 2, "scan_ns": 100_000, "stall_per_service": 5.8},
+            {"frames": 56, "nodes": 2, "scan_ns": 100_000, "discount_service_ns": 1_000_000, "stall_per_service": 5.8},
             Large(
                 "phases(threads=16, pages=6250, working_set=3500, references=60000, phase_references=20000, "
                 "ns_per_reference=50000)",
@@ -52,7 +52,7 @@ PRESETS = {
             "scarce cores on two nodes; nothing faults",
             "ADMIT at ticks and idle cores, EVICT at wakeups",
             "hyperexponential",
-            {"cores": 4, "nodes": 2, "stall_per_service": 0.27},
+            {"cores": 4, "nodes": 2, "discount_service_ns": 10_000_000, "stall_per_service": 0.27},
             Large("hyperexponential(threads=512)", {"cores": 64}),
             ("inversion",),
         ),
@@ -88,6 +88,7 @@ PRESETS = {
                 "tiers": True,
                 "hint_ns": 100_000,
                 "remote_line_ns": 250,
+                "discount_service_ns": 1_000_000,
                 "stall_per_service": 0.63,
             },
             Large(

@@ -43,7 +43,7 @@ def _key(name: str, field: str = "", words: type[IntEnum] | None = None) -> Key:
 
 
 GROUPS = (
-    Group("", (_key("dt_ns"), _key("work_ns"), _key("discount"), _key("fallback_row"))),
+    Group("", (_key("dt_ns"), _key("work_ns"), _key("discount"), _key("service_discount"), _key("fallback_row"))),
     Group("cost", (_key("service_ns", "work_ns"), _key("weighted_stall_ns"))),
     Group(
         "decision",

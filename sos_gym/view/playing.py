@@ -8,7 +8,7 @@ import numpy as np
 from sos_gym.engine.simulation import Simulation
 from sos_gym.view.candidates import PADDING
 from sos_gym.view.columns import COLUMNS, CONTEXT
-from sos_gym.view.step import BEGIN, STEP, step_address
+from sos_gym.view.step import BEGIN, STEP, discounts_of, step_address
 
 DECISIONS = 1 << 12  # that a kernel makes in one go: between two the process hears of an interruption
 OVER = -3  # in place of a row
@@ -24,15 +24,15 @@ def stretches(simulation: Simulation, choices: Callable, written: tuple[np.ndarr
     """Run an episode that was laid out for observations; at each stop, after at most DECISIONS, the row to go on with.
 
     `choices` is a kernel that takes a row, and those that follow, up to DECISIONS of them; its arguments are the row,
-    `step_address()`, SIM (1,), discount_ns, `written` as `written_for` gives it, and what is `given`. It returns the
-    row to go on with, or OVER.
+    `step_address()`, SIM (1,), DISCOUNTS, `written` as `written_for` gives it, and what is `given`. It returns the row
+    to go on with, or OVER.
 
     Raises:
         StuckError: the tape can go no further.
     """
-    row = BEGIN
+    row, discounts = BEGIN, discounts_of(simulation.settings)
     while row != OVER:
-        row = choices(row, step_address(), simulation.record, float(simulation.settings.discount_ns), *written, *given)
+        row = choices(row, step_address(), simulation.record, discounts, *written, *given)
         yield row
     simulation.raise_if_stuck()
 

@@ -15,6 +15,7 @@ from sos_gym.engine.loop import ENDLESS, run
 from sos_gym.engine.records import SIM
 from sos_gym.kernel import Table, address_of, function_at, kernel, table_of, view_as
 from sos_gym.resource import NONE
+from sos_gym.settings.environment import Settings
 from sos_gym.view.columns import CANDIDATE_RECORD, CONTEXT_RECORD
 from sos_gym.view.observation import observe
 from sos_gym.view.reward import foresight, postpone, settle
@@ -30,6 +31,7 @@ STEP = np.dtype(  # what a step leaves behind
         ("work_ns", "i8"),  # service
         ("weighted_stall_ns", "f8"),  # each thread's by weight / mean weight
         ("discount", "f8"),  # exp(-dt / discount_ns)
+        ("service_discount", "f8"),  # exp(-work_ns / discount_service_ns)
         # -- the open decision, else the last one
         ("number", "i8"),
         ("now_ns", "i8"),
@@ -47,6 +49,13 @@ STEP = np.dtype(  # what a step leaves behind
         ("stuck", "?"),  # nothing can go on
     ]
 )
+
+DISCOUNTS = np.dtype([("discount_ns", "f8"), ("discount_service_ns", "f8")])  # the settings of these names
+
+
+def discounts_of(settings: Settings) -> np.void:  # DISCOUNTS
+    """After how much time, and after how much service, what is paid counts for 1/e."""
+    return np.array([tuple(getattr(settings, name) for name in DISCOUNTS.names or ())], DISCOUNTS)[0]
 
 
 @kernel
@@ -103,7 +112,7 @@ def _tell(sim, shown, advised, step):
 
 
 @kernel
-def _step(sim, action, discount_ns, shown, candidates, context, mask, advised, step):
+def _step(sim, action, discounts, shown, candidates, context, mask, advised, step):
     """Take a row of those `shown`, BEGIN or CHANCE; then all tables and the record tell of the next decision."""
     foreseen = 0.0
     step.fallback_row = NONE
@@ -117,14 +126,15 @@ def _step(sim, action, discount_ns, shown, candidates, context, mask, advised, s
     if action == BEGIN:
         postpone(sim, step)
     step.rows = observe(sim, shown, candidates, context, mask)
-    step.discount = np.exp(-step.dt_ns / discount_ns)
+    step.discount = np.exp(-step.dt_ns / discounts.discount_ns)
+    step.service_discount = np.exp(-step.work_ns / discounts.discount_service_ns)
     _tell(sim, shown, advised, step)
 
 
 _SIGNATURE = types.void(
     from_dtype(SIM),
     types.int64,
-    types.float64,
+    from_dtype(DISCOUNTS),
     Table(types.int32),  # shown (K,)
     Table(from_dtype(CANDIDATE_RECORD)),  # (K,)
     Table(from_dtype(CONTEXT_RECORD)),  # (1,)
@@ -149,7 +159,7 @@ def tables_of(shown, candidates, context, mask, advised):
 
 
 @kernel
-def take(address, sims, action, discount_ns, shown, candidates, context, mask, advised, steps):
+def take(address, sims, action, discounts, shown, candidates, context, mask, advised, steps):
     """The step of sims[0]: a row, BEGIN or CHANCE; arrays as `tables_of` takes them, and steps STEP (1,)."""
     seen = tables_of(shown, candidates, context, mask, advised)
-    step_at(address)(sims[0], action, discount_ns, seen[0], seen[1], seen[2], seen[3], seen[4], steps[0])
+    step_at(address)(sims[0], action, discounts, seen[0], seen[1], seen[2], seen[3], seen[4], steps[0])
