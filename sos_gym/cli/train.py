@@ -12,7 +12,7 @@ import typer
 
 from sos_gym.settings.ranges import SettingError, did_you_mean
 
-NEEDED = ("yaml", "pydantic", "torch", "stable_baselines3", "sb3_contrib")  # of the extra `learn`
+NEEDED = ("yaml", "pydantic", "torch", "stable_baselines3", "sb3_contrib", "cmaes")  # of the extra `learn`
 PACKAGE = Path(__file__).parent.parent
 
 
