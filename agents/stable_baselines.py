@@ -4,15 +4,20 @@ A model's own `save` leaves out the environment and the generators, so that one 
 """
 
 import random
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
+import training
+from configuration import Count, OfOneId, Share
+from report import AgainstTheBest, finish
+from run_folder import RunFolder
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import FloatSchedule
 
-from sos_gym.envs.sb3 import ByService, OneThreadRollouts
+from sos_gym.envs.sb3 import ByService, OneThreadRollouts, SosVecEnv
 
 KEPT = (  # where a model is, besides its networks and optimizers
     "num_timesteps",
@@ -24,6 +29,7 @@ KEPT = (  # where a model is, besides its networks and optimizers
     "ep_info_buffer",
     "ep_success_buffer",
     "replay_buffer",
+    "exploring",
 )
 
 
@@ -38,18 +44,46 @@ class Falling:
         return self.first + (self.last - self.first) * min(1.0, share)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelTraining(OfOneId):
+    """What the files of PPO and of DQN may both say."""
+
+    decisions: Count = 1_500_000  # the budget
+    check: Count = 100_000  # decisions
+    reward: Literal["progress", "stall", "foresight"] = "progress"
+    environments: Count = 64
+    discount: Literal["decision", "service"] = "decision"
+    discount_service_ns: Count | None = None  # None: the environment's
+    gamma: Share = 0.99  # per decision, whatever the discount
+    learning_rate: float = 1e-3  # at first
+    last_learning_rate: float = 1e-4
+    width: Count = 32  # of the hidden layers
+
+    @property
+    def is_privileged(self) -> bool:
+        return self.reward == "foresight"
+
+
+def environments(given: ModelTraining) -> SosVecEnv:
+    """Of the train split; the model seeds them."""
+    settings = {"workload": given.workload, "reward": given.reward}
+    if given.discount_service_ns is not None:
+        settings["discount_service_ns"] = given.discount_service_ns
+    return SosVecEnv(given.env, given.environments, split="train", **settings)
+
+
 class ModelLearner:
     """What PPO and DQN have in common; a subclass makes the model and says what its claim is.
 
     Args:
         model: whose generators have just been seeded.
-        total: decisions in all.
+        given: the configuration.
         piece: decisions of one update.
-        learning_rate: over the budget.
     """
 
-    def __init__(self, model: BaseAlgorithm, total: int, piece: int, learning_rate: Falling):
-        self.model, self.total, self.piece, self.learning_rate = model, total, piece, learning_rate
+    def __init__(self, model: BaseAlgorithm, given: ModelTraining, piece: int):
+        self.model, self.given, self.total, self.piece = model, given, given.decisions, piece
+        self.learning_rate = Falling(given.learning_rate, given.last_learning_rate)
         model.set_logger(Logger(None, []))  # its numbers are read from it
 
     @property
@@ -82,6 +116,14 @@ class ModelLearner:
         if isinstance(getattr(model, "rollout_buffer", None), ByService):
             model.rollout_buffer.env = model.env
         seed_again(state["generators"])
+
+
+def trained(kind: type[Any], given: ModelTraining, folder: RunFolder) -> training.Best:
+    """Train a learner of a kind, and compare its best claim with the baselines."""
+    torch.set_num_threads(given.threads)
+    best = training.train(kind(given), AgainstTheBest(given), given, folder)
+    finish(given, best.claim, folder)
+    return best
 
 
 def generators() -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _choices(
     taken,
     count,
 ):
-    """Keep as many as `taken` has room for, and put into `count` how many; OVER, or a row that is drawn anew."""
+    """Keep drawn decisions while `taken` has room, and put into `count` how many; OVER, or a row that is drawn anew."""
     sim, step = sims[0], steps[0]
     seen = tables_of(shown, candidates, context, mask, advised)
     count[0] = 0

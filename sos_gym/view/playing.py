@@ -24,8 +24,8 @@ def stretches(simulation: Simulation, choices: Callable, written: tuple[np.ndarr
     """Run an episode that was laid out for observations; at each stop, after at most DECISIONS, the row to go on with.
 
     `choices` is a kernel that takes a row, and those that follow, up to DECISIONS of them; its arguments are the row,
-    `step_address()`, SIM (1,), DISCOUNTS, `written` as `written_for` gives it, and what is `given`. It returns the row
-    to go on with, or OVER.
+    `step_address()`, SIM (1,), DISCOUNTS, `written` as `written_for` gives it, and what is `given`. It returns the
+    row to go on with, or OVER.
 
     Raises:
         StuckError: the tape can go no further.

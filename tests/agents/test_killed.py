@@ -1,4 +1,4 @@
-"""A search, a policy gradient and an imitation that are killed end as if they had not been, to the last bit."""
+"""Learners of every kind that are killed end as if they had not been, to the last bit."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,14 @@ STAGES = [
     {"generations": 12, "population": 5, "elite": 2, "method": "cma"},
     {"generations": 12, "hidden": 2, "population": 5, "elite": 2},
 ]
+BY_MODEL = SMALL | {"env": "sos/CPU-v0", "workload": "hyperexponential(bursts=10)", "environments": 4, "width": 4}
 GIVEN = {
+    "ppo": BY_MODEL
+    | {"decisions": 1_920, "check": 64, "n_steps": 16, "batch_size": 32, "n_epochs": 1}
+    | {"discount": "service"},
+    "dqn": BY_MODEL
+    | {"decisions": 1_920, "check": 64, "piece": 64, "learning_starts": 100, "buffer_size": 400}
+    | {"discount": "service", "batch_size": 16},
     "search": SMALL
     | {"envs": ["sos/CPU-v0"], "workloads": ["hyperexponential(bursts=10)"], "stages": STAGES, "check": 1},
     "group": ONE | {"decisions": 8_000, "check": 500, "update_decisions": 500, "tape_group": 2, "batch_size": 128},
@@ -36,6 +43,8 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path, algorithm):
     assert np.array_equal(found["best"].claim.weights, whole["best"].claim.weights)
     if algorithm == "search":
         assert np.array_equal(found["learner"]["minimizer"].mean, whole["learner"]["minimizer"].mean)
+    elif "networks" in found["learner"]:
+        assert numbers(found["learner"]["networks"]) == numbers(whole["learner"]["networks"])
     else:
         learner, other = found["learner"], whole["learner"]
         assert numbers([learner["network"], learner["optimizer"]]) == numbers([other["network"], other["optimizer"]])

@@ -2,18 +2,13 @@
 
 import json
 import os
-import pickle
 import random
 import signal
-import subprocess
 import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import configuration
 import numpy as np
-import ppo
 import pytest
 import torch
 import training
@@ -22,13 +17,6 @@ from run_folder import RunFolder
 
 from sos_gym import LearnedClaim, SettingError
 from sos_gym.learned import INPUTS
-
-AGENTS = Path(training.__file__).parent
-TINY = {
-    **{"algorithm": "ppo", "name": "tiny", "env": "sos/CPU-v0", "baselines": ["turns"]},
-    **{"decisions": 1920, "check": 64, "look_episodes": 1, "val_episodes": 2, "workers": 1},
-    **{"environments": 4, "n_steps": 16, "batch_size": 32, "n_epochs": 1, "width": 4},
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,39 +139,3 @@ def test_a_folder_is_neither_overwritten_nor_mixed(tmp_path):
         counted(tmp_path)
     with pytest.raises(SettingError, match=r"total=12 is not allowed: it must be 10"):
         counted(tmp_path, total=12, resume=True)
-
-
-def _train(tmp_path, resume=False):
-    given = configuration.checked(ppo.Training, TINY, "here")
-    ppo.train(given, RunFolder(tmp_path, given, resume))
-    checkpoint = pickle.loads((tmp_path / "tiny-0" / "checkpoint.pkl").read_bytes())
-    rows = [json.loads(row) for row in (tmp_path / "tiny-0" / "curve.jsonl").read_text().splitlines()]
-    return checkpoint["state"], rows
-
-
-def _killed(tmp_path, rows):
-    """Train in a process of its own, and kill it once the curve has so many rows."""
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    command = sys.executable, str(AGENTS / "ppo.py"), "--config", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path)
-    curve = tmp_path / "tiny-0" / "curve.jsonl"
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not (curve.exists() and len(curve.read_text().splitlines()) >= rows):
-            time.sleep(0.01)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-
-
-def numbers(networks):
-    """Of weights and optimizer, as bytes."""
-    leaves = torch.utils._pytree.tree_leaves(networks)
-    return [leaf.numpy().tobytes() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
-
-
-def test_ppo_that_was_killed_ends_with_the_same_weights_to_the_last_bit(tmp_path):
-    expected, curve = _train(tmp_path / "whole")
-    (tmp_path / "killed").mkdir()
-    _killed(tmp_path / "killed", rows=4)
-    found, again = _train(tmp_path / "killed", resume=True)
-    assert numbers(found["learner"]["networks"]) == numbers(expected["learner"]["networks"])
-    assert again == curve and len(curve) == 31
-    assert np.array_equal(found["best"].claim.weights, expected["best"].claim.weights)
