@@ -53,6 +53,11 @@ class Case:
         tape = workload(self.workload, 0 if self.recorded else seed, None if self.recorded else self.split)
         return Episode(self.env, tape, seed, self.settings)
 
+    @property
+    def family(self) -> str:
+        """The name without parameters."""
+        return self.workload.partition("(")[0]
+
     def __str__(self) -> str:
         return f"{self.env.removeprefix('sos/').removesuffix('-v0')} {self.workload}"
 
@@ -62,7 +67,8 @@ def cases_of(envs: Iterable[str], words: Iterable[str], split: str) -> list[Case
 
     Args:
         words: names of families, with parameters or without, each taken where its side fits; `default`: the id's own
-            one; `families`: all that fit the id; `recordings`: those of the split that do.
+            one; `families`: all that fit the id; `recordings`: those of the split that do. A family that is named later
+            takes the place of one that is there: [families, thrashing(bursts=1)] has the short one.
 
     Raises:
         SettingError: an unknown id, a word that fits none of the ids, or a recording by its name.
@@ -77,7 +83,7 @@ def cases_of(envs: Iterable[str], words: Iterable[str], split: str) -> list[Case
         if not any(found[env, word] for env in envs):
             remedy = f"name another workload, or {DEFAULT}, {FAMILIES}, {RECORDINGS}"
             raise SettingError("workloads", word, f"some that fit {', '.join(envs)} and the split {split}", remedy)
-    return list({str(case): case for cases in found.values() for case in cases}.values())
+    return list({(case.env, case.family): case for cases in found.values() for case in cases}.values())
 
 
 def _fitting(env: str, word: str, split: str) -> list[Case]:

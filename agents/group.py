@@ -44,7 +44,7 @@ class Training(OfOneId):
     check: Count = 150_000  # decisions
     tape_group: Annotated[int, Field(ge=2)] = 4  # copies of a tape
     update_decisions: Count = 30_000  # some, for each update
-    horizon_service_ns: Count = 1_000_000  # the discount is exp(-service / this)
+    discount_service_ns: Count | None = None  # the discount is exp(-service / this); None: the environment's
     used: Share = 0.5  # of an update's decisions, in each epoch; 0 to 1
     epochs: Count = 2
     batch_size: Count = 8192
@@ -65,13 +65,14 @@ class SameTape:
         torch.manual_seed(given.seed)
         self.network = ClaimNetwork(given.width, given.depth)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=given.learning_rate)
-        self.scenario = Scenario.of(given.env, given.workload, "train")
+        horizon = {} if given.discount_service_ns is None else {"discount_service_ns": given.discount_service_ns}
+        self.scenario = Scenario.of(given.env, given.workload, "train", **horizon)
 
     def update(self) -> dict[str, float]:
         """Some tapes played by the network as it is, then gradients."""
         rng = stream(self.given.seed, f"update {self.updates}")
         groups = self._played(rng)
-        advantages = np.concatenate([a for group in groups for a in group_advantages(group, self.given)])
+        advantages = np.concatenate([a for group in groups for a in group_advantages(group)])
         batch = Batch.of([episode for group in groups for episode in group], advantages)
         scalars = self._improve(batch, rng)
         self.done, self.updates = self.done + len(batch), self.updates + 1
@@ -155,20 +156,22 @@ class Batch:
 # -- what a decision was worth
 
 
-def group_advantages(copies: Sequence[Experience], given: Training) -> list[np.ndarray]:
+def group_advantages(copies: Sequence[Experience]) -> list[np.ndarray]:
     """Of each copy, for each decision: what followed, less what the others had ahead at the same service, mean."""
     stall_ms = [copy.taken["weighted_stall_ns"] / NS_PER_MS for copy in copies]
     work_ns = [copy.taken["work_ns"].astype(float) for copy in copies]
-    return advantages(stall_ms, work_ns, given.horizon_service_ns)
+    return advantages(stall_ms, work_ns, [copy.taken["service_discount"] for copy in copies])
 
 
-def advantages(stall_ms: Sequence[np.ndarray], work_ns: Sequence[np.ndarray], horizon_ns: float) -> list[np.ndarray]:
-    """The same from stall and service after each decision, one array (n,) per copy.
+def advantages(
+    stall_ms: Sequence[np.ndarray], work_ns: Sequence[np.ndarray], discounts: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """The same from what follows each decision until the next, one array (n,) per copy.
 
-    A worked number: after two decisions each, with 1 ms of service and a horizon of 1 ms, copy a stalls for 1 and 0 ms,
+    A worked number: after two decisions each, with 1 ms of service and a discount of 1/e, copy a stalls for 1 and 0 ms,
     copy b for 0 and 1. At the start a has -1 ahead and b -1/e; the advantages are -.632 and .632 there, 1 and -1 then.
     """
-    ahead = [returns(-stall, np.exp(-work / horizon_ns)) for stall, work in zip(stall_ms, work_ns, strict=True)]
+    ahead = [returns(-stall, discount) for stall, discount in zip(stall_ms, discounts, strict=True)]
     before = [np.concatenate([[0.0], np.cumsum(work)[:-1]]) for work in work_ns]
     return [own - _of_others(k, before, ahead) for k, own in enumerate(ahead)]
 

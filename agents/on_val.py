@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from cases import Case, Measure, best_of, cases_of, drawn, log_ratios, played, played_by
+from report import draw
 from rich.console import Console
 from rich.table import Table
 from run_folder import RunFolder
@@ -70,7 +71,8 @@ def standings(claim: LearnedClaim, cases: Sequence[Case], policies: Sequence[str
 
 
 def finish(given: Asked, claim: LearnedClaim, folder: RunFolder, pool: Executor) -> None:
-    """Compare the claim with the baselines on val, show it, and write val.json into the folder."""
+    """Compare the claim with the baselines on val, show it, and write val.json and curve.png into the folder."""
+    draw(folder.rows, folder.path / "curve.png")
     found = standings(claim, cases_of(given.envs, given.workloads, SPLIT), given.baselines, given.val_episodes, pool)
     write_whole(folder.path / "val.json", json.dumps([asdict(one) for one in found], indent=1).encode())
     Console().print(table_of(found, f"{claim.__name__}, {SPLIT}, {given.val_episodes} episodes a case"))

@@ -26,6 +26,7 @@ TAKEN = np.dtype(  # a decision, and what followed it up to the next
         ("reward", "f8"),
         ("dt_ns", "i8"),
         ("work_ns", "i8"),  # service
+        ("service_discount", "f8"),  # exp(-work_ns / discount_service_ns)
         ("weighted_stall_ns", "f8"),  # each thread's by weight / mean weight
     ]
 )
@@ -114,7 +115,8 @@ def _choices(
 @kernel
 def _keep(taken, row, log_probability, step):
     taken.row, taken.log_probability, taken.reward = row, log_probability, step.reward
-    taken.dt_ns, taken.work_ns, taken.weighted_stall_ns = step.dt_ns, step.work_ns, step.weighted_stall_ns
+    taken.dt_ns, taken.work_ns, taken.service_discount = step.dt_ns, step.work_ns, step.service_discount
+    taken.weighted_stall_ns = step.weighted_stall_ns
 
 
 @kernel

@@ -67,23 +67,37 @@ def test_advantages_are_what_the_definition_says():
     rng = np.random.default_rng(0)
     stalls = [rng.exponential(size=n) for n in (7, 5, 9)]
     works = [rng.exponential(2.0, size=n) for n in (7, 5, 9)]
-    found = group.advantages(stalls, works, 1.5)
+    found = group.advantages(stalls, works, [np.exp(-work / 1.5) for work in works])
     for own, expected in zip(found, plain(stalls, works, 1.5), strict=True):
         assert own == pytest.approx(np.array(expected))
 
 
 def test_the_worked_number():
-    first, second = group.advantages([np.array([1.0, 0.0]), np.array([0.0, 1.0])], [np.full(2, 1e6)] * 2, 1e6)
+    first, second = group.advantages(
+        [np.array([1.0, 0.0]), np.array([0.0, 1.0])], [np.full(2, 1e6)] * 2, [np.full(2, exp(-1))] * 2
+    )
     assert first == pytest.approx([-1 + exp(-1), 1]) and second == pytest.approx([1 - exp(-1), -1])
 
 
 def test_copies_that_did_the_same_have_no_advantage():
-    assert group.advantages([np.arange(4.0)] * 3, [np.ones(4)] * 3, 2.0) == [pytest.approx(np.zeros(4))] * 3
+    assert (
+        group.advantages([np.arange(4.0)] * 3, [np.ones(4)] * 3, [np.full(4, 0.5)] * 3)
+        == [pytest.approx(np.zeros(4))] * 3
+    )
 
 
 def test_what_is_far_beyond_is_cut():
     found = group.standardised(np.array([0.0] * 99 + [1000.0]))
     assert found.max() == group.FARTHEST and abs(found[0]) < 0.2
+
+
+def test_the_horizon_is_the_environments_unless_one_is_given(pool):
+    own, shorter = learner_of(pool), learner_of(pool, discount_service_ns=1000)
+    assert own.scenario.settings.discount_service_ns == PRESETS["sos/CPU-v0"].settings["discount_service_ns"]
+    (first, _), (second, _) = (learner._played(np.random.default_rng(0))[0] for learner in (own, shorter))
+    assert np.array_equal(first.taken["row"], second.taken["row"])
+    assert second.taken["service_discount"] == pytest.approx(np.exp(-second.taken["work_ns"] / 1000))
+    assert first.taken["service_discount"].mean() > second.taken["service_discount"].mean()
 
 
 # -- the update

@@ -103,6 +103,11 @@ def test_a_named_family_is_taken_where_it_fits():
     assert list(map(str, found)) == names
 
 
+def test_a_family_that_is_named_later_takes_the_place_of_the_plain_one():
+    found = cases_of([SYSTEM], ["families", "thrashing(bursts=1)"], "train")
+    assert [case.workload for case in found] == ["working_sets", "overcommitted", "thrashing(bursts=1)"]
+
+
 @pytest.mark.parametrize(
     "envs, words, said", [(["sos/X"], ["default"], "envs"), ([CPU], ["zipf"], "zipf"), ([CPU], ["make"], "recordings")]
 )
