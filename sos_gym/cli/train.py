@@ -13,7 +13,7 @@ import typer
 from sos_gym.settings.ranges import SettingError, did_you_mean
 
 NEEDED = ("yaml", "pydantic", "torch", "stable_baselines3", "sb3_contrib", "cmaes")  # of the extra `learn`
-TRAINS = "    training.main("  # in a script that an algorithm names
+TRAINS = '\nif __name__ == "__main__":\n    training.main('  # in a script that an algorithm names
 PACKAGE = Path(__file__).parent.parent
 
 
