@@ -14,10 +14,11 @@ from sos_gym.settings.cpu import CpuSettings
 from sos_gym.settings.environment import EpisodeSettings
 from sos_gym.settings.memory import MemorySettings
 from sos_gym.settings.presets import PRESETS
-from sos_gym.view import columns
+from sos_gym.view import candidates, columns
 
 SCALES = """\
-`rlog`: a duration t as clip(ln((t + 1 µs) / τ), −8, 8) / 4, where τ is the running mean of how long a slot is held.
+`rlog`: a duration t as clip(ln((t + 1 µs) / τ), −8, 8) / 4, where τ is the running mean of a stay in
+a node, of the fast tier where there are two.
 `clog`: a count n as log2(1 + n) / 4, at most 4. What is not known is 0, with its flag in `gap_known`. A column means
 the same for a thread and for a page; columns of the other resource are 0."""
 
@@ -53,6 +54,8 @@ def _observation() -> str:
             "`action_mask`: int8 (K,), 1 where a row may be chosen; never all zero. At a truncation by `horizon_ns` "
             "the last question is shown once more, as it stands then. [rl-libraries.md](rl-libraries.md) has "
             "examples of masks, states, vectors, options and wrappers.",
+            "### Which contenders are rows",
+            inspect.getdoc(candidates) or "",
             SCALES,
             "### The F columns of a candidate",
             _columns(columns.CANDIDATE_COLUMNS),
