@@ -9,6 +9,7 @@ from sos_gym.workload.tape import Tape
 # Which recordings a policy may be trained on. No program is in two splits: gcc, sort, CPython, SQLite are in one each.
 SPLIT_OF = {
     **dict.fromkeys(("python", "gzip", "perl", "web", "tests", "mixed", "barrier"), "train"),
+    **dict.fromkeys(("archive", "hunt", "workers", "history", "stages", "pool"), "train"),
     **dict.fromkeys(("grep", "matrix", "search", "zstd"), "val"),
     **dict.fromkeys(("sort", "compile", "pipeline", "make", "xz"), "test"),
     **dict.fromkeys(("redis", "sqlite", "database", "pigz"), "ood"),
