@@ -39,8 +39,8 @@ def test_names_and_sides():
         "compile grep gzip matrix perl python redis sort sqlite",
         "tier": "graph tiered",
         "cpu": "bimodal bounded_pareto diurnal hyperexponential interactive_batch inversion recorded_cpu request_reply "
-        "schbench database make mixed pipeline search tests web",
-        "joint": "overcommitted recorded_joint thrashing working_sets barrier pigz xz zstd",
+        "schbench archive database history hunt make mixed pipeline search tests web workers",
+        "joint": "overcommitted recorded_joint thrashing working_sets barrier pigz pool stages xz zstd",
     }
     assert sides == {name: side for side, names in expected.items() for name in names.split()}
 
