@@ -163,11 +163,18 @@ def main(kind: type[C], train: Callable[[C, RunFolder], None], text: str) -> Non
     try:
         changed = configuration.changes_of(asked.changes) | ({} if asked.seed is None else {"seed": asked.seed})
         given = configuration.read(kind, configuration.found(asked.config), **changed)
+        _refuse_other_script(given.algorithm)
         train(given, RunFolder(asked.out, given, asked.resume))
     except (Interrupted, KeyboardInterrupt) as stopped:
         _exit(INTERRUPTED, f"{stopped or 'interrupted'}; go on with the same command and --resume")
     except (SettingError, OSError) as error:
         _exit(USAGE, str(error))
+
+
+def _refuse_other_script(algorithm: str) -> None:
+    script = Path(sys.argv[0]).stem
+    if algorithm != script:
+        raise SettingError("algorithm", algorithm, f"{script!r} in this script", "use `sos-gym train`, which finds it")
 
 
 def _exit(code: int, said: str) -> None:

@@ -13,6 +13,7 @@ import typer
 from sos_gym.settings.ranges import SettingError, did_you_mean
 
 NEEDED = ("yaml", "pydantic", "torch", "stable_baselines3", "sb3_contrib", "cmaes")  # of the extra `learn`
+RUN = '\nif __name__ == "__main__":'  # in a script that can be run
 PACKAGE = Path(__file__).parent.parent
 
 
@@ -45,7 +46,7 @@ def script_of(algorithm: str | None) -> Path:
     Raises:
         SettingError: there is none; with did-you-mean.
     """
-    known = {path.stem: path for path in sorted(agents().glob("*.py")) if "__main__" in path.read_text("utf-8")}
+    known = {path.stem: path for path in sorted(agents().glob("*.py")) if RUN in path.read_text("utf-8")}
     if algorithm not in known:
         remedy = did_you_mean(algorithm, known) or "write for example `algorithm: ppo`"
         raise SettingError("algorithm", algorithm, f"one of {', '.join(known)}", remedy)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import configuration
+import dqn
 import numpy as np
 import ppo
 import pytest
@@ -73,6 +74,57 @@ def test_the_order_of_rows_and_padding_do_not_matter_to_the_network():
     flat = [torch.from_numpy(np.concatenate([r.ravel(), context]))[None] for r in (rows, rows[order])]
     (logits, value), (moved, again) = map(network, flat)
     assert torch.allclose(logits[0, order], moved[0], atol=1e-6) and torch.allclose(value, again, atol=1e-6)
+
+
+# -- DQN
+
+
+def masked_dqn(**changed):
+    return dqn.Dqn(
+        dqn.Training(**ONE | {"algorithm": "dqn"}, environments=4, buffer_size=400, width=8, workers=2, **changed)
+    )
+
+
+def test_dqn_never_takes_a_row_that_is_masked_out():
+    learner = masked_dqn(learning_starts=100, batch_size=16, piece=256)
+    learner.update()  # 100 decisions by chance, then more and more by its values
+    kept = learner.model.replay_buffer
+    legal = np.take_along_axis(kept.observations["action_mask"][:64], kept.actions[:64], axis=2)
+    assert legal.all() and len(np.unique(kept.actions[:64])) > 5
+    assert len({tuple(row) for row in kept.actions[:20, :, 0].tolist()}) > 10  # each environment by itself
+
+
+def test_dqn_looks_ahead_to_legal_rows_alone():
+    network = masked_dqn().model.q_net_target
+    seen = {name: torch.ones(1, *box.shape) for name, box in SosEnv("sos/Memory-v0").observation_space.spaces.items()}
+    seen["candidates"] = torch.rand(1, 16, len(COLUMNS), generator=torch.Generator().manual_seed(0))
+    free = network(seen)
+    best = int(free.argmax())
+    seen["action_mask"][0, best] = 0
+    masked = network(seen)
+    assert int(masked.argmax()) != best and masked.max() == free[0, [i for i in range(16) if i != best]].max()
+    assert torch.isfinite(masked).all()  # 0 * value at an end must be 0
+
+
+def test_what_dqn_explores_falls_over_the_budget():
+    learner = masked_dqn(exploration=0.8, last_exploration=0.2, exploration_share=0.5, decisions=1000)
+    rates = []
+    for share in (0.0, 0.25, 0.5, 1.0):
+        learner.set_rates(share)
+        rates.append(learner.model.exploration_schedule(1.0))
+    assert rates == pytest.approx([0.8, 0.5, 0.2, 0.2])
+
+
+def test_dqn_follows_its_seed():
+    found = []
+    for seed in (1, 1, 2):
+        learner = masked_dqn(learning_starts=100, batch_size=16, piece=256, seed=seed)
+        learner.update()
+        found.append(learner.claim().weights)
+    assert np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
+
+
+# -- configurations
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
