@@ -1,7 +1,7 @@
 """What a run leaves in its folder, so that it can be read, repeated, and gone on with after a kill.
 
     config.yaml      the resolved configuration; `--config` takes it again
-    about.json       command, versions, commit, machine; written before training begins
+    about.json       of each start: command, versions, commit, machine; written before training begins
     curve.jsonl      a row for each look at the val split
     tensorboard/     the same for TensorBoard, where it is installed
     claim.npz        the best claim on val so far
@@ -48,7 +48,7 @@ class RunFolder:
         else:
             self.path.mkdir(parents=True, exist_ok=True)
             self._write("config.yaml", yaml.safe_dump(dataclasses.asdict(given), sort_keys=False))
-        self._write("about.json", json.dumps(about(), indent=1))
+        self._write("about.json", json.dumps([*self._starts(), about()], indent=1))
         self.rows: list[dict[str, Any]] = []
         self._board: Any = None
 
@@ -90,6 +90,10 @@ class RunFolder:
 
     def _write(self, name: str, text: str) -> None:
         write_whole(self.path / name, text.encode())
+
+    def _starts(self) -> list[dict[str, Any]]:
+        path = self.path / "about.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
     def _refuse_other(self, resume: bool) -> None:
         if not resume:

@@ -87,7 +87,7 @@ def train(learner: Learner, judge: Judge, given: Configuration, folder: RunFolde
         Interrupted: Ctrl-C; the next run with --resume goes on where it was.
     """
     best = _gone_on_with(learner, folder)
-    with _progress() as bar, _asked_to_stop() as asked:
+    with contextlib.closing(folder), _progress() as bar, _asked_to_stop() as asked:
         task = bar.add_task(given.name, total=learner.total)
         scalars: dict[str, float] = {}
         while True:
@@ -100,7 +100,6 @@ def train(learner: Learner, judge: Judge, given: Configuration, folder: RunFolde
                 folder.save({"best": best, "learner": learner.state()})
                 raise Interrupted(f"interrupted at {learner.done} of {learner.total}")
             scalars = learner.update()
-    folder.close()
     return best
 
 

@@ -101,6 +101,8 @@ def test_wheel_holds_the_recordings_and_the_marker_but_no_tests(wheel):
     assert len(recorded) >= 3
     assert {Path(name).name for name in names if name.endswith(".npz")} == recorded
     assert "sos_gym/py.typed" in names
+    for folder in ("agents", "configs"):  # of `sos-gym train`
+        assert {f"sos_gym/{folder}/{path.name}" for path in (ROOT / folder).glob("*.*")} <= {*names}
     assert not [name for name in names if not name.startswith(("sos_gym/", "sos_gym-"))]
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

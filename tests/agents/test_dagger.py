@@ -36,7 +36,7 @@ def test_lessons_are_the_advisors_on_the_learners_own_states():
 
 
 def test_it_comes_to_choose_what_the_advisor_does():
-    learner = imitator(3, advisor="lru", epochs=20, learning_rate=1e-2)
+    learner = imitator(2, advisor="lru", epochs=10, learning_rate=1e-2, batch_size=128)
     lessons = learner.lessons[-1]
     with torch.no_grad():
         agreed = [

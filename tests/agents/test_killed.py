@@ -37,7 +37,7 @@ def numbers(state) -> list:
 def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path, algorithm):
     given = GIVEN[algorithm] | {"algorithm": algorithm}
     whole, curve = trained(given, tmp_path / "whole")
-    killed(given, tmp_path / "killed", rows=3)
+    killed(given, tmp_path / "killed", rows=5)
     found, again = trained(given, tmp_path / "killed", resume=True)
     assert again == curve
     assert np.array_equal(found["best"].claim.weights, whole["best"].claim.weights)

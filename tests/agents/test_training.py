@@ -105,6 +105,7 @@ def test_a_finished_run_does_nothing_when_resumed(tmp_path):
     best, _, folder = counted(tmp_path)
     again, learner, kept = counted(tmp_path, lambda claim: 1 / 0, resume=True)
     assert (again.score, kept.rows, learner.done) == (best.score, folder.rows, 10)
+    assert len(json.loads((folder.path / "about.json").read_text())) == 2  # starts
 
 
 def test_ctrl_c_leaves_a_checkpoint_between_two_looks(tmp_path):
@@ -127,7 +128,7 @@ def test_the_folder_says_what_was_run(tmp_path):
     _, _, folder = counted(tmp_path, seed=7)
     assert folder.path == tmp_path / "counter-7"
     assert yaml.safe_load((folder.path / "config.yaml").read_text())["seed"] == 7
-    about = json.loads((folder.path / "about.json").read_text())
+    (about,) = json.loads((folder.path / "about.json").read_text())
     assert about["command"] == sys.argv and about["versions"]["torch"] == torch.__version__
     assert about["versions"]["numpy"] == np.__version__
     assert about["commit"] is None or len(about["commit"].rstrip("+")) == 40

@@ -20,6 +20,7 @@ TINY = {
     **{"workload": "hyperexponential(bursts=10)", "look_episodes": 1, "val_episodes": 2},
     **{"decisions": 128, "check": 64, "environments": 4, "n_steps": 16, "batch_size": 32, "n_epochs": 1, "width": 4},
 }
+ELSEWHERE = {"pydantic", "cmaes"}  # typer needs the one as well, and search alone the other
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_a_run_is_not_overwritten(tiny):
     assert done.exit_code == 2 and "pass --resume to go on with it" in done.stderr
 
 
-@pytest.mark.parametrize("missing", sorted({*train.NEEDED} - {"pydantic"}))  # which typer needs, too
+@pytest.mark.parametrize("missing", sorted({*train.NEEDED} - ELSEWHERE))
 def test_without_the_extra_it_says_what_to_install(tiny, monkeypatch, missing):
     scripts = "configuration", "training", "report", "stable_baselines", "ppo", "set_policy", "claim_network"
     for name in [name for name in sys.modules if name in scripts or name.startswith(f"{missing}.")]:
