@@ -16,7 +16,9 @@ from sos_gym.policy import is_policy, policy_of
 from sos_gym.policy.contract import Policy
 from sos_gym.policy.pairing import Pair
 from sos_gym.scenario import Scenario
+from sos_gym.settings.presets import preset_named
 from sos_gym.settings.ranges import SettingError, number_in
+from sos_gym.shipped import SHIPPED, Shipped
 from sos_gym.workload import Tape
 
 Decide = Callable[[dict, dict], int]  # (observation, info) -> row
@@ -43,6 +45,7 @@ def evaluate(
         policy: a name or alias, "eevdf + sieve" for a pair, a `Policy`, a `PlainPolicy` class or a `LearnedClaim`, all
             of which run inside the engine; or a callable (observation, info) -> action, which may carry `rows` and
             `advisors`, the settings under which it decides, and `privileged`: it was told of the future in training.
+            "learned" and others that ship (`sos_gym.shipped`) are found by name too, for the id that is played;
             "random_row" is the untrained agent: a legal row, drawn uniformly.
         workload: a family, a recorded tape, a `Tape`, or None for the environment's default.
         through: "engine", or "gym": the step-by-step path, with the policy as an advisor whose row is followed.
@@ -58,13 +61,13 @@ def evaluate(
     """
     for name, value, low in (("episodes", episodes, 1), ("seed", seed, 0), ("workers", workers, 1)):
         number_in(name, value, low, exact=True, allowed=f"an integer >= {low}", remedy="pass a whole number")
+    policy = _by_name(policy, env_id)
     if not is_policy(policy) and not callable(policy):
         raise SettingError(
             "policy", policy, "a name, a Policy, or a callable (observation, info) -> row", "see `sos-gym policies`"
         )
     if through not in ("engine", "gym"):
         raise SettingError("through", through, "'engine' or 'gym'", "choose one of these")
-    policy = RandomRow() if policy == RANDOM_ROW else policy
     named = policy_of(policy) if is_policy(policy) else None
     inside = isinstance(policy, RandomRow) or (
         (named is not None or isinstance(policy, LearnedClaim)) and through == "engine"
@@ -92,6 +95,13 @@ def evaluate(
         return [run(own) for own in seeds]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(run, seeds))
+
+
+def _by_name(policy: Any, env_id: str) -> Any:
+    """What plays whole episodes without being a policy of the engine has a name too."""
+    if isinstance(policy, str):
+        policy = RandomRow() if policy == RANDOM_ROW else SHIPPED.get(policy, policy)
+    return policy.on(preset_named(env_id).id) if isinstance(policy, Shipped) else policy
 
 
 def wishes_of(policy: Any) -> dict[str, Any]:

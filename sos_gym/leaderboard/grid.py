@@ -25,6 +25,7 @@ from sos_gym.policy.contract import Policy
 from sos_gym.policy.pairing import Pair
 from sos_gym.settings.presets import PRESETS
 from sos_gym.settings.ranges import SettingError, listed, number_in
+from sos_gym.shipped import SHIPPED
 from sos_gym.workload import Tape, card_of, workload, workloads
 from sos_gym.workload.recordings import SPLIT_OF
 
@@ -169,7 +170,7 @@ def planned(
     """The plan of `leaderboard`, whose arguments these are; nothing runs yet."""
     for name, value, low in (("episodes", episodes, 1), ("seed", seed, 0)):
         number_in(name, value, low, exact=True, allowed=f"an integer >= {low}", remedy="pass a whole number")
-    entries = entries_of((*registered(), RANDOM_ROW) if policies is None else policies)
+    entries = entries_of((*registered(), *SHIPPED, RANDOM_ROW) if policies is None else policies)
     return Plan(groups(envs, workloads, split, recordings, large), entries, range(seed, seed + episodes))
 
 
@@ -270,7 +271,7 @@ def _as_said(row: Row) -> Found:
     spec, inside = row["policy"], row["kind"] not in ("agent", "ensemble")
     if any(map(in_file, halves_of(spec))):
         raise SettingError("policy", None, f"the policy of {spec}", f"pass policy={spec!r} to replay: that file is run")
-    if not inside:
+    if not inside and spec not in SHIPPED:
         raise SettingError("policy", None, f"the callable {spec!r}", "pass it to replay")
     try:
         return found_as(spec)

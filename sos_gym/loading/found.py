@@ -18,6 +18,7 @@ from sos_gym.policy.contract import Policy
 from sos_gym.policy.pairing import Pair
 from sos_gym.settings.ranges import SettingError
 from sos_gym.settings.written import parts_of
+from sos_gym.shipped import SHIPPED
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def found(spec: str) -> Found:
         _refuse_unmarked(spec)
         if spec.strip() == RANDOM_ROW:
             return Found(RandomRow(), RANDOM_ROW, RANDOM_ROW, "")
+        if spec.strip() in SHIPPED:
+            return Found(SHIPPED[spec.strip()], spec.strip(), spec.strip(), "")
         policy = policy_named(spec)
         return Found(policy, policy.spec, _called(spec, policy), content_of(policy))
     return _IN[asked.kind](asked)

@@ -1,0 +1,76 @@
+"""Learned policies that ship with the package, found by name like any other.
+
+A name stands for one claim, or for one per id: `learned` has a generalist for each. What trained a claim, on what and
+at what cost, and the command that trains it again, stand in its card.json, which `agents/ship.py` writes.
+"""
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sos_gym.learned import LearnedClaim
+from sos_gym.settings.presets import PRESETS
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A learned policy by name; which claim plays hangs on the id."""
+
+    name: str
+    summary: str
+    runs: Mapping[str, str]  # id -> folder of its claim
+    folder: Path = FOLDER  # of all
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def about(self) -> str:
+        """A sentence or two: what it is, and which claims it has."""
+        return f"{self.summary} Its claims: {', '.join(dict.fromkeys(self.runs.values()))}."
+
+    def on(self, env_id: str) -> LearnedClaim:
+        """The claim that plays on an id."""
+        return _claim(self.folder / self.runs[env_id], self.name)
+
+    def card(self, env_id: str) -> dict[str, Any]:
+        """How that claim was trained: configuration, command, versions, machine, seed, and where it stood on val."""
+        return json.loads((self.folder / self.runs[env_id] / "card.json").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _claim(run: Path, name: str) -> LearnedClaim:
+    claim = LearnedClaim.load(run / "claim.npz")
+    claim.__name__ = name
+    return claim
+
+
+def shipped_in(folder: Path) -> dict[str, Shipped]:
+    """Those of which all claims are in the folder, in the order in which they are listed here."""
+    named = {
+        "learned": ("A generalist for each id, by search.", {id_: f"generalist-{short(id_)}" for id_ in PRESETS}),
+        **{
+            f"learned_{word}": (f"One claim for {what}, by search; it plays on every id.", _everywhere(word))
+            for word, what in {"pages": "Memory and Tier", "threads": "CPU", "all": "all ids"}.items()
+        },
+    }
+    there = {path.parent.name for path in folder.glob("*/claim.npz")}
+    return {name: Shipped(name, *rest, folder) for name, rest in named.items() if {*rest[1].values()} <= there}
+
+
+def short(env_id: str) -> str:
+    """memory of sos/Memory-v0."""
+    return env_id.removeprefix("sos/").removesuffix("-v0").lower()
+
+
+def _everywhere(word: str) -> dict[str, str]:
+    return dict.fromkeys(PRESETS, f"generalist-{word}")
+
+
+SHIPPED = shipped_in(FOLDER)

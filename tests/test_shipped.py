@@ -1,0 +1,81 @@
+"""Learned policies by name: which claim plays on an id, everywhere where names are taken."""
+
+import json
+
+import numpy as np
+import pytest
+import ship
+
+import sos_gym
+from sos_gym import evaluation, shipped
+from sos_gym.leaderboard import grid
+from sos_gym.leaderboard.grid import leaderboard, replay
+from sos_gym.loading import found as finding
+from sos_gym.settings.presets import PRESETS
+
+AGES = {"memory": -1.0, "cpu": 1.0, "system": -0.5, "tier": -2.0}  # claims that differ
+
+
+def finished_run(folder, name: str, weight: float):
+    """The folder of a run that came to its end."""
+    run = folder / f"{name}-0"
+    sos_gym.LearnedClaim.linear({"since_use": weight}, name).save(run / "claim.npz")
+    (run / "config.yaml").write_text(f"algorithm: search\nname: {name}\nseed: 0\n")
+    (run / "about.json").write_text('{"command": ["agents/search.py"]}')
+    (run / "curve.jsonl").write_text('{"done": 0, "val": 2.0}\n{"done": 9, "val": 0.5}\n')
+    (run / "val.json").write_text('[{"case": "x", "ratio": 0.5}]')
+    return run
+
+
+@pytest.fixture
+def named(tmp_path, monkeypatch):
+    """`learned` alone, of four claims."""
+    for short, weight in AGES.items():
+        ship.ship(finished_run(tmp_path / "runs", f"generalist-{short}", weight), tmp_path / "shipped")
+    found = shipped.shipped_in(tmp_path / "shipped")
+    for module in (evaluation, grid, finding):
+        monkeypatch.setattr(module, "SHIPPED", found)
+    return found
+
+
+def test_a_name_is_there_when_all_its_claims_are(named, tmp_path):
+    assert [*named] == ["learned"]
+    ship.ship(finished_run(tmp_path / "runs", "generalist-pages", 1.0), tmp_path / "shipped")
+    assert [*shipped.shipped_in(tmp_path / "shipped")] == ["learned", "learned_pages"]
+
+
+@pytest.mark.parametrize("env_id", PRESETS)
+def test_a_name_plays_the_claim_of_the_id(named, env_id):
+    weight = AGES[shipped.short(env_id)]
+    by_name = sos_gym.evaluate(env_id, "learned", seed=3, horizon_ns=20_000_000)[0]
+    itself = sos_gym.evaluate(
+        env_id, sos_gym.LearnedClaim.linear({"since_use": weight}), seed=3, horizon_ns=20_000_000
+    )[0]
+    assert by_name.pop("policy") == "learned" and itself.pop("policy") == "linear" and by_name == itself
+    assert named["learned"].card(env_id)["config"]["name"] == f"generalist-{shipped.short(env_id)}"
+
+
+def test_one_claim_for_all_ids_plays_on_each(tmp_path):
+    ship.ship(finished_run(tmp_path / "runs", "generalist-all", 1.0), tmp_path / "shipped")
+    all_ = shipped.shipped_in(tmp_path / "shipped")["learned_all"]
+    assert len({all_.on(env_id).__name__ for env_id in PRESETS}) == 1
+    assert np.array_equal(all_.on("sos/CPU-v0").weights, all_.on("sos/Memory-v0").weights)
+
+
+def test_boards_have_it_and_its_rows_replay(named, tmp_path):
+    where = {"envs": ["sos/Memory-v0"], "workloads": ["loop(references=300)"], "episodes": 2}
+    rows = leaderboard(policies=["lru", "learned"], **where)
+    assert {row["policy"]: row["kind"] for row in rows} == {"recency": "heuristic", "learned": "agent"}
+    for row in rows:
+        assert replay(json.loads(json.dumps(row))) == row["metrics"]
+    assert "learned" in {entry.name for entry in grid.planned(None, None, ["loop"], 0, 1, "val", False).entries}
+
+
+def test_a_card_tells_of_the_run_and_no_run_is_shipped_half_way(tmp_path):
+    run = finished_run(tmp_path, "generalist-cpu", 1.0)
+    card = json.loads((ship.ship(run, tmp_path / "shipped") / "card.json").read_text())
+    assert card["last"] == {"done": 9, "val": 0.5} and card["config"]["seed"] == 0 and card["val"][0]["ratio"] == 0.5
+    (run / "val.json").unlink()
+    with pytest.raises(sos_gym.SettingError, match=r"finished run, with val\.json"):
+        ship.ship(run, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
