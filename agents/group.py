@@ -20,7 +20,7 @@ import training
 from claim_network import ClaimNetwork, entropy_nats
 from configuration import Count, OfOneId, Share
 from pydantic import Field
-from report import AgainstTheBest, finish
+from report import trained
 from run_folder import RunFolder
 
 from sos_gym import LearnedClaim
@@ -202,9 +202,7 @@ def clipped(ratio: torch.Tensor, advantages: torch.Tensor, clip: float) -> torch
 def train(given: Training, folder: RunFolder) -> training.Best:
     torch.set_num_threads(given.threads)
     with ThreadPoolExecutor(given.threads) as pool:
-        best = training.train(SameTape(given, pool), AgainstTheBest(given), given, folder)
-    finish(given, best.claim, folder)
-    return best
+        return trained(SameTape(given, pool), given, folder)
 
 
 if __name__ == "__main__":

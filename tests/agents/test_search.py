@@ -226,7 +226,7 @@ def test_the_train_split_alone_is_touched(monkeypatch, pool):
     searcher = search.Searcher(given, pool)
     for _ in range(searcher.total):
         searcher.update()
-    assert {*played_on} == {"train"} and len(played_on) > 50
+    assert {*played_on} == {"train"} and len(played_on) > 90
     played_on.clear()
     OnVal(given, pool)(searcher.claim())
     assert {*played_on} == {"val"}
