@@ -6,7 +6,7 @@ tapes), and over cases their mean, in which each id weighs the same.
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 from sos_gym import LearnedClaim, SettingError, Tape, evaluate, workload, workloads
 from sos_gym.leaderboard.grid import SIDES, fitted, side_of
 from sos_gym.settings.presets import PRESETS
+from sos_gym.streams import stream
+from sos_gym.workload.families.programs import stretch
 from sos_gym.workload.recordings import SPLIT_OF
 
 DEFAULT, FAMILIES, RECORDINGS = "default", "families", "recordings"  # words for workloads; else names
@@ -47,11 +49,17 @@ class Case:
     split: str  # from which a family draws; of a recording, the one it belongs to
     recorded: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    references: int = 0  # of a recording's page references, that a longer one is cut to; 0: it is played whole
 
     def episode(self, seed: int) -> Episode:
-        """Of a recording the tape is always the same; the seed draws costs and rows."""
-        tape = workload(self.workload, 0 if self.recorded else seed, None if self.recorded else self.split)
-        return Episode(self.env, tape, seed, self.settings)
+        """Of a recording that is played whole the tape is always the same; the seed draws costs and rows."""
+        if not self.recorded:
+            return Episode(self.env, workload(self.workload, seed, self.split), seed, self.settings)
+        tape = workload(self.workload)
+        if not 0 < self.references < tape.card.get("references", 0) or tape.channels.size:
+            return Episode(self.env, tape, seed, self.settings)
+        part = stretch(tape, self.references / tape.card["references"], stream(seed, "stretch").random())
+        return Episode(self.env, part, seed, fitted(self.env, part))
 
     @property
     def family(self) -> str:
@@ -62,10 +70,11 @@ class Case:
         return f"{self.env.removeprefix('sos/').removesuffix('-v0')} {self.workload}"
 
 
-def cases_of(envs: Iterable[str], words: Iterable[str], split: str) -> list[Case]:
+def cases_of(envs: Iterable[str], words: Iterable[str], split: str, references: int = 0) -> list[Case]:
     """The cases of some ids, id by id.
 
     Args:
+        references: that recordings of programs without channels are cut to, at a seeded place; 0: none is cut.
         words: names of families, with parameters or without, each taken where its side fits; `default`: the id's own
             one; `families`: all that fit the id; `recordings`: those of the split that do. A family that is named later
             takes the place of one that is there: [families, thrashing(bursts=1)] has the short one.
@@ -83,7 +92,8 @@ def cases_of(envs: Iterable[str], words: Iterable[str], split: str) -> list[Case
         if not any(found[env, word] for env in envs):
             remedy = f"name another workload, or {DEFAULT}, {FAMILIES}, {RECORDINGS}"
             raise SettingError("workloads", word, f"some that fit {', '.join(envs)} and the split {split}", remedy)
-    return list({(case.env, case.family): case for cases in found.values() for case in cases}.values())
+    chosen = {(case.env, case.family): case for cases in found.values() for case in cases}.values()
+    return [replace(case, references=references) for case in chosen]
 
 
 def _fitting(env: str, word: str, split: str) -> list[Case]:

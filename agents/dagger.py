@@ -20,7 +20,7 @@ import training
 from claim_network import ClaimNetwork, entropy_nats
 from configuration import Count, OfOneId
 from pydantic import Field
-from report import AgainstTheBest, finish
+from report import trained
 from run_folder import RunFolder
 
 from sos_gym import LearnedClaim
@@ -158,9 +158,7 @@ def temperature_for(wanted: float, entropy: Callable[[float], float]) -> float:
 def train(given: Training, folder: RunFolder) -> training.Best:
     torch.set_num_threads(given.threads)
     with ThreadPoolExecutor(given.threads) as pool:
-        best = training.train(Imitator(given, pool), AgainstTheBest(given), given, folder)
-    finish(given, best.claim, folder)
-    return best
+        return trained(Imitator(given, pool), given, folder)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import training
 from configuration import OfOneId
 from rich.console import Console
 from rich.table import Table
@@ -108,6 +109,13 @@ def draw(curve: list[dict[str, float]], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     with whole_file(path) as file:
         figure.savefig(file, dpi=120, format=path.suffix[1:])
+
+
+def trained(learner: training.Learner, given: OfOneId, folder: RunFolder) -> training.Best:
+    """Train, judged against the best baseline on val, and compare the best claim with all of them."""
+    best = training.train(learner, AgainstTheBest(given), given, folder)
+    finish(given, best.claim, folder)
+    return best
 
 
 def finish(given: OfOneId, claim: LearnedClaim, folder: RunFolder) -> None:

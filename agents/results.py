@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from cases import Case, Episode, Policy, cases_of, drawn
+from cases import Case, Episode, Policy, cases_of, drawn, log_ratios
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -31,7 +31,6 @@ from sos_gym.outputs import write_whole
 
 RESAMPLES = 2_000
 MEASURES = ("weighted_stall_ns", "jain", "response_p99_ns")
-LEAST_NS = 1.0  # a tape without stall has a logarithm
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,7 @@ def log_ratio(own: np.ndarray, base: np.ndarray) -> float:
 
     A worked number: two seeds with stall 1 and 3 on one tape, on which the base has 2, are log(4 / 4) = 0.
     """
-    sums = own.mean(axis=0).sum(axis=1), base.sum(axis=1)
-    return float(np.mean(np.log(np.maximum(sums[0], LEAST_NS) / np.maximum(sums[1], LEAST_NS))))
+    return float(log_ratios(own.mean(axis=0, keepdims=True), base).mean())
 
 
 def ratio(own: np.ndarray, base: np.ndarray, resamples: int = RESAMPLES) -> Ratio:

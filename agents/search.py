@@ -59,6 +59,7 @@ class Training(Configuration):
     stages: Annotated[list[Stage], Field(min_length=1)] = field(default_factory=lambda: [Stage()])
     check: Count = 10  # generations
     episodes: Count = 1  # per case, claim and generation
+    references: Natural = 0  # that a recorded program is cut to in training, each time elsewhere; 0: it is played whole
     cases: Natural = 0  # of each id in a generation, drawn anew each time; 0: all
     jain_floor: Share = 0.0  # of a case's mean index; below it a claim pays
     jain_price: Annotated[float, Field(ge=0)] = 10.0
@@ -90,7 +91,7 @@ class Searcher:
         refuse_misfits(given.stages)
         self.given, self.pool, self.done = given, pool, 0
         self.total = sum(stage.generations for stage in given.stages)
-        self.cases = cases_of(given.envs, given.workloads, "train")
+        self.cases = cases_of(given.envs, given.workloads, "train", given.references)
         episodes = drawn(self.cases, stream(given.seed, "bases").integers(SEEDS, size=BASE_EPISODES).tolist())
         self.bases = dict(zip(map(str, self.cases), best_of(given.baselines, episodes, pool), strict=True))
         self._enter(0, None)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import report
 import torch
 import training
 from configuration import Count, OfOneId, Share
-from report import AgainstTheBest, finish
 from run_folder import RunFolder
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
@@ -121,9 +121,7 @@ class ModelLearner:
 def trained(kind: type[Any], given: ModelTraining, folder: RunFolder) -> training.Best:
     """Train a learner of a kind, and compare its best claim with the baselines."""
     torch.set_num_threads(given.threads)
-    best = training.train(kind(given), AgainstTheBest(given), given, folder)
-    finish(given, best.claim, folder)
-    return best
+    return report.trained(kind(given), given, folder)
 
 
 def generators() -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from sos_gym.engine.chance import uniform
 from sos_gym.engine.simulation import Simulation
 from sos_gym.kernel import kernel
-from sos_gym.learned import LearnedClaim, logit_of
+from sos_gym.learned import LearnedClaim, logits_of
 from sos_gym.settings.ranges import number_in
 from sos_gym.view.playing import DECISIONS, OVER, stretches, written_for
 from sos_gym.view.step import BEGIN, step_at, tables_of
@@ -122,14 +122,12 @@ def _keep(taken, row, log_probability, step):
 @kernel
 def drawn_row(candidates, context, mask, sizes, weights, pair_costs, temperature, chance):
     """A legal row by softmax, where `chance` of all probability lies before it or in it; and its log probability."""
-    logits, greatest = np.empty(mask.size, np.float64), -1
-    widest = max(sizes)
-    now, then = np.empty(widest, np.float32), np.empty(widest, np.float32)
+    exact, greatest = np.empty(mask.size, np.float32), -1
+    logits_of(candidates, context, sizes, weights, pair_costs, exact)
+    logits = exact.astype(np.float64)
     for i in range(mask.size):
-        if mask[i]:
-            logits[i] = logit_of(candidates[i], context, sizes, weights, pair_costs, now, then)
-            if greatest < 0 or logits[i] > logits[greatest]:
-                greatest = i
+        if mask[i] and (greatest < 0 or logits[i] > logits[greatest]):
+            greatest = i
     if temperature == 0.0:
         return greatest, 0.0
     whole, top = 0.0, logits[greatest]

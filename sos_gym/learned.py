@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numba as nb
 import numpy as np
 
 from sos_gym import __version__
 from sos_gym.engine.simulation import Simulation
-from sos_gym.kernel import kernel
+from sos_gym.kernel import kernel, on_stack
 from sos_gym.outputs import write_whole
 from sos_gym.settings.ranges import SettingError
 from sos_gym.view.columns import COLUMNS, CONTEXT, OBSERVATION
@@ -27,52 +28,84 @@ INPUTS = (*(name for name in COLUMNS if name not in PAIR), *CONTEXT)
 OWN_COLUMNS = np.array([k for k, name in enumerate(COLUMNS) if name not in PAIR])
 PAIR_COLUMNS = np.array([COLUMNS.index(name) for name in PAIR])
 ADMIT_COLUMN = CONTEXT.index("admit")
+LANES = 16  # rows that are worked on at a time: as many as an observation has by default
 
 
 @kernel
-def _claim(row, context, sizes, weights, now, then):
-    """The network's output. A layer: weights (in, out), then biases; `now`, `then`: rooms for the widest one."""
-    for k in range(OWN_COLUMNS.size):
-        now[k] = row[OWN_COLUMNS[k]]
-    for k in range(context.size):
-        now[OWN_COLUMNS.size + k] = context[k]
-    at, layers = 0, sizes.size - 1
-    for layer in range(layers):
-        wide, narrow = sizes[layer], sizes[layer + 1]
-        biases = at + wide * narrow
-        for j in range(narrow):
-            then[j] = weights[biases + j]
-        for i in range(wide):
-            for j in range(narrow):
-                then[j] += now[i] * weights[at + i * narrow + j]
-        for j in range(narrow):
-            now[j] = max(then[j], np.float32(0.0)) if layer < layers - 1 else then[j]
-        at = biases + narrow
-    return now[0]
+def _gather(candidates, first, lanes):
+    """Put own columns of LANES rows side by side: lanes[column, row]; behind the last row stand zeros."""
+    for i in range(np.uint64(LANES)):
+        row = np.uint64(first) + i
+        for k in range(np.uint64(OWN_COLUMNS.size)):
+            lanes[k, i] = candidates[row, OWN_COLUMNS[k]] if row < candidates.shape[0] else np.float32(0.0)
 
 
 @kernel
-def logit_of(row, context, sizes, weights, pair_costs, now, then):
-    """sign * claim - pair cost of a row; `now`, `then`: float32 rooms for the widest layer."""
+def _add_layer(weights, at, biases, wide, narrow, now, then):
+    """then[j] = biases[j] + now @ weights, for LANES rows; the weights begin at `at`, a row of `narrow` per input."""
+    sums = on_stack(nb.float32, LANES)
+    for j in range(np.uint64(narrow)):
+        for r in range(np.uint64(LANES)):
+            sums[r] = biases[j]
+        for i in range(np.uint64(wide)):
+            weight = weights[np.uint64(at) + i * np.uint64(narrow) + j]
+            for r in range(np.uint64(LANES)):
+                sums[r] += now[i, r] * weight
+        for r in range(np.uint64(LANES)):
+            then[j, r] = sums[r]
+
+
+@kernel
+def _biases_under(context, sizes, weights, biases):
+    """Of the first layer: its own, and what the context adds to them, which is the same in all rows."""
+    narrow, own = np.uint64(sizes[1]), np.uint64(OWN_COLUMNS.size)
+    for j in range(narrow):
+        biases[j] = weights[np.uint64(sizes[0]) * narrow + j]
+    for k in range(np.uint64(context.size)):
+        for j in range(narrow):
+            biases[j] += context[k] * weights[(own + k) * narrow + j]
+
+
+@kernel
+def logits_of(candidates, context, sizes, weights, pair_costs, logits):
+    """sign * claim - pair cost of every row, those that are masked out among them.
+
+    Rows lie side by side, so that LANES of them are worked on at a time; a layer's weights are (in, out), then biases.
+    """
+    widest, layers = max(sizes), sizes.size - 1
+    rooms = np.empty((3, widest, LANES), np.float32)
+    now, then, biases = rooms[0], rooms[1], rooms[2].reshape(-1)
     sign = np.float32(1.0 if context[ADMIT_COLUMN] == 1.0 else -1.0)
-    logit = sign * _claim(row, context, sizes, weights, now, then)
-    for k in range(PAIR_COLUMNS.size):
-        logit -= pair_costs[k] * row[PAIR_COLUMNS[k]]
-    return logit
+    for first in range(0, logits.size, LANES):
+        _gather(candidates, first, now)
+        at = 0
+        for layer in range(layers):
+            wide, narrow = sizes[layer], sizes[layer + 1]
+            if layer == 0:
+                _biases_under(context, sizes, weights, biases)
+                _add_layer(weights, at, biases, OWN_COLUMNS.size, narrow, now, then)
+            else:
+                _add_layer(weights, at, weights[at + wide * narrow :], wide, narrow, now, then)
+            if layer < layers - 1:
+                for j in range(np.uint64(narrow)):
+                    for r in range(np.uint64(LANES)):
+                        then[j, r] = max(then[j, r], np.float32(0.0))
+            now, then = then, now
+            at += wide * narrow + narrow
+        for i in range(first, min(first + LANES, logits.size)):
+            logits[i] = sign * now[0, i - first]
+            for k in range(PAIR_COLUMNS.size):
+                logits[i] -= pair_costs[k] * candidates[i, PAIR_COLUMNS[k]]
 
 
 @kernel
 def choose(candidates, context, mask, sizes, weights, pair_costs):
     """The legal row with the greatest logit, the first of equals."""
-    widest = max(sizes)
-    now, then = np.empty(widest, np.float32), np.empty(widest, np.float32)
-    best, best_logit = -1, np.float32(0.0)
+    logits, best = np.empty(mask.size, np.float32), -1
+    logits_of(candidates, context, sizes, weights, pair_costs, logits)
     for i in range(mask.size):
-        if not mask[i]:
-            continue
-        logit = logit_of(candidates[i], context, sizes, weights, pair_costs, now, then)
-        if best < 0 or logit > best_logit:
-            best, best_logit = i, logit
+        if mask[i] and (best < 0 or logits[i] > logits[best]):
+            best = i
     return best
 
 

@@ -19,19 +19,20 @@ def network(seed: int, hidden=(8, 5)) -> LearnedClaim:
 
 
 def plain(claim: LearnedClaim, observation, info) -> int:
-    """The definition, in NumPy."""
-    legal = np.flatnonzero(observation["action_mask"])
-    context = dict(zip(CONTEXT, observation["context"].astype(float), strict=True))
-    logits = []
-    for i in legal:
-        row = dict(zip(COLUMNS, observation["candidates"][i].astype(float), strict=True))
-        values = np.array([(row | context)[name] for name in INPUTS])
-        for n, (weights, biases) in enumerate(claim.layers):
-            values = values @ weights.astype(float) + biases
-            values = values if n == len(claim.layers) - 1 else np.maximum(values, 0)
-        cost = claim.pair_costs @ np.array([row[name] for name in PAIR])
-        logits.append((1 if info["decision"]["kind"] == "admit" else -1) * values[0] - cost)
+    """The definition, in NumPy: the legal row with the greatest logit."""
+    legal, admit = np.flatnonzero(observation["action_mask"]), info["decision"]["kind"] == "admit"
+    logits = [logit(claim, observation["candidates"][i], observation["context"], admit) for i in legal]
     return int(legal[int(np.argmax(logits))])
+
+
+def logit(claim: LearnedClaim, row, context, admit: bool) -> float:
+    """Of one row, in NumPy."""
+    named = dict(zip((*COLUMNS, *CONTEXT), (*row.astype(float), *context.astype(float)), strict=True))
+    values = np.array([named[name] for name in INPUTS])
+    for n, (weights, biases) in enumerate(claim.layers):
+        values = values @ weights.astype(float) + biases
+        values = values if n == len(claim.layers) - 1 else np.maximum(values, 0)
+    return (1 if admit else -1) * values[0] - claim.pair_costs @ np.array([named[name] for name in PAIR])
 
 
 @pytest.mark.parametrize("env_id", PRESETS)
@@ -49,6 +50,24 @@ def test_inside_the_engine_step_by_step_and_in_numpy_it_is_one_policy(env_id):
     evaluate(env_id, compare, seed=5)
     assert np.mean(agreed) > 0.995  # two logits may be equal but for the rounding of float32
     assert inside != evaluate(env_id, network(4), episodes=2, seed=5)
+
+
+@pytest.mark.parametrize("hidden", [(), (3,), (20, 5)], ids=str)
+@pytest.mark.parametrize("rows", [1, 5, 16, 17, 40])
+def test_logits_are_those_of_the_definition_whatever_the_number_of_rows(rows, hidden):
+    """They are made for several rows at a time; each row's are the same as alone."""
+    claim, rng = network(2, hidden), np.random.default_rng(rows)
+    given = claim.sizes, claim.weights, claim.pair_costs
+    candidates = rng.normal(size=(rows, len(COLUMNS))).astype(np.float32)
+    context, logits, alone = rng.normal(size=len(CONTEXT)).astype(np.float32), *np.zeros((2, rows), np.float32)
+    for admit in (0.0, 1.0):
+        context[CONTEXT.index("admit")] = admit
+        learned.logits_of(candidates, context, *given, logits)
+        for i in range(rows):
+            learned.logits_of(candidates[i : i + 1], context, *given, alone[i : i + 1])
+            told = logit(claim, candidates[i], context, admit=bool(admit))
+            assert logits[i] == pytest.approx(told, rel=1e-4, abs=1e-3)
+        assert np.array_equal(alone, logits)
 
 
 @pytest.mark.parametrize("workers", [2, 3])

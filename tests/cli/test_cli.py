@@ -294,8 +294,11 @@ def test_the_leaderboard_as_records(form, tape_path, tmp_path):
     costs = json.loads((tmp_path / "leaderboard-costs.json").read_text())["costs"]
     for one, cost in ((one, cost) for one in found for cost in costs if cost["policy"] == one["policy"]):
         assert {name: str(value) for name, value in cost.items()} == {name: str(one[name]) for name in cost}
-        # on one tape the other instants of charged decisions may even save something
-        assert float(one["charged_weighted_stall_ms"]) != float(one["weighted_stall_ms"])
+        paid, tape = sos_gym.policies()[one["policy"]].decision_ns, sos_gym.Tape.load(tape_path)
+        settings = grid.fitted("sos/Memory-v0", tape) | {"decision_ns": paid}
+        run = sos_gym.evaluate("sos/Memory-v0", one["policy"], tape, **settings)[0]
+        assert float(one["charged_weighted_stall_ms"]) == pytest.approx(run["weighted_stall_ns"] / 1e6, abs=1e-6)
+        assert one["charged_weighted_stall_ms"] != one["weighted_stall_ms"]
 
 
 def test_the_leaderboard_shows_what_deciding_costs(tape_path, tmp_path):

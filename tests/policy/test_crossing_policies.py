@@ -136,7 +136,7 @@ def paired_gain(name: str, kin: str, family: str, seeds: int = 20, **keywords) -
         ("resident_first", "overcommitted", 0.20),
         ("resident_first", "working_sets", 0.0),
         ("whole_sets", "overcommitted", 0.01),
-        ("whole_sets", "working_sets", 0.10),
+        ("whole_sets", "working_sets", 0.07),
         ("spare_next", "overcommitted", 0.06),
         ("spare_next", "working_sets", 0.15),
         ("together", "overcommitted", 0.0),

@@ -242,7 +242,7 @@ def test_columns_computed_again(env_id, family):
     expected = {
         "sos/CPU-v0": of_pages | {"resident_share", "expected_refaults"},
         "sos/System-v0": set(),
-        "sos/Memory-v0": never_wait,
+        "sos/Memory-v0": never_wait | {"holder"},  # but for vacancies, which are rare
         "sos/Tier-v0": never_wait,
     }[env_id]
     assert still <= expected, still - expected

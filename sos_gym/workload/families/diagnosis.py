@@ -8,6 +8,7 @@ from sos_gym.workload.families.registry import Parameter, family
 from sos_gym.workload.tape import Tape
 
 ONCE = -1  # the class of a page that is used once
+NEVER_BACK = 100  # lengths of the episode: what is told of the next use of such a page
 
 
 def class_of(page: int, pages_per_class: int, classes: int) -> int:
@@ -49,4 +50,5 @@ def rounds(
         known.programs([program])
         gaps = period.repeat(pages_per_class) * len(program) / rounds
         known.gaps(0, 0, np.arange(len(gaps)), gaps)
+        known.gaps(0, 0, np.arange(len(gaps), fresh), NEVER_BACK * len(program))
     return Tape.build([program], think_ns=ns_per_reference)
