@@ -77,7 +77,7 @@ def cases_of(envs: Iterable[str], words: Iterable[str], split: str, references: 
     """The cases of some ids, id by id.
 
     Args:
-        references: that longer tapes are cut to, at a seeded place; 0: none is. Threads that wait for each other stay whole.
+        references: that longer tapes are cut to, at a seeded place; 0: none is. Those with channels stay whole.
         words: names of families, with parameters or without, each taken where its side fits; `default`: the id's own
             one; `families`: all that fit the id; `recordings`: those of the split that do. A family that is named later
             takes the place of one that is there: [families, thrashing(bursts=1)] has the short one.
