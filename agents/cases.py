@@ -17,6 +17,7 @@ from sos_gym.settings.presets import PRESETS
 from sos_gym.streams import stream
 from sos_gym.workload.families.programs import stretch
 from sos_gym.workload.recordings import SPLIT_OF
+from sos_gym.workload.tables import PAGE_OPS, op_in
 
 DEFAULT, FAMILIES, RECORDINGS = "default", "families", "recordings"  # words for workloads; else names
 ONE_OF_THE_RECORDINGS = "recorded_"  # families that draw one: each is a case of its own here
@@ -49,17 +50,19 @@ class Case:
     split: str  # from which a family draws; of a recording, the one it belongs to
     recorded: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
-    references: int = 0  # of a recording's page references, that a longer one is cut to; 0: it is played whole
+    references: int = 0  # page references that a longer tape without channels is cut to; 0: it is played whole
 
     def episode(self, seed: int) -> Episode:
         """Of a recording that is played whole the tape is always the same; the seed draws costs and rows."""
-        if not self.recorded:
-            return Episode(self.env, workload(self.workload, seed, self.split), seed, self.settings)
-        tape = workload(self.workload)
-        if not 0 < self.references < tape.card.get("references", 0) or tape.channels.size:
-            return Episode(self.env, tape, seed, self.settings)
-        part = stretch(tape, self.references / tape.card["references"], stream(seed, "stretch").random())
-        return Episode(self.env, part, seed, fitted(self.env, part))
+        tape = workload(self.workload) if self.recorded else workload(self.workload, seed, self.split)
+        return Episode(self.env, self._cut(tape, seed), seed, self.settings)
+
+    def _cut(self, tape: Tape, seed: int) -> Tape:
+        """A stretch at a seeded place, with frames for the whole: real programs miss seldom, and so do their parts."""
+        whole = int(op_in(tape.ops, PAGE_OPS).sum())
+        if not 0 < self.references < whole or tape.channels.size:
+            return tape
+        return stretch(tape, self.references / whole, stream(seed, "stretch").random())
 
     @property
     def family(self) -> str:
@@ -74,7 +77,7 @@ def cases_of(envs: Iterable[str], words: Iterable[str], split: str, references: 
     """The cases of some ids, id by id.
 
     Args:
-        references: that recordings of programs without channels are cut to, at a seeded place; 0: none is cut.
+        references: that longer tapes are cut to, at a seeded place; 0: none is. Those with channels stay whole.
         words: names of families, with parameters or without, each taken where its side fits; `default`: the id's own
             one; `families`: all that fit the id; `recordings`: those of the split that do. A family that is named later
             takes the place of one that is there: [families, thrashing(bursts=1)] has the short one.

@@ -59,7 +59,7 @@ class Training(Configuration):
     stages: Annotated[list[Stage], Field(min_length=1)] = field(default_factory=lambda: [Stage()])
     check: Count = 10  # generations
     episodes: Count = 1  # per case, claim and generation
-    references: Natural = 0  # that a recorded program is cut to in training, each time elsewhere; 0: it is played whole
+    references: Natural = 0  # that a longer tape is cut to in training, each time elsewhere; 0: it is played whole
     cases: Natural = 0  # of each id in a generation, drawn anew each time; 0: all
     jain_floor: Share = 0.0  # of a case's mean index; below it a claim pays
     jain_price: Annotated[float, Field(ge=0)] = 10.0

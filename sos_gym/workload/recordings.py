@@ -10,6 +10,8 @@ from sos_gym.workload.tape import Tape
 SPLIT_OF = {
     **dict.fromkeys(("python", "gzip", "perl", "web", "tests", "mixed", "barrier"), "train"),
     **dict.fromkeys(("archive", "hunt", "workers", "history", "stages", "pool"), "train"),
+    **dict.fromkeys(("awk", "bc", "bzip2", "diff", "git", "vim", "node"), "train"),
+    **dict.fromkeys(("fourier", "rank", "stencil", "join", "tree", "folding", "merge"), "train"),
     **dict.fromkeys(("grep", "matrix", "search", "zstd"), "val"),
     **dict.fromkeys(("sort", "compile", "pipeline", "make", "xz"), "test"),
     **dict.fromkeys(("redis", "sqlite", "database", "pigz"), "ood"),

@@ -98,15 +98,17 @@ def test_all_families_and_the_recordings_of_a_split_are_cases(env, split):
     assert all(case.settings for case in found if case.recorded)
 
 
-def test_recorded_programs_are_cut_where_it_is_asked_and_those_with_channels_are_not():
-    """Each seed another stretch, whose own pages make its frames; threads that wait for each other stay whole."""
+def test_long_tapes_are_cut_where_it_is_asked_and_those_with_channels_are_not():
+    """Each seed another stretch, under the frames of the whole; threads that wait for each other stay whole."""
     cut = {case.workload: case for case in cases_of([MEMORY, SYSTEM], ["recordings"], "train", references=5000)}
     episodes = [cut["gzip"].episode(seed) for seed in (0, 1, 0)]
     touched = [episode.tape.ops["op"] != Op.COMPUTE for episode in episodes]
     assert all(abs(int(some.sum()) - 5000) < 500 for some in touched)
     assert episodes[0].tape == episodes[2].tape != episodes[1].tape
-    assert episodes[0].settings == {"frames": round(0.25 * len(episodes[0].tape.pages))}
+    assert episodes[0].settings == {"frames": round(0.25 * len(workload("gzip").pages))}
     assert cut["stages"].episode(3).tape == workload("stages")
+    family = Case(MEMORY, "zipf", "train", references=700).episode(4)
+    assert len(family.tape.ops) == 700 and family.settings == {}
     whole = cases_of([MEMORY], ["recordings"], "train")[0]
     assert whole.episode(0).tape == workload(whole.workload)
 

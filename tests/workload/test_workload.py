@@ -36,7 +36,8 @@ def test_names_and_sides():
     sides = {name: card.side for name, card in workloads().items()}
     expected = {
         "memory": "get_scan key_value localities loop phases recorded_memory rounds scan zipf "
-        "compile grep gzip matrix perl python redis sort sqlite",
+        "awk bc bzip2 compile diff folding fourier git grep gzip join matrix merge node perl python rank redis sort "
+        "sqlite stencil tree vim",
         "tier": "graph tiered",
         "cpu": "bimodal bounded_pareto diurnal hyperexponential interactive_batch inversion recorded_cpu request_reply "
         "schbench archive database history hunt make mixed pipeline search tests web workers",
@@ -222,9 +223,9 @@ def test_train_and_test_share_no_tape():
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("side", ["memory", "cpu", "joint"])
 def test_recordings_are_drawn_from_their_split(side, split):
-    drawn = {workload(f"recorded_{side}", seed, split).card["recording"]["name"] for seed in range(30)}
+    drawn = {workload(f"recorded_{side}", seed, split).card["recording"]["name"] for seed in range(120)}
     assert drawn == {name for name in RECORDED if workloads()[name].side == side and SPLIT_OF[name] == split}
-    assert drawn and {workload(f"recorded_{side}", seed).card["recording"]["name"] for seed in range(60)} > drawn
+    assert drawn and {workload(f"recorded_{side}", seed).card["recording"]["name"] for seed in range(240)} > drawn
 
 
 def test_every_recording_is_in_one_split():
