@@ -5,8 +5,9 @@
 Each generation draws claims and plays all of them on the same tapes of the train split, new ones each time. A first
 stage may search a linear claim, from which hidden units then start in the next. With one workload that gives a
 specialist, with all families and recordings of one id or several a generalist; a floor for Jain's index trains under a
-bound of fairness. At the end the mean and the best claim of the last generation are compared on val, and the best on
-val is kept. Writes runs/NAME-SEED/: see run_folder.py.
+bound of fairness. A search may begin at a claim that is there, and be kept from columns. At the end the mean and the
+best claim of the last generation are compared on val, and the best on val is kept. Writes runs/NAME-SEED/: see
+run_folder.py.
 """
 
 from collections.abc import Sequence
@@ -22,9 +23,11 @@ from minimizers import Cma, CrossEntropy, Minimizer
 from on_val import OnVal, finish
 from pydantic import Field
 from run_folder import RunFolder
-from shapes import shape_of
+from shapes import hidden_of, shape_of
 
 from sos_gym import LearnedClaim, SettingError
+from sos_gym.learned import INPUTS
+from sos_gym.settings.ranges import did_you_mean
 from sos_gym.streams import stream
 
 BASE_EPISODES = 2  # of train, on which a case's base is chosen
@@ -57,6 +60,8 @@ class Training(Configuration):
     envs: Annotated[list[str], Field(min_length=1)]
     workloads: Annotated[list[str], Field(min_length=1)] = field(default_factory=lambda: ["default"])  # see cases.py
     stages: Annotated[list[Stage], Field(min_length=1)] = field(default_factory=lambda: [Stage()])
+    start: str | None = None  # the file of a claim at which the search begins; None: at no preference
+    without: list[str] = field(default_factory=list)  # columns that the claim may not use
     check: Count = 10  # generations
     episodes: Count = 1  # per case, claim and generation
     references: Natural = 0  # that a longer tape is cut to in training, each time elsewhere; 0: it is played whole
@@ -68,13 +73,13 @@ class Training(Configuration):
     val_episodes: Count = 8  # per case, of the comparison at the end, other ones
 
 
-def refuse_misfits(stages: Sequence[Stage]) -> None:
-    """Stages that cannot follow each other, or not be searched.
+def refuse_misfits(stages: Sequence[Stage], hidden: int = 0) -> None:
+    """Stages that cannot follow each other, or not be searched; `hidden` units are there at the start.
 
     Raises:
         SettingError: says which, and how to mend it.
     """
-    for number, (stage, before) in enumerate(zip(stages, [Stage(), *stages], strict=False)):
+    for number, (stage, before) in enumerate(zip(stages, [Stage(hidden=hidden), *stages], strict=False)):
         where = f"stages[{number}]"
         if stage.elite > stage.population:
             allowed = f"at most the population, {stage.population}"
@@ -84,17 +89,38 @@ def refuse_misfits(stages: Sequence[Stage]) -> None:
             raise SettingError(f"{where}.hidden", stage.hidden, allowed, "hidden units start from a linear claim")
 
 
+def claim_at_start(given: Training) -> LearnedClaim | None:
+    """Where the search begins.
+
+    Raises:
+        SettingError: no claim, one of more than a hidden layer, or a column that there is not.
+    """
+    for name in given.without:
+        if name not in INPUTS:
+            raise SettingError(
+                "without", name, "names of columns", did_you_mean(name, INPUTS) or "see COLUMNS, CONTEXT"
+            )
+    if given.start is None:
+        return None
+    claim = LearnedClaim.load(given.start)
+    if hidden_of(claim) is None:
+        raise SettingError("start", given.start, "a claim of one hidden layer, or of none", "name another one")
+    return claim
+
+
 class Searcher:
     """A search under way; its budget is counted in generations."""
 
     def __init__(self, given: Training, pool: Executor):
-        refuse_misfits(given.stages)
+        first = claim_at_start(given)
+        hidden = hidden_of(first) if first else 0
+        refuse_misfits(given.stages, hidden)
         self.given, self.pool, self.done = given, pool, 0
         self.total = sum(stage.generations for stage in given.stages)
         self.cases = cases_of(given.envs, given.workloads, "train", given.references)
         episodes = drawn(self.cases, stream(given.seed, "bases").integers(SEEDS, size=BASE_EPISODES).tolist())
         self.bases = dict(zip(map(str, self.cases), best_of(given.baselines, episodes, pool), strict=True))
-        self._enter(0, None)
+        self._enter(0, shape_of(hidden, given.without).vector(first) if first else None)
 
     def update(self) -> dict[str, float]:
         """A generation."""
@@ -122,13 +148,13 @@ class Searcher:
 
     def restore(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.shape = shape_of(self.given.stages[self._stage].hidden)
+        self.shape = shape_of(self.given.stages[self._stage].hidden, self.given.without)
 
     def _enter(self, number: int, mean: np.ndarray | None) -> None:
         """Begin a stage at the mean of the one before."""
         stage = self.given.stages[number]
         self._stage, self._ends = number, self.done + stage.generations
-        self.shape = shape_of(stage.hidden)
+        self.shape = shape_of(stage.hidden, self.given.without)
         self.elite = self.shape.start(mean, self.given.seed)
         self.minimizer = stage.minimizer(self.elite, self.given.seed + number)
 

@@ -1,5 +1,6 @@
 """Claims as vectors of numbers, for learners that know nothing of networks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,11 @@ from sos_gym.streams import stream
 
 OWN = tuple(name for name in INPUTS if name in COLUMNS and name != "valid")  # `valid` is 1 in every row that counts
 HIDDEN_SPREAD = 0.5  # standard deviation of the weights of hidden units that have no say yet
-OWN_AT = [INPUTS.index(name) for name in OWN]
+
+
+def _places(names: Iterable[str], without: Iterable[str]) -> list[int]:
+    """In `INPUTS`, of those that may be used."""
+    return [INPUTS.index(name) for name in names if name not in without]
 
 
 @dataclass(frozen=True)
@@ -20,14 +25,24 @@ class Linear:
     Context is the same in all rows of a decision, so that a sum of columns has no use for it.
     """
 
+    without: tuple[str, ...] = ()  # columns that it may not use
+
+    @property
+    def inputs(self) -> list[int]:
+        return _places(OWN, self.without)
+
     @property
     def size(self) -> int:
-        return len(OWN) + len(PAIR)
+        return len(self.inputs) + len(PAIR)
 
     def claim(self, vector: np.ndarray, name: str) -> LearnedClaim:
         weights = np.zeros((len(INPUTS), 1))
-        weights[OWN_AT, 0] = vector[: len(OWN)]
-        return LearnedClaim([(weights, [0.0])], vector[len(OWN) :], name)
+        weights[self.inputs, 0] = vector[: -len(PAIR)]
+        return LearnedClaim([(weights, [0.0])], vector[-len(PAIR) :], name)
+
+    def vector(self, claim: LearnedClaim) -> np.ndarray:  # float (size,)
+        """Of a claim of this shape."""
+        return np.concatenate([claim.layers[0][0][self.inputs, 0], claim.pair_costs]).astype(float)
 
     def start(self, before: np.ndarray | None, seed: int) -> np.ndarray:  # float (size,)
         """0, or as it was."""
@@ -39,10 +54,11 @@ class Mlp:
     """Own columns and context → `hidden` ReLU units → 1; weights, biases, output weights, then the costs of `PAIR`."""
 
     hidden: int  # >= 2
+    without: tuple[str, ...] = ()  # columns that it may not use, of rows and of the context
 
     @property
     def inputs(self) -> list[int]:
-        return OWN_AT + [INPUTS.index(name) for name in CONTEXT]
+        return _places((*OWN, *CONTEXT), self.without)
 
     @property
     def size(self) -> int:
@@ -55,19 +71,30 @@ class Mlp:
         biases, out = vector[wide : wide + 2 * self.hidden].reshape(2, self.hidden)
         return LearnedClaim([(weights, biases), (out[:, None], [0.0])], vector[-len(PAIR) :], name)
 
+    def vector(self, claim: LearnedClaim) -> np.ndarray:  # float (size,)
+        """Of a claim of this shape, whose last bias decides nothing."""
+        (weights, biases), (out, _) = claim.layers
+        return np.concatenate([weights[self.inputs].ravel(), biases, out[:, 0], claim.pair_costs]).astype(float)
+
     def start(self, before: np.ndarray | None, seed: int) -> np.ndarray:  # float (size,)
         """The linear claim `before` in two units, relu(x) - relu(-x) = x; the others have weights, but no say yet."""
-        linear = Linear().start(before, seed)
+        linear = Linear(self.without).start(before, seed)
         if len(linear) == self.size:
             return linear
+        own, costs = np.split(linear, [len(linear) - len(PAIR)])
         weights = stream(seed, "hidden units").normal(0.0, HIDDEN_SPREAD, (len(self.inputs), self.hidden))
         weights[:, :2] = 0.0
-        weights[: len(OWN), 0], weights[: len(OWN), 1] = linear[: len(OWN)], -linear[: len(OWN)]
+        weights[: len(own), 0], weights[: len(own), 1] = own, -own
         biases, out = np.zeros(self.hidden), np.zeros(self.hidden)
         out[:2] = 1.0, -1.0
-        return np.concatenate([weights.ravel(), biases, out, linear[len(OWN) :]])
+        return np.concatenate([weights.ravel(), biases, out, costs])
 
 
-def shape_of(hidden: int) -> Linear | Mlp:
+def shape_of(hidden: int, without: Iterable[str] = ()) -> Linear | Mlp:
     """0 hidden units: a linear claim."""
-    return Mlp(hidden) if hidden else Linear()
+    return Mlp(hidden, tuple(without)) if hidden else Linear(tuple(without))
+
+
+def hidden_of(claim: LearnedClaim) -> int | None:
+    """The hidden units of a claim; None: it is of none of these shapes."""
+    return {1: 0, 2: int(claim.sizes[1])}.get(len(claim.layers))

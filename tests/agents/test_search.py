@@ -17,6 +17,7 @@ from shapes import Linear, Mlp
 from sos_gym import LearnedClaim, SettingError, evaluate, workload, workloads
 from sos_gym.envs.env import SosEnv
 from sos_gym.leaderboard.grid import SIDES
+from sos_gym.learned import INPUTS
 from sos_gym.resource import Op
 from sos_gym.settings.presets import PRESETS
 from sos_gym.workload.recordings import SPLIT_OF
@@ -201,7 +202,43 @@ def test_a_linear_vector_is_the_claim_of_its_columns():
     assert np.array_equal(claim.weights, same.weights) and np.array_equal(claim.pair_costs, same.pair_costs)
 
 
+@pytest.mark.parametrize(
+    "shape", [Linear(), Mlp(3), Linear(("since_use",)), Mlp(2, ("since_use", "psi_some"))], ids=repr
+)
+def test_a_vector_comes_back_from_its_claim_and_what_it_may_not_use_weighs_nothing(shape):
+    vector = np.random.default_rng(3).normal(size=shape.size)
+    claim = shape.claim(vector, "x")
+    assert shape.vector(claim) == pytest.approx(vector, rel=1e-6)
+    weights = claim.layers[0][0]
+    used = {name for name, row in zip(INPUTS, weights, strict=True) if row.any()}
+    assert used == {INPUTS[k] for k in shape.inputs} and not used & {*shape.without}
+
+
 # -- the search
+
+
+def test_a_search_goes_on_from_a_claim(tmp_path, pool):
+    """Its start is that claim to the last bit, or the linear one that its hidden units then begin as."""
+    before = Mlp(3).claim(np.random.default_rng(1).normal(size=Mlp(3).size), "before")
+    path = str(before.save(tmp_path / "before.npz"))
+    begun = search.Searcher(training(stages=STAGES[1:], start=path), pool).claim()
+    assert np.array_equal(begun.weights, before.weights) and np.array_equal(begun.pair_costs, before.pair_costs)
+    with pytest.raises(SettingError, match=r"stages\[0\].hidden=0 .* 3, as before"):
+        search.Searcher(training(start=path), pool)
+    linear = LearnedClaim.linear({"since_use": -1.0, "bind_cost": 2.0})
+    begun = search.Searcher(training(start=str(linear.save(tmp_path / "linear.npz"))), pool).claim()
+    assert np.array_equal(begun.weights, linear.weights) and np.array_equal(begun.pair_costs, linear.pair_costs)
+
+
+def test_a_search_without_columns_leaves_them_alone(pool):
+    given = training(without=["payoff", "psi_some"])
+    searcher = search.Searcher(given, pool)
+    for _ in range(searcher.total):
+        searcher.update()
+    weights = dict(zip(INPUTS, searcher.claim().layers[0][0], strict=True))
+    assert not weights["payoff"].any() and not weights["psi_some"].any() and weights["since_use"].all()
+    with pytest.raises(SettingError, match="did you mean 'payoff'"):
+        search.Searcher(training(without=["payof"]), pool)
 
 
 @pytest.mark.parametrize(
