@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import yaml
+from cases import cases_of
 
 from sos_gym import LearnedClaim, SettingError
 from sos_gym.outputs import write_whole
@@ -28,15 +29,30 @@ def card_of(run: Path) -> dict:
         raise SettingError(
             "run", str(run), f"the folder of a finished run, with {', '.join(missing)}", "train it to its end"
         )
-    claim = LearnedClaim.load(run / "claim.npz")
+    claim, config = (
+        LearnedClaim.load(run / "claim.npz"),
+        yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")),
+    )
+    curve = [json.loads(line) for line in (run / "curve.jsonl").read_text(encoding="utf-8").splitlines()]
     return {
-        "config": yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")),
+        "config": config,
         "about": json.loads((run / "about.json").read_text(encoding="utf-8")),
-        "last": json.loads((run / "curve.jsonl").read_text(encoding="utf-8").splitlines()[-1]),
+        "last": curve[-1],
+        "best_at": min(curve, key=lambda row: row["val"])["done"],
+        "elapsed_s": round((run / "val.json").stat().st_mtime - (run / "config.yaml").stat().st_mtime),  # and pauses
+        "episodes": episodes_of(config),
         "val": json.loads((run / "val.json").read_text(encoding="utf-8")),
         "sizes": claim.sizes.tolist(),
+        "weights": len(claim.weights),
         "privileged": claim.privileged,
     }
+
+
+def episodes_of(config: dict) -> int:
+    """Of training, of a search; a case that an id has fewer of is not taken off."""
+    whole = len(cases_of(config["envs"], config["workloads"], "train"))
+    cases = min(config["cases"] * len(config["envs"]), whole) if config["cases"] else whole
+    return sum(stage["generations"] * stage["population"] for stage in config["stages"]) * cases * config["episodes"]
 
 
 def ship(run: Path, folder: Path = FOLDER) -> Path:

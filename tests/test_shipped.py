@@ -10,9 +10,12 @@ import sos_gym
 from sos_gym import evaluation, shipped
 from sos_gym.leaderboard import grid
 from sos_gym.leaderboard.grid import leaderboard, replay
+from sos_gym.learned import INPUTS
 from sos_gym.loading import found as finding
 from sos_gym.settings.presets import PRESETS
 
+SEARCH = {"envs": ["sos/CPU-v0"], "workloads": ["default", "bimodal"], "cases": 1, "episodes": 2}
+SEARCH |= {"stages": [{"generations": 3, "population": 10}, {"generations": 5, "population": 20}]}
 AGES = {"memory": -1.0, "cpu": 1.0, "system": -0.5, "tier": -2.0}  # claims that differ
 
 
@@ -20,7 +23,7 @@ def finished_run(folder, name: str, weight: float):
     """The folder of a run that came to its end."""
     run = folder / f"{name}-0"
     sos_gym.LearnedClaim.linear({"since_use": weight}, name).save(run / "claim.npz")
-    (run / "config.yaml").write_text(f"algorithm: search\nname: {name}\nseed: 0\n")
+    (run / "config.yaml").write_text(json.dumps({"name": name, "seed": 0} | SEARCH))
     (run / "about.json").write_text('{"command": ["agents/search.py"]}')
     (run / "curve.jsonl").write_text('{"done": 0, "val": 2.0}\n{"done": 9, "val": 0.5}\n')
     (run / "val.json").write_text('[{"case": "x", "ratio": 0.5}]')
@@ -75,6 +78,8 @@ def test_a_card_tells_of_the_run_and_no_run_is_shipped_half_way(tmp_path):
     run = finished_run(tmp_path, "generalist-cpu", 1.0)
     card = json.loads((ship.ship(run, tmp_path / "shipped") / "card.json").read_text())
     assert card["last"] == {"done": 9, "val": 0.5} and card["config"]["seed"] == 0 and card["val"][0]["ratio"] == 0.5
+    assert card["best_at"] == 9 and card["weights"] == len(INPUTS) + 1 and card["elapsed_s"] >= 0
+    assert card["episodes"] == (3 * 10 + 5 * 20) * 1 * 2
     (run / "val.json").unlink()
     with pytest.raises(sos_gym.SettingError, match=r"finished run, with val\.json"):
         ship.ship(run, tmp_path / "other")

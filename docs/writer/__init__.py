@@ -6,11 +6,12 @@ Nothing here is measured; what takes minutes is in `measurements/` and `benchmar
 
 from collections.abc import Callable
 
-from writer import environments, importing, policies, recordings, workloads
+from writer import environments, importing, learned, policies, recordings, workloads
 
 PAGES: dict[str, Callable[[], str]] = {
     "environments.md": environments.page,
     "importing.md": importing.page,
+    "learned.md": learned.page,
     "policies.md": policies.page,
     "recordings.md": recordings.page,
     "workloads.md": workloads.page,

@@ -1,0 +1,76 @@
+"""The page of learned policies that ship: their model cards."""
+
+import json
+from typing import Any
+
+from sos_gym.markdown import number, table
+from sos_gym.settings.presets import PRESETS
+from sos_gym.shipped import FOLDER, SHIPPED
+
+
+def page() -> str:
+    """docs/learned.md."""
+    return "\n\n".join((_top(), _names(), *(_card(claim) for claim in _claims()))) + "\n"
+
+
+def _top() -> str:
+    return (
+        "# Learned policies\n\n"
+        "Trained policies that ship with the package, a few kB each: numbers without code, which need no torch. They "
+        "are found by name wherever policies are: `sos-gym run Memory --policy learned`, `sos_gym.evaluate`, "
+        "leaderboards, and `sos_gym.shipped`. Written by `make docs` from the cards that `agents/ship.py` wrote; how "
+        "they were trained is in [learning.md](learning.md).\n\n"
+        "A training again gives the same weights on the same machine, with the same versions and seed, from the commit "
+        "that the card names."
+    )
+
+
+def _names() -> str:
+    rows = [(f"`{one.name}`", one.summary, *(f"`{one.runs[env]}`" for env in PRESETS)) for one in SHIPPED.values()]
+    return table(("name", "what it is", *(f"plays on {env}" for env in PRESETS)), rows)
+
+
+def _claims() -> list[str]:
+    """Folders of the claims, each once."""
+    return [*dict.fromkeys(claim for one in SHIPPED.values() for claim in one.runs.values())]
+
+
+def _card(claim: str) -> str:
+    card = json.loads((FOLDER / claim / "card.json").read_text(encoding="utf-8"))
+    facts = table(("", ""), _facts(claim, card))
+    val = [
+        (one["case"], f"`{one['base']}`", *(f"{one[key]:.3f}" for key in ("ratio", "jain", "base_jain")))
+        for one in card["val"]
+    ]
+    heads = ("case, val", "best baseline there", "stall / its stall", "Jain", "its Jain")
+    return "\n\n".join((f"## `{claim}`", facts, table(heads, val, "llrrr")))
+
+
+def _facts(claim: str, card: dict[str, Any]) -> list[tuple[str, str]]:
+    config, about = card["config"], card["about"][-1]
+    size = (FOLDER / claim / "claim.npz").stat().st_size
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
+    machine = about["machine"]
+    return [
+        ("network", f"{' → '.join(map(str, card['sizes']))}, {number(card['weights'])} weights, {number(size)} bytes"),
+        ("trained on", f"{', '.join(config['envs'])}: {', '.join(config['workloads'])} of the train split"),
+        ("by", f"`sos-gym train --config {claim} --seed {config['seed']}`, at commit {about['commit'][:10]}"),
+        ("played", f"{number(card['episodes'])} episodes in {card['elapsed_s'] / 60:.0f} minutes of one thread"),
+        (
+            "kept",
+            f"the best of the looks at val, that after generation {card['best_at']} of {card['last']['done']}",
+        ),
+        ("machine", f"{machine['processor']}, {machine['platform']}"),
+        ("versions", versions),
+        ("knows the future", "yes †" if card["privileged"] else "no"),
+        ("where it is weak", _weakest(card["val"])),
+    ]
+
+
+def _weakest(val: list[dict[str, Any]]) -> str:
+    worst = max(val, key=lambda one: one["ratio"])
+    return (
+        f"{worst['case']}: {worst['ratio']:.2f} × the stall of `{worst['base']}`"
+        if worst["ratio"] > 1
+        else "nowhere on val"
+    )
