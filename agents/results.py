@@ -2,6 +2,9 @@
 
     python agents/results.py runs/generalist-memory-* --split test --episodes 20 --out runs/results-memory
 
+With --page FILE the tables also become the section of that page whose heading is the configuration's name and the
+split, in place of one that is there.
+
 The claims are those of one configuration, trained from several seeds; the best on val of each run is taken as it is.
 All play on the same tapes as all policies. A unit of the intervals is a training seed and a tape of each case, both
 drawn with replacement (percentile bootstrap, Efron and Tibshirani 1993, ch. 13, by scipy). What was played is kept as
@@ -10,6 +13,9 @@ it comes and not played again, so that a run that was stopped goes on; another c
 
 import argparse
 import json
+import re
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -27,6 +33,7 @@ from sos_gym import LearnedClaim, SettingError, evaluate, policies
 from sos_gym.baseline import RANDOM_ROW
 from sos_gym.leaderboard.rows import code_hash
 from sos_gym.loading.content import content_of
+from sos_gym.markdown import table
 from sos_gym.outputs import write_whole
 
 RESAMPLES = 2_000
@@ -200,20 +207,72 @@ def _case(played: Played, claims: Sequence[str], chosen: Sequence[str], single: 
 
 
 def print_tables(told: dict, title: str, console: Console) -> None:
-    table = Table(
+    shown = Table(
         "case", "best policy", "stall / its stall (95 %)", f"/ {told['best single']}'s", "Jain, its", title=title
     )
     for one in told["cases"]:
         jain = " ".join(f"{value:.2f}" for value in one["jain"])
-        table.add_row(one["case"], one["best"], str(Ratio(**one["ratio"])), f"{one['to the best single']:.3f}", jain)
+        shown.add_row(one["case"], one["best"], str(Ratio(**one["ratio"])), f"{one['to the best single']:.3f}", jain)
     for name, mean in told["means"].items():
         each, lone = (str(Ratio(**value)) for value in mean.values())
-        table.add_row(f"geometric mean, {name}", "", each, lone, "", style="bold")
-    console.print(table)
+        shown.add_row(f"geometric mean, {name}", "", each, lone, "", style="bold")
+    console.print(shown)
     order = sorted(told["others"], key=lambda name: told["others"][name])
     console.print(
         "others, relative to the best of each case: " + ", ".join(f"{n} {told['others'][n]:.3f}" for n in order)
     )
+
+
+# -- for a page
+
+
+def markdown_of(told: dict, split: str, episodes: int, claims: int) -> str:
+    """Means, cases and what the other policies have; intervals where there are."""
+    single = f"`{told['best single']}`"
+    means = [
+        (name, str(Ratio(**of["of each case"])), str(Ratio(**of[told["best single"]])))
+        for name, of in told["means"].items()
+    ]
+    cases = [
+        (one["case"], f"`{one['best']}`", str(Ratio(**one["ratio"])), f"{one['to the best single']:.3f}", *_beside(one))
+        for one in told["cases"]
+    ]
+    others = sorted(told["others"].items(), key=lambda pair: pair[1])
+    heads = "case", "best policy there", "stall / its stall (95 %)", f"/ {single}'s", "Jain", "its", "p99 ms", "its"
+    seeds = f"{claims} training seed{'s' * (claims > 1)}"
+    return "\n\n".join(
+        (
+            f"{seeds}, {episodes} tapes a case of `{split}`; `python {shlex.join(sys.argv)}`.",
+            table(
+                ("geometric mean over", "stall / best policy of each case", f"stall / {single}, the best single one"),
+                means,
+            ),
+            table(heads, cases, "llrrrrrr"),
+            "Others, relative to the best of each case: "
+            + ", ".join(f"`{name}` {value:.3f}" for name, value in others)
+            + ".",
+        )
+    )
+
+
+def _beside(case: dict) -> list[str]:
+    return [*(f"{value:.2f}" for value in case["jain"]), *(f"{value / 1e6:.1f}" for value in case["p99_ns"])]
+
+
+def put_section(page: Path, heading: str, text: str) -> None:
+    """Into a page of Markdown, in place of the section of that heading or at the end."""
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    section = f"## {heading}\n\n{text}\n"
+    kept = re.split(r"(?m)^(?=## )", before)
+    places = [k for k, part in enumerate(kept) if part.startswith(f"## {heading}\n")]
+    if places:
+        kept[places[0]] = section + "\n" * (places[0] < len(kept) - 1)
+    else:
+        kept.append("\n" * bool(before) + section)
+    write_whole(page, "".join(kept).encode())
+
+
+# -- the command line
 
 
 def runs_of(paths: Iterable[Path]) -> tuple[dict, dict[str, LearnedClaim]]:
@@ -241,6 +300,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--env", help="score on this id instead of those trained on")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--page", type=Path, help="a page of Markdown to put the tables into")
     given = parser.parse_args()
     config, claims = runs_of(given.runs)
     envs = [given.env] if given.env else config.get("envs") or [config["env"]]
@@ -251,6 +311,9 @@ def main() -> None:
         played = play(all_, cases, given.episodes, Kept(given.out / f"played-{code_hash()}.jsonl"), pool)
     told = tables(played, [*claims], online, [case.recorded for case in cases])
     write_whole(given.out / f"{given.split}.json", json.dumps(told, indent=1).encode())
+    if given.page:
+        text = markdown_of(told, given.split, given.episodes, len(claims))
+        put_section(given.page, f"{config['name']}, {given.split}", text)
     print_tables(told, f"{', '.join(claims)} on {given.split}, {given.episodes} tapes a case", Console())
 
 

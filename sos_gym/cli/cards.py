@@ -75,16 +75,20 @@ def policies(
 ) -> None:
     """List the policies, or show the card of one."""
     from sos_gym.policy import policies as policy_cards
+    from sos_gym.shipped import SHIPPED
 
     form = form_of(as_json, as_csv)
     if name is not None:
         _show_policy(policy_asked(name), form)
     elif form is not Form.TABLES:
-        print_records(form, [_policy_record(policy) for policy in policy_cards().values()])
+        learned = [_record_of(policy_asked(name)) for name in SHIPPED]
+        print_records(form, [*map(_policy_record, policy_cards().values()), *learned])
     else:
         table = grid("policy", "also known as", "what")
         for policy in policy_cards().values():
             table.add_row(_marked(policy), ", ".join(policy.aliases), policy.summary)
+        for claim in SHIPPED.values():
+            table.add_row(claim.name, "", claim.summary)
         show(terminal(), table)
         terminal().print("† knows the future")
 

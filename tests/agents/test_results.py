@@ -85,3 +85,19 @@ def test_seeds_are_of_one_configuration(tmp_path):
     for paths in ([tmp_path / "a-0", tmp_path / "b-2"], [tmp_path / "nothing"]):
         with pytest.raises(results.SettingError, match="runs"):
             results.runs_of(paths)
+
+
+def test_a_page_has_each_section_once_in_its_place(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Top\n\nWords.\n")
+    for heading, text in (("a, val", "one"), ("b, val", "two"), ("a, val", "three")):
+        results.put_section(page, heading, text)
+    assert page.read_text() == "# Top\n\nWords.\n\n## a, val\n\nthree\n\n## b, val\n\ntwo\n"
+
+
+def test_a_page_says_what_the_tables_say():
+    told = tables(hand_made(), ["claim"], ["a", "b"], [False, True])
+    text = results.markdown_of(told, "val", 2, 1)
+    assert text.startswith("1 training seed, 2 tapes a case of `val`") and "the best single one" in text
+    assert "| x | `a` | 0.500 (0.500 to 0.500) | 0.250 | 0.50 | 0.90 | 0.0 | 0.0 |" in text
+    assert text.endswith("Others, relative to the best of each case: `b` 1.414, `a` 1.732.")
