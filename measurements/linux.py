@@ -32,10 +32,10 @@ WAYS: dict[str, dict[str, Any]] = {
 NOTES = """
 ## What to read in it
 
-- **`linux` beats `turns`** on frames, with whatever sight: those that are used stay.
+- **`linux` beats `turns`** on frames: those that are used stay. On Tier under accessed bits it does not (0.94).
 - **`lru` and `fair_share` are a little better on frames as long as they see what no kernel sees**: every reference, at
   its time, for nothing. (With one owner `fair_share` is `lru` there.) `linux` learns of uses at its walks only, under
-  every sight. **Where all see accessed bits `linux` is first on Memory and on System.**
+  every sight. **Where all see accessed bits `linux` is first on System, and on Memory behind `eevdf` alone (0.96).**
 - **On Tier it promotes a page whenever it is hot**, if an unused fast page makes room, and hot is what was used soon
   after it was unmapped. `lru` leaves a page where it is that was used longer ago than all fast ones; where more pages
   are warm than are fast, that saves moves (`gzip`, `sqlite`).
