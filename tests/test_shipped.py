@@ -32,7 +32,7 @@ def finished_run(folder, name: str, weight: float):
 
 @pytest.fixture
 def named(tmp_path, monkeypatch):
-    """`learned` alone, of four claims."""
+    """`learned`, of four claims, one of which is that for threads."""
     for short, weight in AGES.items():
         ship.ship(finished_run(tmp_path / "runs", f"generalist-{short}", weight), tmp_path / "shipped")
     found = shipped.shipped_in(tmp_path / "shipped")
@@ -42,9 +42,9 @@ def named(tmp_path, monkeypatch):
 
 
 def test_a_name_is_there_when_all_its_claims_are(named, tmp_path):
-    assert [*named] == ["learned"]
+    assert [*named] == ["learned", "learned_threads"]
     ship.ship(finished_run(tmp_path / "runs", "generalist-pages", 1.0), tmp_path / "shipped")
-    assert [*shipped.shipped_in(tmp_path / "shipped")] == ["learned", "learned_pages"]
+    assert [*shipped.shipped_in(tmp_path / "shipped")] == ["learned", "learned_pages", "learned_threads"]
 
 
 @pytest.mark.parametrize("env_id", PRESETS)

@@ -15,6 +15,11 @@ from sos_gym.learned import LearnedClaim
 from sos_gym.settings.presets import PRESETS
 
 FOLDER = Path(__file__).parent
+ONE_FOR_ALL = (  # word, trained on, run
+    ("pages", "Memory and Tier", "generalist-pages"),
+    ("threads", "CPU", "generalist-cpu"),  # the only id with cores alone
+    ("all", "all ids", "generalist-all"),
+)
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,8 @@ def shipped_in(folder: Path) -> dict[str, Shipped]:
     named = {
         "learned": ("A generalist for each id, by search.", {id_: f"generalist-{short(id_)}" for id_ in PRESETS}),
         **{
-            f"learned_{word}": (f"One claim for {what}, by search; it plays on every id.", _everywhere(word))
-            for word, what in {"pages": "Memory and Tier", "threads": "CPU", "all": "all ids"}.items()
+            f"learned_{word}": (f"One claim for {what}, by search; it plays on every id.", dict.fromkeys(PRESETS, run))
+            for word, what, run in ONE_FOR_ALL
         },
     }
     there = {path.parent.name for path in folder.glob("*/claim.npz")}
@@ -67,10 +72,6 @@ def shipped_in(folder: Path) -> dict[str, Shipped]:
 def short(env_id: str) -> str:
     """memory of sos/Memory-v0."""
     return env_id.removeprefix("sos/").removesuffix("-v0").lower()
-
-
-def _everywhere(word: str) -> dict[str, str]:
-    return dict.fromkeys(PRESETS, f"generalist-{word}")
 
 
 SHIPPED = shipped_in(FOLDER)
