@@ -14,13 +14,15 @@ of its own, which begins at that claim:
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
 from cases import FAMILIES, RECORDINGS, Policy, cases_of
-from results import Kept, Played, Ratio, base_of, best_of_each_case, best_single, play, ratio
+from results import Kept, Played, Ratio, base_of, best_of_each_case, best_single, play, put_section, ratio
 from rich.console import Console
 
 from sos_gym import LearnedClaim, SettingError, policies
@@ -75,7 +77,8 @@ def draw(cells: Cells, path: Path) -> None:
     axes.set_xticks(range(len(PRESETS)), [env.removeprefix("sos/").removesuffix("-v0") for env in PRESETS])
     axes.set_yticks(range(len(cells)), [*cells])
     axes.set_xlabel("scored on")
-    figure.colorbar(shown, label="stall / best policy of each case")
+    scale = figure.colorbar(shown, label="stall / best policy of each case", ticks=(0.8, 1, 1.5, 2, 3, 5), format="%g")
+    scale.minorticks_off()
     with whole_file(path) as file:
         figure.savefig(file, dpi=120, format=path.suffix[1:])
 
@@ -98,6 +101,7 @@ def main() -> None:
     parser.add_argument("--split", default="val", choices=("val", "test", "ood"))
     parser.add_argument("--episodes", type=int, default=8)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--page", type=Path, help="a page of Markdown to put the table into, and beside it the picture")
     given = parser.parse_args()
     claims = claims_of(given.runs)
     with ThreadPoolExecutor() as pool:
@@ -107,6 +111,12 @@ def main() -> None:
     write_whole(given.out / f"{given.split}.json", json.dumps(told, indent=1).encode())
     write_whole(given.out / f"{given.split}.md", markdown_of(cells).encode())
     draw(cells, given.out / f"{given.split}.png")
+    if given.page:
+        picture = given.page.with_name(f"{given.page.stem}-crossing.png")
+        draw(cells, picture)
+        made = f"{given.episodes} tapes a case of `{given.split}`; `python {shlex.join(sys.argv)}`."
+        text = f"{made}\n\n{markdown_of(cells)}\n\n![the same as a picture]({picture.name})"
+        put_section(given.page, f"The crossing, {given.split}", text)
     Console().print(markdown_of(cells), highlight=False)
 
 

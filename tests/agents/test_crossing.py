@@ -49,10 +49,16 @@ def test_it_is_run_from_the_command_line_and_refuses_what_is_no_run(few, tmp_pat
     run = tmp_path / "runs" / "young-0"
     LearnedClaim.linear({"since_use": -1.0}).save(run / "claim.npz")
     words = ["crossing", str(run), "--episodes", "2", "--out", str(tmp_path / "out")]
+    words += ["--page", str(tmp_path / "page.md")]
     monkeypatch.setattr("sys.argv", words)
     crossing.main()
     told = json.loads((tmp_path / "out/val.json").read_text())
     assert {*told} == {"young-0", crossing.SINGLE, RANDOM_ROW} and {*told["young-0"]} == {*PRESETS}
     assert all(np.isfinite(cell["value"]) for row in told.values() for cell in row.values())
+    page = (tmp_path / "page.md").read_text()
+    assert (
+        page.startswith("## The crossing, val\n\n2 tapes") and "(page-crossing.png)" in page and "| young-0 |" in page
+    )
+    assert (tmp_path / "page-crossing.png").exists()
     with pytest.raises(SettingError, match="that have a claim"):
         crossing.claims_of([tmp_path])
