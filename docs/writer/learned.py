@@ -55,7 +55,10 @@ def _facts(claim: str, card: dict[str, Any]) -> list[tuple[str, str]]:
         ("network", f"{' → '.join(map(str, card['sizes']))}, {number(card['weights'])} weights, {number(size)} bytes"),
         ("trained on", f"{', '.join(config['envs'])}: {', '.join(config['workloads'])} of the train split"),
         ("by", f"`sos-gym train --config {claim} --seed {config['seed']}`, at commit {about['commit'][:10]}"),
-        ("played", f"{number(card['episodes'])} episodes in {card['elapsed_s'] / 60:.0f} minutes of one thread"),
+        (
+            "played",
+            f"{number(card['episodes'])} episodes in {card['elapsed_s'] / 60:.0f} minutes, {_threads(config, about)}",
+        ),
         (
             "kept",
             f"the best of the looks at val, that after generation {card['best_at']} of {card['last']['done']}",
@@ -74,3 +77,9 @@ def _weakest(val: list[dict[str, Any]]) -> str:
         if worst["ratio"] > 1
         else "nowhere on val"
     )
+
+
+def _threads(config: dict[str, Any], about: dict[str, Any]) -> str:
+    """How many it had; the result does not hang on them."""
+    threads = config["workers"] or about["machine"]["cpus"]
+    return f"{threads} thread{'s' * (threads > 1)}"
