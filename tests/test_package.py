@@ -95,11 +95,14 @@ def test_modules_say_what_they_are_for():
 # -- the wheel
 
 
-def test_wheel_holds_the_recordings_and_the_marker_but_no_tests(wheel):
+def test_wheel_holds_the_recordings_the_claims_and_the_marker_but_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
+    claims = [path.relative_to(ROOT) for path in (ROOT / "sos_gym/shipped").glob("*/*")]
+    claims = [str(path) for path in claims if path.suffix in (".npz", ".json")]
+    assert len(claims) >= 8 and {*claims} <= {*names}
     recorded = {path.name for path in (ROOT / "sos_gym/workload/recorded").glob("*.npz")}
     assert len(recorded) >= 3
-    assert {Path(name).name for name in names if name.endswith(".npz")} == recorded
+    assert {Path(name).name for name in names if name.endswith(".npz")} == recorded | {"claim.npz"}
     assert "sos_gym/py.typed" in names
     for folder in ("agents", "configs"):  # of `sos-gym train`
         assert {f"sos_gym/{folder}/{path.name}" for path in (ROOT / folder).glob("*.*")} <= {*names}

@@ -109,6 +109,8 @@ def policy_asked(spec: str) -> "Found":
 def notes(policies: "Iterable[Found]") -> Iterator[str]:
     """What an alias may be mistaken for: fifo is turns."""
     for found in policies:
+        if found.is_callable:
+            continue
         confused = found.is_of_the_package and found.spec == found.policy.spec and found.policy.not_to_be_confused
         if confused and found.called.lower() != found.spec:
             yield f"{found.called} is the rule `{found.policy.name}` — not to be confused with {confused}"

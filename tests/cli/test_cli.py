@@ -19,6 +19,7 @@ from sos_gym.cli.app import app
 from sos_gym.cli.names import env_named, settings_of
 from sos_gym.leaderboard import grid, replay
 from sos_gym.resource import Op
+from sos_gym.shipped import SHIPPED
 
 pytestmark = pytest.mark.usefixtures("names_given_back")
 
@@ -262,7 +263,7 @@ def parsed(form, text):
 @pytest.mark.parametrize("form", ["--json", "--csv"])
 def test_lists_as_records(form):
     found = parsed(form, cli("policies", form).stdout)
-    assert {one["name"] for one in found} == set(sos_gym.policies())
+    assert {one["name"] for one in found} == {*sos_gym.policies(), *SHIPPED}
     (lru,) = parsed(form, cli("policies", "lru", form).stdout)
     assert (lru["name"], str(lru["privileged"])) == ("recency", "False") and "lru" in lru["aliases"]
     found = parsed(form, cli("workloads", form).stdout)
@@ -299,6 +300,17 @@ def test_the_leaderboard_as_records(form, tape_path, tmp_path):
         run = sos_gym.evaluate("sos/Memory-v0", one["policy"], tape, **settings)[0]
         assert float(one["charged_weighted_stall_ms"]) == pytest.approx(run["weighted_stall_ns"] / 1e6, abs=1e-6)
         assert one["charged_weighted_stall_ms"] != one["weighted_stall_ms"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_learned_policies_are_run_shown_and_ranked_by_name(name, tape_path, tmp_path):
+    (run,) = parsed("--json", cli("run", "Memory", "--policy", name, "--workload", tape_path, "--json").stdout)
+    expected = sos_gym.evaluate("sos/Memory-v0", name, sos_gym.Tape.load(tape_path))[0]
+    assert run["policy"] == name and run["stall_ns"] == expected["stall_ns"]
+    assert SHIPPED[name].summary in flat(cli("policies", name).stdout)
+    words = ("leaderboard", "--envs", "Memory", "--policies", f"lru,{name}", "--workloads", tape_path)
+    found = parsed("--json", cli(*words, "--episodes", 1, "--out", tmp_path, "--json").stdout)
+    assert {one["policy"] for one in found} == {"recency", name}
 
 
 def test_the_leaderboard_shows_what_deciding_costs(tape_path, tmp_path):
