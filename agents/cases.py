@@ -13,7 +13,7 @@ import numpy as np
 
 from sos_gym import LearnedClaim, SettingError, Tape, evaluate, workload, workloads
 from sos_gym.leaderboard.grid import SIDES, fitted, side_of
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 from sos_gym.streams import stream
 from sos_gym.workload.families.programs import stretch
 from sos_gym.workload.recordings import SPLIT_OF
@@ -70,7 +70,7 @@ class Case:
         return self.workload.partition("(")[0]
 
     def __str__(self) -> str:
-        return f"{self.env.removeprefix('sos/').removesuffix('-v0')} {self.workload}"
+        return f"{short_id(self.env)} {self.workload}"
 
 
 def cases_of(envs: Iterable[str], words: Iterable[str], split: str, references: int = 0) -> list[Case]:

@@ -22,15 +22,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cases import FAMILIES, RECORDINGS, Policy, cases_of
-from results import Kept, Played, Ratio, base_of, best_of_each_case, best_single, play, put_section, ratio
+from results import Kept, Played, Ratio, base_of, best_of_each_case, best_single, claim_of, play, put_section, ratio
 from rich.console import Console
 
-from sos_gym import LearnedClaim, SettingError, policies
+from sos_gym import LearnedClaim, policies
 from sos_gym.baseline import RANDOM_ROW
 from sos_gym.leaderboard.rows import code_hash
 from sos_gym.markdown import table
 from sos_gym.outputs import whole_file, write_whole
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 
 SINGLE = "best single policy"
 WORDS = [FAMILIES, RECORDINGS]
@@ -74,25 +74,13 @@ def draw(cells: Cells, path: Path) -> None:
     for y, row in enumerate(values):
         for x, value in enumerate(row):
             axes.text(x, y, f"{value:.2f}", ha="center", va="center", color="white" if value < 2 else "black")
-    axes.set_xticks(range(len(PRESETS)), [env.removeprefix("sos/").removesuffix("-v0") for env in PRESETS])
+    axes.set_xticks(range(len(PRESETS)), map(short_id, PRESETS))
     axes.set_yticks(range(len(cells)), [*cells])
     axes.set_xlabel("scored on")
     scale = figure.colorbar(shown, label="stall / best policy of each case", ticks=(0.8, 1, 1.5, 2, 3, 5), format="%g")
     scale.minorticks_off()
     with whole_file(path) as file:
         figure.savefig(file, dpi=120, format=path.suffix[1:])
-
-
-def claims_of(paths: list[Path]) -> dict[str, LearnedClaim]:
-    """By the names of their folders.
-
-    Raises:
-        SettingError: a folder without one.
-    """
-    for path in paths:
-        if not (path / "claim.npz").exists():
-            raise SettingError("runs", str(path), "folders of runs that have a claim.npz", "train first")
-    return {path.name: LearnedClaim.load(path / "claim.npz") for path in paths}
 
 
 def main() -> None:
@@ -103,7 +91,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--page", type=Path, help="a page of Markdown to put the table into, and beside it the picture")
     given = parser.parse_args()
-    claims = claims_of(given.runs)
+    claims = {run.name: claim_of(run) for run in given.runs}
     with ThreadPoolExecutor() as pool:
         kept = Kept(given.out / f"played-{code_hash()}.jsonl")
         cells = crossed(claims, given.split, given.episodes, kept, pool)

@@ -275,6 +275,17 @@ def put_section(page: Path, heading: str, text: str) -> None:
 # -- the command line
 
 
+def claim_of(run: Path) -> LearnedClaim:
+    """The best on val of a run.
+
+    Raises:
+        SettingError: it has none yet.
+    """
+    if not (run / "claim.npz").exists():
+        raise SettingError("runs", str(run), "folders of runs that have a claim.npz", "train first")
+    return LearnedClaim.load(run / "claim.npz")
+
+
 def runs_of(paths: Iterable[Path]) -> tuple[dict, dict[str, LearnedClaim]]:
     """The configuration that the runs share but for the seed, and their claims by run.
 
@@ -284,12 +295,11 @@ def runs_of(paths: Iterable[Path]) -> tuple[dict, dict[str, LearnedClaim]]:
     found: dict[str, LearnedClaim] = {}
     given: dict = {}
     for path in paths:
-        if not (path / "claim.npz").exists():
-            raise SettingError("runs", str(path), "folders of runs that have a claim.npz", "train first")
+        claim = claim_of(path)
         own = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8")) | {"seed": None, "workers": None}
         if given and own != given:
             raise SettingError("runs", str(path), "runs of one configuration, but for the seed", "ask for them apart")
-        given, found[path.name] = own, LearnedClaim.load(path / "claim.npz")
+        given, found[path.name] = own, claim
     return given, found
 
 

@@ -22,23 +22,24 @@ def card_of(run: Path) -> dict:
     """What is to be known of a claim, from the folder of its run.
 
     Raises:
-        SettingError: it is no run that came to its end.
+        SettingError: it is no run of a search that came to its end.
     """
     missing = [name for name in NEEDED if not (run / name).exists()]
     if missing:
         raise SettingError(
             "run", str(run), f"the folder of a finished run, with {', '.join(missing)}", "train it to its end"
         )
-    claim, config = (
-        LearnedClaim.load(run / "claim.npz"),
-        yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")),
-    )
+    claim, config = LearnedClaim.load(run / "claim.npz"), yaml.safe_load((run / "config.yaml").read_text("utf-8"))
+    if config["algorithm"] != "search":
+        raise SettingError(
+            "run", str(run), f"one of the algorithm search, not {config['algorithm']}", "ship one of those"
+        )
     curve = [json.loads(line) for line in (run / "curve.jsonl").read_text(encoding="utf-8").splitlines()]
     return {
         "config": config,
         "about": json.loads((run / "about.json").read_text(encoding="utf-8")),
         "last": curve[-1],
-        "best_at": min(curve, key=lambda row: row["val"])["done"],
+        "looks": len(curve),
         "elapsed_s": round((run / "val.json").stat().st_mtime - (run / "config.yaml").stat().st_mtime),  # and pauses
         "episodes": episodes_of(config),
         "val": json.loads((run / "val.json").read_text(encoding="utf-8")),
@@ -49,9 +50,9 @@ def card_of(run: Path) -> dict:
 
 
 def episodes_of(config: dict) -> int:
-    """Of training, of a search; a case that an id has fewer of is not taken off."""
-    whole = len(cases_of(config["envs"], config["workloads"], "train"))
-    cases = min(config["cases"] * len(config["envs"]), whole) if config["cases"] else whole
+    """Of training."""
+    envs = [case.env for case in cases_of(config["envs"], config["workloads"], "train")]
+    cases = sum(min(config["cases"] or len(envs), envs.count(env)) for env in config["envs"])
     return sum(stage["generations"] * stage["population"] for stage in config["stages"]) * cases * config["episodes"]
 
 

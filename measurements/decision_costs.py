@@ -15,10 +15,9 @@ from rich.progress import track
 from measurements import page
 from sos_gym.leaderboard.costs import decision_ns
 from sos_gym.leaderboard.machine import machine, versions
-from sos_gym.leaderboard.standing import short_id
 from sos_gym.policy import policies, policy_named
 from sos_gym.scenario import Scenario
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 
 SEED = 0
 SPLIT = "train"

@@ -17,9 +17,9 @@ from rich.progress import track
 import sos_gym
 from measurements import page
 from sos_gym.leaderboard.grid import group_of, own_workloads
-from sos_gym.leaderboard.standing import STALL, short_id
+from sos_gym.leaderboard.standing import STALL
 from sos_gym.markdown import table
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 from sos_gym.workload import workloads
 
 LINE = "linux"

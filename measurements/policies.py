@@ -11,9 +11,8 @@ from rich.progress import track
 
 import sos_gym
 from measurements import page
-from sos_gym.leaderboard.standing import short_id
 from sos_gym.markdown import table
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 
 SEED = 0
 SPLIT = "train"

@@ -76,13 +76,13 @@ def logits_of(candidates, context, sizes, weights, pair_costs, logits):
     rooms = np.empty((3, widest, LANES), np.float32)
     now, then, biases = rooms[0], rooms[1], rooms[2].reshape(-1)
     sign = np.float32(1.0 if context[ADMIT_COLUMN] == 1.0 else -1.0)
+    _biases_under(context, sizes, weights, biases)
     for first in range(0, logits.size, LANES):
         _gather(candidates, first, now)
         at = 0
         for layer in range(layers):
             wide, narrow = sizes[layer], sizes[layer + 1]
             if layer == 0:
-                _biases_under(context, sizes, weights, biases)
                 _add_layer(weights, at, biases, OWN_COLUMNS.size, narrow, now, then)
             else:
                 _add_layer(weights, at, weights[at + wide * narrow :], wide, narrow, now, then)

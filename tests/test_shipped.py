@@ -12,7 +12,7 @@ from sos_gym.leaderboard import grid
 from sos_gym.leaderboard.grid import leaderboard, replay
 from sos_gym.learned import INPUTS
 from sos_gym.loading import found as finding
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 
 SEARCH = {"envs": ["sos/CPU-v0"], "workloads": ["default", "bimodal"], "cases": 1, "episodes": 2}
 SEARCH |= {"stages": [{"generations": 3, "population": 10}, {"generations": 5, "population": 20}]}
@@ -23,7 +23,7 @@ def finished_run(folder, name: str, weight: float):
     """The folder of a run that came to its end."""
     run = folder / f"{name}-0"
     sos_gym.LearnedClaim.linear({"since_use": weight}, name).save(run / "claim.npz")
-    (run / "config.yaml").write_text(json.dumps({"name": name, "seed": 0} | SEARCH))
+    (run / "config.yaml").write_text(json.dumps({"algorithm": "search", "name": name, "seed": 0} | SEARCH))
     (run / "about.json").write_text('{"command": ["agents/search.py"]}')
     (run / "curve.jsonl").write_text('{"done": 0, "val": 2.0}\n{"done": 9, "val": 0.5}\n')
     (run / "val.json").write_text('[{"case": "x", "ratio": 0.5}]')
@@ -49,13 +49,13 @@ def test_a_name_is_there_when_all_its_claims_are(named, tmp_path):
 
 @pytest.mark.parametrize("env_id", PRESETS)
 def test_a_name_plays_the_claim_of_the_id(named, env_id):
-    weight = AGES[shipped.short(env_id)]
+    weight = AGES[short_id(env_id).lower()]
     by_name = sos_gym.evaluate(env_id, "learned", seed=3, horizon_ns=20_000_000)[0]
     itself = sos_gym.evaluate(
         env_id, sos_gym.LearnedClaim.linear({"since_use": weight}), seed=3, horizon_ns=20_000_000
     )[0]
     assert by_name.pop("policy") == "learned" and itself.pop("policy") == "linear" and by_name == itself
-    assert named["learned"].card(env_id)["config"]["name"] == f"generalist-{shipped.short(env_id)}"
+    assert named["learned"].card(env_id)["config"]["name"] == f"generalist-{short_id(env_id).lower()}"
 
 
 def test_one_claim_for_all_ids_plays_on_each(tmp_path):
@@ -74,12 +74,28 @@ def test_boards_have_it_and_its_rows_replay(named, tmp_path):
     assert "learned" in {entry.name for entry in grid.planned(None, None, ["loop"], 0, 1, "val", False).entries}
 
 
+def test_rows_of_a_claim_that_was_trained_again_are_not_those_of_before(named, tmp_path, monkeypatch):
+    """Its name stays; its numbers tell: `resume` does not mix the two, and `replay` says why a row differs."""
+    where = {"envs": ["sos/Memory-v0"], "workloads": ["loop(references=300)"], "episodes": 1, "policies": ["learned"]}
+    (before,) = leaderboard(**where, keep=tmp_path / "rows.jsonl")
+    ship.ship(finished_run(tmp_path / "again", "generalist-memory", 3.0), tmp_path / "shipped")
+    shipped._claim.cache_clear()
+    (after,) = leaderboard(**where, keep=tmp_path / "rows.jsonl", resume=True)
+    assert after["metrics"] != before["metrics"] and after["content"] != before["content"]
+    with pytest.raises(grid.ReplayError, match="content was"):
+        replay(before)
+
+
 def test_a_card_tells_of_the_run_and_no_run_is_shipped_half_way(tmp_path):
     run = finished_run(tmp_path, "generalist-cpu", 1.0)
     card = json.loads((ship.ship(run, tmp_path / "shipped") / "card.json").read_text())
     assert card["last"] == {"done": 9, "val": 0.5} and card["config"]["seed"] == 0 and card["val"][0]["ratio"] == 0.5
-    assert card["best_at"] == 9 and card["weights"] == len(INPUTS) + 1 and card["elapsed_s"] >= 0
+    assert card["looks"] == 2 and card["weights"] == len(INPUTS) + 1 and card["elapsed_s"] >= 0
     assert card["episodes"] == (3 * 10 + 5 * 20) * 1 * 2
+    other = finished_run(tmp_path, "generalist-tier", 1.0)
+    (other / "config.yaml").write_text("algorithm: ppo\nname: ppo-cpu\n")
+    with pytest.raises(sos_gym.SettingError, match="algorithm search, not ppo"):
+        ship.ship(other, tmp_path / "other")
     (run / "val.json").unlink()
     with pytest.raises(sos_gym.SettingError, match=r"finished run, with val\.json"):
         ship.ship(run, tmp_path / "other")

@@ -8,12 +8,11 @@ from typing import Any
 
 from sos_gym import metrics
 from sos_gym.envs import env
-from sos_gym.leaderboard.standing import short_id
 from sos_gym.markdown import number, table
 from sos_gym.settings.cpu import CpuSettings
 from sos_gym.settings.environment import EpisodeSettings
 from sos_gym.settings.memory import MemorySettings
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 from sos_gym.view import candidates, columns
 
 SCALES = """\

@@ -1,11 +1,10 @@
 """The page of learned policies that ship: their model cards."""
 
-import json
 from typing import Any
 
 from sos_gym.markdown import number, table
 from sos_gym.settings.presets import PRESETS
-from sos_gym.shipped import FOLDER, SHIPPED
+from sos_gym.shipped import FOLDER, SHIPPED, card_of
 
 
 def page() -> str:
@@ -36,7 +35,7 @@ def _claims() -> list[str]:
 
 
 def _card(claim: str) -> str:
-    card = json.loads((FOLDER / claim / "card.json").read_text(encoding="utf-8"))
+    card = card_of(claim)
     facts = table(("", ""), _facts(claim, card))
     val = [
         (one["case"], f"`{one['base']}`", *(f"{one[key]:.3f}" for key in ("ratio", "jain", "base_jain")))
@@ -61,7 +60,7 @@ def _facts(claim: str, card: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "kept",
-            f"the best of the looks at val, that after generation {card['best_at']} of {card['last']['done']}",
+            f"best on val: {card['looks']} looks in {card['last']['done']} generations and the best drawn at the end",
         ),
         ("machine", f"{machine['processor']}, {machine['platform']}"),
         ("versions", versions),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sos_gym.settings.environment import build_settings
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 from sos_gym.settings.ranges import SettingError, did_you_mean
 from sos_gym.workload import SPLITS, Tape
 
@@ -26,8 +26,7 @@ def env_named(name: str) -> str:
     Raises:
         SettingError: unknown; with did-you-mean.
     """
-    known = {env.removeprefix("sos/").removesuffix("-v0").lower(): env for env in PRESETS}
-    short = name.lower().removeprefix("sos/").removesuffix("-v0")
+    known, short = {short_id(env).lower(): env for env in PRESETS}, short_id(name.lower())
     if short not in known:
         remedy = did_you_mean(short, known, shown=known) or "use one of these"
         raise SettingError("env", name, "one of " + ", ".join(PRESETS), remedy)

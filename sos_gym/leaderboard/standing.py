@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sos_gym.leaderboard.rows import Row
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 
 STALL = "weighted_stall_ns"  # what ranks
 PLAIN_STALL = "stall_ns"  # what stands beside it: the two part where weights do
@@ -150,11 +150,6 @@ def group_names(rows: Iterable[Row]) -> dict[str, str]:
 def group_of_row(row: Row, names: Mapping[str, str]) -> str:
     """Memory phases."""
     return f"{short_id(row['env'])} {names[row['workload']]}"
-
-
-def short_id(env: str) -> str:
-    """sos/Memory-v0 is Memory."""
-    return env.removeprefix("sos/").removesuffix("-v0")
 
 
 def _places(stalls: Stalls, plain: Stalls, kinds: dict[str, str]) -> dict[str, Place]:

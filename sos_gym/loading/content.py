@@ -16,6 +16,7 @@ from sos_gym.learned import LearnedClaim
 from sos_gym.policy.contract import Policy
 from sos_gym.policy.pairing import Pair
 from sos_gym.policy.registry import is_of_the_package
+from sos_gym.shipped import Shipped
 
 PACKAGE = __name__.partition(".")[0]
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), enum.Enum, np.dtype)
@@ -26,7 +27,7 @@ class UntoldError(TypeError):
 
 
 def content_of(policy: Any) -> str | None:
-    """16 hex digits for a policy, pair or learned claim; "": it is the package's; None: nobody can say.
+    """16 hex digits for a policy, pair or learned claim; "": it is code of the package; None: nobody can say.
 
     Of callables nobody can.
 
@@ -35,6 +36,8 @@ def content_of(policy: Any) -> str | None:
     if isinstance(policy, Pair):
         contents = content_of(policy.cores), content_of(policy.frames)
         return None if None in contents else _digest((policy.spec, contents)) if any(contents) else ""
+    if isinstance(policy, Shipped):
+        return _digest([content_of(policy.on(env)) for env in policy.runs])
     if isinstance(policy, LearnedClaim):
         return _digest((policy.sizes, policy.weights, policy.pair_costs))
     if not isinstance(policy, Policy):

@@ -64,7 +64,7 @@ def found(spec: str) -> Found:
         if spec.strip() == RANDOM_ROW:
             return Found(RandomRow(), RANDOM_ROW, RANDOM_ROW, "")
         if spec.strip() in SHIPPED:
-            return Found(SHIPPED[spec.strip()], spec.strip(), spec.strip(), "")
+            return Found(SHIPPED[spec.strip()], spec.strip(), spec.strip(), content_of(SHIPPED[spec.strip()]))
         policy = policy_named(spec)
         return Found(policy, policy.spec, _called(spec, policy), content_of(policy))
     return _IN[asked.kind](asked)

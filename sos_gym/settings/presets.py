@@ -100,6 +100,11 @@ PRESETS = {
 }
 
 
+def short_id(env_id: str) -> str:
+    """sos/Memory-v0 is Memory."""
+    return env_id.removeprefix("sos/").removesuffix("-v0")
+
+
 def preset_named(env_id: str) -> Preset:
     """The preset of an id.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sos_gym.learned import LearnedClaim
-from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.presets import PRESETS, short_id
 
 FOLDER = Path(__file__).parent
 ONE_FOR_ALL = (  # word, trained on, run
@@ -46,7 +46,12 @@ class Shipped:
 
     def card(self, env_id: str) -> dict[str, Any]:
         """How that claim was trained: configuration, command, versions, machine, seed, and where it stood on val."""
-        return json.loads((self.folder / self.runs[env_id] / "card.json").read_text(encoding="utf-8"))
+        return card_of(self.runs[env_id], self.folder)
+
+
+def card_of(run: str, folder: Path = FOLDER) -> dict[str, Any]:
+    """The card of a claim, by the name of its folder."""
+    return json.loads((folder / run / "card.json").read_text(encoding="utf-8"))
 
 
 @functools.cache
@@ -59,7 +64,10 @@ def _claim(run: Path, name: str) -> LearnedClaim:
 def shipped_in(folder: Path) -> dict[str, Shipped]:
     """Those of which all claims are in the folder, in the order in which they are listed here."""
     named = {
-        "learned": ("A generalist for each id, by search.", {id_: f"generalist-{short(id_)}" for id_ in PRESETS}),
+        "learned": (
+            "A generalist for each id, by search.",
+            {id_: f"generalist-{short_id(id_).lower()}" for id_ in PRESETS},
+        ),
         **{
             f"learned_{word}": (f"One claim for {what}, by search; it plays on every id.", dict.fromkeys(PRESETS, run))
             for word, what, run in ONE_FOR_ALL
@@ -67,11 +75,6 @@ def shipped_in(folder: Path) -> dict[str, Shipped]:
     }
     there = {path.parent.name for path in folder.glob("*/claim.npz")}
     return {name: Shipped(name, *rest, folder) for name, rest in named.items() if {*rest[1].values()} <= there}
-
-
-def short(env_id: str) -> str:
-    """memory of sos/Memory-v0."""
-    return env_id.removeprefix("sos/").removesuffix("-v0").lower()
 
 
 SHIPPED = shipped_in(FOLDER)

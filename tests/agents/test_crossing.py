@@ -61,4 +61,4 @@ def test_it_is_run_from_the_command_line_and_refuses_what_is_no_run(few, tmp_pat
     )
     assert (tmp_path / "page-crossing.png").exists()
     with pytest.raises(SettingError, match="that have a claim"):
-        crossing.claims_of([tmp_path])
+        crossing.claim_of(tmp_path)
