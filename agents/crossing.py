@@ -22,7 +22,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cases import FAMILIES, RECORDINGS, Policy, cases_of
-from results import Kept, Played, Ratio, base_of, best_of_each_case, best_single, claim_of, play, put_section, ratio
+from played import Kept, Played, play
+from results import Ratio, base_of, best_of_each_case, best_single, claim_of, put_section, ratio
 from rich.console import Console
 
 from sos_gym import LearnedClaim, policies

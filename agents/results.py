@@ -3,7 +3,9 @@
     python agents/results.py runs/generalist-memory-* --split test --episodes 20 --out runs/results-memory
 
 With --page FILE the tables also become the section of that page whose heading is the configuration's name and the
-split, in place of one that is there.
+split, in place of one that is there. --beside names claims of other runs that are to be held against them, --controls
+adds networks that nobody trained and a vote of policies (controls.py). --set changes a setting of all episodes, as
+sight=scanned; with --charge every decision takes time: a claim's so many ns, a policy's what its card says.
 
 The claims are those of one configuration, trained from several seeds; the best on val of each run is taken as it is.
 All play on the same tapes as all policies. A unit of the intervals is a training seed and a tape of each case, both
@@ -16,93 +18,29 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import yaml
-from cases import Case, Episode, Policy, cases_of, drawn, log_ratios
+from cases import cases_of, log_ratios
+from configuration import changes_of
+from controls import controls_of
+from played import Kept, Played, Player, charges, play
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from scipy.stats import bootstrap
 
-from sos_gym import LearnedClaim, SettingError, evaluate, policies
+from sos_gym import LearnedClaim, SettingError, policies
 from sos_gym.baseline import RANDOM_ROW
 from sos_gym.leaderboard.rows import code_hash
-from sos_gym.loading.content import content_of
 from sos_gym.markdown import table
 from sos_gym.outputs import write_whole
 
 RESAMPLES = 2_000
-MEASURES = ("weighted_stall_ns", "jain", "response_p99_ns")
-
-
-@dataclass(frozen=True)
-class Played:
-    """What came of P policies on C cases of E tapes each."""
-
-    names: list[str]  # P
-    cases: list[str]  # C
-    values: Mapping[str, np.ndarray]  # of each of MEASURES, float (P, C, E)
-
-    def of(self, names: Iterable[str], measure: str = MEASURES[0]) -> np.ndarray:  # float (len(names), C, E)
-        return self.values[measure][[self.names.index(name) for name in names]]
-
-
-# -- playing
-
-
-class Kept:
-    """What was played, by policy, case and tape: a line of JSON each, appended as it comes."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        whole = [line for line in lines if _whole(line)]
-        write_whole(path, "".join(f"{line}\n" for line in whole).encode())  # or the next would follow a torn one
-        self.found = {tuple(row["of"]): row["measured"] for row in map(_whole, whole)}
-
-    def measured(self, of: tuple[str, str, str], play: Callable[[], list[float]]) -> list[float]:
-        if of not in self.found:
-            self.found[of] = play()
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"of": of, "measured": self.found[of]}) + "\n")
-        return self.found[of]
-
-
-def _whole(line: str) -> dict | None:
-    """None: the line that was being written when the run was killed."""
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError:
-        return None
-
-
-def measured(policy: Policy, episode: Episode) -> list[float]:
-    run = evaluate(episode.env, policy, episode.tape, episode.seed, **episode.settings)[0]
-    return [float(run[name]) for name in MEASURES]
-
-
-def play(policies: Mapping[str, Policy], cases: Sequence[Case], episodes: int, kept: Kept, pool: Executor) -> Played:
-    """Every policy on tapes of the seeds 0 to `episodes` - 1 of every case; the tapes of a case are drawn once."""
-    found = np.empty((len(MEASURES), len(policies), len(cases), episodes))
-    with Progress() as progress:
-        task = progress.add_task("playing", total=len(cases) * len(policies))
-        for c, case in enumerate(cases):
-            tapes = drawn([case], range(episodes))[0]
-            for p, (name, policy) in enumerate(policies.items()):
-                called = f"{name} {content_of(policy)}" if isinstance(policy, LearnedClaim) else name
-                ofs = [(called, f"{case} {case.split}", f"{one.seed} {one.tape.hash()}") for one in tapes]
-                todo = [one for one, of in zip(tapes, ofs, strict=True) if of not in kept.found]
-                new = iter([*pool.map(lambda one, own=policy: measured(own, one), todo)])
-                found[:, p, c] = np.transpose([kept.measured(of, lambda new=new: next(new)) for of in ofs])
-                progress.advance(task)
-    return Played(list(policies), [str(case) for case in cases], dict(zip(MEASURES, found, strict=True)))
-
 
 # -- what it says
 
@@ -162,8 +100,18 @@ def best_single(played: Played, names: Sequence[str]) -> str:
     return min(names, key=lambda name: log_ratio(played.of([name]), base))
 
 
-def tables(played: Played, claims: Sequence[str], online: Sequence[str], recorded: Sequence[bool]) -> dict:
-    """All that is told of claims from several seeds, against the policies `online`; ready for JSON."""
+def tables(
+    played: Played,
+    claims: Sequence[str],
+    online: Sequence[str],
+    recorded: Sequence[bool],
+    beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> dict:
+    """All that is told of claims from several seeds, against the policies `online`; ready for JSON.
+
+    Args:
+        beside: what else is held against the policies in the same way, by what it is called: names of one or more.
+    """
     chosen, single = best_of_each_case(played, online), best_single(played, online)
     own, base, lone = played.of(claims), base_of(played, chosen), played.of([single])[0]
     groups = {
@@ -177,8 +125,15 @@ def tables(played: Played, claims: Sequence[str], online: Sequence[str], recorde
         for name, at in groups.items()
     }
     cases = [_case(played, claims, chosen, single, c) for c in range(len(played.cases))]
-    others = {name: float(np.exp(log_ratio(played.of([name]), base))) for name in played.names if name not in claims}
-    return {"best single": single, "means": means, "cases": cases, "others": others}
+    told_already = {*claims, *(name for names in beside.values() for name in names)}
+    others = {
+        name: float(np.exp(log_ratio(played.of([name]), base))) for name in played.names if name not in told_already
+    }
+    held = {
+        called: {"of each case": asdict(ratio(played.of(names), base)), single: asdict(ratio(played.of(names), lone))}
+        for called, names in beside.items()
+    }
+    return {"best single": single, "means": means, "beside": held, "cases": cases, "others": others}
 
 
 def _case(played: Played, claims: Sequence[str], chosen: Sequence[str], single: str, c: int) -> dict:
@@ -216,6 +171,9 @@ def print_tables(told: dict, title: str, console: Console) -> None:
     for name, mean in told["means"].items():
         each, lone = (str(Ratio(**value)) for value in mean.values())
         shown.add_row(f"geometric mean, {name}", "", each, lone, "", style="bold")
+    for name, mean in told["beside"].items():
+        each, lone = (str(Ratio(**value)) for value in mean.values())
+        shown.add_row(f"geometric mean of {name}", "", each, lone, "")
     console.print(shown)
     order = sorted(told["others"], key=lambda name: told["others"][name])
     console.print(
@@ -231,7 +189,7 @@ def markdown_of(told: dict, split: str, episodes: int, claims: int) -> str:
     single = f"`{told['best single']}`"
     means = [
         (name, str(Ratio(**of["of each case"])), str(Ratio(**of[told["best single"]])))
-        for name, of in told["means"].items()
+        for name, of in (*told["means"].items(), *told["beside"].items())
     ]
     cases = [
         (one["case"], f"`{one['best']}`", str(Ratio(**one["ratio"])), f"{one['to the best single']:.3f}", *_beside(one))
@@ -311,20 +269,35 @@ def main() -> None:
     parser.add_argument("--env", help="score on this id instead of those trained on")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--page", type=Path, help="a page of Markdown to put the tables into")
+    parser.add_argument("--beside", type=Path, nargs="+", default=[], help="other runs, whose claims are held against")
+    parser.add_argument("--controls", action="store_true", help="play networks that nobody trained, and a vote")
+    parser.add_argument("--set", action="append", default=[], metavar="key=value", help="change a setting")
+    parser.add_argument("--charge", type=int, metavar="NS", help="a claim's decision takes so long, a policy's its own")
     given = parser.parse_args()
     config, claims = runs_of(given.runs)
+    beside: dict[str, dict[str, Player]] = {run.name: {run.name: claim_of(run)} for run in given.beside}
+    if given.controls:
+        beside |= controls_of(next(iter(claims.values())).sizes)
+    everybody: dict[str, Player] = {**claims, **{name: name for name in (*policies(), RANDOM_ROW)}}
+    for of in beside.values():
+        everybody |= of
+    conditions = changes_of(given.set)
+    prices = {name: {} for name in everybody} if given.charge is None else charges(everybody, given.charge)
     envs = [given.env] if given.env else config.get("envs") or [config["env"]]
     cases = cases_of(envs, config.get("workloads") or ["default"], given.split)
-    online = [name for name, one in policies().items() if not one.privileged]
     with ThreadPoolExecutor() as pool:
-        all_: dict[str, Policy] = {**claims, **{name: name for name in (*policies(), RANDOM_ROW)}}
-        played = play(all_, cases, given.episodes, Kept(given.out / f"played-{code_hash()}.jsonl"), pool)
-    told = tables(played, [*claims], online, [case.recorded for case in cases])
-    write_whole(given.out / f"{given.split}.json", json.dumps(told, indent=1).encode())
+        kept = Kept(given.out / f"played-{code_hash()}.jsonl")
+        settings = {name: conditions | price for name, price in prices.items()}
+        played = play({name: everybody[name] for name in prices}, cases, given.episodes, kept, pool, settings)
+    online = [name for name, one in policies().items() if not one.privileged and name in prices]
+    recorded = [case.recorded for case in cases]
+    told = tables(played, [*claims], online, recorded, {name: [*of] for name, of in beside.items()})
+    under = ", ".join([*given.set, *([] if given.charge is None else ["decisions charged"])])
+    heading = ", ".join(filter(None, (config["name"], given.split, under)))
+    write_whole(given.out / f"{heading}.json", json.dumps(told, indent=1).encode())
     if given.page:
-        text = markdown_of(told, given.split, given.episodes, len(claims))
-        put_section(given.page, f"{config['name']}, {given.split}", text)
-    print_tables(told, f"{', '.join(claims)} on {given.split}, {given.episodes} tapes a case", Console())
+        put_section(given.page, heading, markdown_of(told, given.split, given.episodes, len(claims)))
+    print_tables(told, f"{', '.join(claims)} on {heading}, {given.episodes} tapes a case", Console())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ run_folder.py.
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -60,6 +60,7 @@ class Training(Configuration):
     envs: Annotated[list[str], Field(min_length=1)]
     workloads: Annotated[list[str], Field(min_length=1)] = field(default_factory=lambda: ["default"])  # see cases.py
     stages: Annotated[list[Stage], Field(min_length=1)] = field(default_factory=lambda: [Stage()])
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of each stage's generations, one at least: a shorter search
     start: str | None = None  # the file of a claim at which the search begins; None: at no preference
     without: list[str] = field(default_factory=list)  # columns that the claim may not use
     check: Count = 10  # generations
@@ -71,6 +72,11 @@ class Training(Configuration):
     baselines: Annotated[list[str], Field(min_length=1)]  # online ones; the best of them on a case is its base
     look_episodes: Count = 8  # per case, of a look at the val split
     val_episodes: Count = 8  # per case, of the comparison at the end, other ones
+
+    @property
+    def shortened(self) -> list[Stage]:
+        """The stages as they are played: of 30 and 200 generations a tenth is 3 and 20."""
+        return [replace(stage, generations=max(1, round(self.share * stage.generations))) for stage in self.stages]
 
 
 def refuse_misfits(stages: Sequence[Stage], hidden: int = 0) -> None:
@@ -116,7 +122,8 @@ class Searcher:
         hidden = hidden_of(first) if first else 0
         refuse_misfits(given.stages, hidden)
         self.given, self.pool, self.done = given, pool, 0
-        self.total = sum(stage.generations for stage in given.stages)
+        self.stages = given.shortened
+        self.total = sum(stage.generations for stage in self.stages)
         self.cases = cases_of(given.envs, given.workloads, "train", given.references)
         episodes = drawn(self.cases, stream(given.seed, "bases").integers(SEEDS, size=BASE_EPISODES).tolist())
         self.bases = dict(zip(map(str, self.cases), best_of(given.baselines, episodes, pool), strict=True))
@@ -148,11 +155,11 @@ class Searcher:
 
     def restore(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.shape = shape_of(self.given.stages[self._stage].hidden, self.given.without)
+        self.shape = shape_of(self.stages[self._stage].hidden, self.given.without)
 
     def _enter(self, number: int, mean: np.ndarray | None) -> None:
         """Begin a stage at the mean of the one before."""
-        stage = self.given.stages[number]
+        stage = self.stages[number]
         self._stage, self._ends = number, self.done + stage.generations
         self.shape = shape_of(stage.hidden, self.given.without)
         self.elite = self.shape.start(mean, self.given.seed)

@@ -4,13 +4,17 @@ import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 
+import controls
 import numpy as np
+import played
 import pytest
 import results
 from cases import cases_of
-from results import Kept, Played, log_ratio, play, ratio, tables
+from played import Kept, Played, charges, play
+from results import log_ratio, ratio, tables
 
-from sos_gym import LearnedClaim
+from sos_gym import LearnedClaim, evaluate, policies
+from sos_gym.learned import INPUTS
 
 TAPES = 12
 
@@ -44,7 +48,7 @@ def hand_made() -> Played:
     """The claim is best on the first case, `b` on the second and over all."""
     stall = np.array([[[1.0, 1.0], [6.0, 6.0]], [[2.0, 2.0], [9.0, 9.0]], [[4.0, 4.0], [3.0, 3.0]]])
     others = np.broadcast_to(np.array([0.5, 0.9, 1.0])[:, None, None], stall.shape)
-    return Played(["claim", "a", "b"], ["x", "y"], dict(zip(results.MEASURES, (stall, others, others), strict=True)))
+    return Played(["claim", "a", "b"], ["x", "y"], dict(zip(played.MEASURES, (stall, others, others), strict=True)))
 
 
 def test_tables_say_who_is_best_where_and_alone():
@@ -65,14 +69,55 @@ def test_what_was_played_is_not_played_again_but_by_another_claim(tmp_path, monk
         first = play(claims, cases, 3, Kept(path), pool)
         path.write_text("\n".join(path.read_text().splitlines()[:4]) + '\n{"of": ["lru"')  # killed as it wrote
         asked = []
-        measured = results.measured
-        monkeypatch.setattr(results, "measured", lambda *of: asked.append(of) or measured(*of))
+        measured = played.measured
+        monkeypatch.setattr(played, "measured", lambda *of: asked.append(of) or measured(*of))
         again = play(claims, cases, 3, Kept(path), pool)
         assert len(asked) == 2 and all(np.array_equal(again.values[name], first.values[name]) for name in first.values)
         asked.clear()
         play(claims | {"mine": LearnedClaim.linear({"since_use": 1.0})}, cases, 3, Kept(path), pool)
         assert len(asked) == 3
-    assert len({json.dumps(row) for row in map(json.loads, filter(results._whole, path.read_text().splitlines()))}) >= 6
+    assert len({json.dumps(row) for row in map(json.loads, filter(played._whole, path.read_text().splitlines()))}) >= 6
+
+
+def test_what_a_policy_plays_under_is_what_is_kept(tmp_path):
+    """A decision that takes time is waited for; the rows of the two do not pass for each other."""
+    cases, price = cases_of(["sos/Memory-v0"], ["loop(references=300)"], "val"), {"decision_ns": 20_000}
+    with ThreadPoolExecutor(2) as pool:
+        kept = Kept(tmp_path / "played.jsonl")
+        free = play({"lru": "lru", "mru": "mru"}, cases, 2, kept, pool)
+        paid = play({"lru": "lru", "mru": "mru"}, cases, 2, kept, pool, {"lru": price})
+    alone = evaluate("sos/Memory-v0", "lru", "loop(references=300)", 0, split="val", **price)[0]
+    assert paid.of(["lru"])[0, 0, 0] == alone["weighted_stall_ns"] > free.of(["lru"])[0, 0, 0]
+    assert np.array_equal(paid.of(["mru"]), free.of(["mru"]))
+
+
+def test_policies_pay_what_their_cards_say_and_claims_what_is_given():
+    found = charges(["learned-0", "eevdf", "lottery"], 2_400)
+    assert found["learned-0"] == {"decision_ns": 2_400}
+    assert found["eevdf"] == {"decision_ns": policies()["eevdf"].decision_ns} != found["learned-0"]
+
+
+def test_controls_are_held_against_the_policies_too():
+    told = tables(hand_made(), ["claim"], ["b"], [False, True], {"a control": ["a"]})
+    assert told["beside"]["a control"]["of each case"]["value"] == pytest.approx(math.sqrt(2 / 4 * 9 / 3))
+    assert "a" not in told["others"]
+    assert "| a control | 1.225 (1.225 to 1.225) |" in results.markdown_of(told, "val", 2, 1)
+
+
+def test_a_vote_takes_the_row_of_most():
+    vote = controls.Vote(("a", "b", "c", "d"))
+    assert vote({}, {"advice": {"a": 3, "b": 1, "c": 1, "d": 2}}) == 1
+    assert vote({}, {"advice": {"a": 2, "b": 1, "c": 1, "d": 2}}) == 2
+    lone = controls.Vote(("lru",))  # says what its advisor says, and stalls as long
+    by_itself, by_vote = (evaluate("sos/Memory-v0", one, "loop(references=300)", 3)[0] for one in ("lru", lone))
+    assert by_vote["weighted_stall_ns"] == by_itself["weighted_stall_ns"]
+
+
+def test_untrained_networks_follow_from_the_seed():
+    sizes = (len(INPUTS), 16, 1)
+    one, same, other = (controls.untrained(sizes, seed) for seed in (0, 0, 1))
+    assert np.array_equal(one.weights, same.weights) and not np.array_equal(one.weights, other.weights)
+    assert len(controls.controls_of(sizes)["10 untrained networks"]) == 10
 
 
 def test_seeds_are_of_one_configuration(tmp_path):
