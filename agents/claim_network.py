@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sos_gym import LearnedClaim
+from sos_gym import LearnedClaim, SettingError
 from sos_gym.learned import ADMIT_COLUMN, INPUTS, OWN_COLUMNS, PAIR, PAIR_COLUMNS
 
 NEVER = -1e9  # a logit that leaves no probability, and stays finite when it is divided by a small temperature
@@ -34,6 +34,21 @@ class ClaimNetwork(nn.Module):
     def log_shares(self, candidates: torch.Tensor, context: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Log probability of each row (n, K) by softmax among those that the mask allows."""
         return torch.log_softmax(self(candidates, context).masked_fill(mask == 0, NEVER), dim=1)
+
+    def begin_at(self, claim: LearnedClaim) -> None:
+        """Compute what a claim of the same shape does.
+
+        Raises:
+            SettingError: it has other layers.
+        """
+        sizes = [len(INPUTS), *(layer.out_features for layer in self.layers)]
+        if claim.sizes.tolist() != sizes:
+            raise SettingError("start", claim.sizes.tolist(), f"a claim of {sizes}", "change the width")
+        with torch.no_grad():
+            for layer, (weights, biases) in zip(self.layers, claim.layers, strict=True):
+                layer.weight.copy_(torch.from_numpy(weights.T))
+                layer.bias.copy_(torch.from_numpy(biases))
+            self.pair_costs.copy_(torch.from_numpy(claim.pair_costs))
 
     def claim(self, name: str, scale: float = 1.0, privileged: bool = False) -> LearnedClaim:
         """As NumPy arrays, with logits times `scale`, > 0: which row is the greatest does not depend on it."""

@@ -54,6 +54,7 @@ class Training(OfOneId):
     clip: Share = 0.2
     width: Count = 32  # of the hidden layers
     depth: Count = 2  # hidden layers
+    start: str | None = None  # the file of a claim of that shape at which it begins; None: at a draw
 
 
 class SameTape:
@@ -64,6 +65,8 @@ class SameTape:
         self.done, self.updates, self.tapes = 0, 0, 1
         torch.manual_seed(given.seed)
         self.network = ClaimNetwork(given.width, given.depth)
+        if given.start is not None:
+            self.network.begin_at(LearnedClaim.load(given.start))
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=given.learning_rate)
         horizon = {} if given.discount_service_ns is None else {"discount_service_ns": given.discount_service_ns}
         self.scenario = Scenario.of(given.env, given.workload, "train", **horizon)

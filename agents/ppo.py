@@ -29,6 +29,7 @@ class Training(ModelTraining):
     n_epochs: Count = 4
     gae_lambda: Share = 0.95
     ent_coef: float = 0.001
+    start: str | None = None  # the file of a claim of that shape at which the actor begins; None: at a draw
 
 
 class Ppo(ModelLearner):
@@ -41,6 +42,8 @@ class Ppo(ModelLearner):
         if given.discount == "service":
             numbers |= {"rollout_buffer_class": MaskableServiceRolloutBuffer, "rollout_buffer_kwargs": {"env": env}}
         model = MaskablePPO(SetPolicy, env, policy_kwargs={"width": given.width}, device="cpu", **numbers)
+        if given.start is not None:
+            model.policy.mlp_extractor.actor.begin_at(LearnedClaim.load(given.start))
         super().__init__(model, given, piece=given.environments * given.n_steps)
 
     def claim(self) -> LearnedClaim:

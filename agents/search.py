@@ -45,6 +45,7 @@ class Stage:
     elite: Count = 8  # of cross-entropy, to which it moves
     spread: Annotated[float, Field(gt=0)] = 1.0  # standard deviation of the numbers at first
     noise: Annotated[float, Field(ge=0)] = 0.3  # of cross-entropy: added to the spread, falling to 0
+    cases: Natural | None = None  # of each id in a generation, drawn anew each time; 0: all; None: the configuration's
 
     def minimizer(self, mean: np.ndarray, seed: int) -> Minimizer:
         """From the mean on."""
@@ -167,10 +168,12 @@ class Searcher:
 
     def _some_cases(self, rng: np.random.Generator) -> list[Case]:
         """All, or so many of each id."""
-        if not self.given.cases:
+        own = self.stages[self._stage].cases
+        most = self.given.cases if own is None else own
+        if not most:
             return self.cases
         shuffled = [self.cases[k] for k in rng.permutation(len(self.cases))]
-        return [case for env in self.given.envs for case in [c for c in shuffled if c.env == env][: self.given.cases]]
+        return [case for env in self.given.envs for case in [c for c in shuffled if c.env == env][:most]]
 
     def _scored(self, vectors: np.ndarray, cases: list[Case], seeds: list[int]) -> tuple[np.ndarray, float]:
         """A score for each vector (population,), and the mean of Jain's index."""

@@ -6,16 +6,21 @@ from math import exp
 import configuration
 import group
 import numpy as np
+import ppo
 import pytest
 import torch
 from claim_network import ClaimNetwork, entropy_nats
 
+from sos_gym import SettingError
 from sos_gym.envs.env import SosEnv
 from sos_gym.learned import PAIR
 from sos_gym.settings.presets import PRESETS
 
 TINY = {"algorithm": "group", "name": "tiny", "env": "sos/CPU-v0", "workload": "hyperexponential(bursts=10)"}
 TINY |= {"baselines": ["turns"], "decisions": 2000, "update_decisions": 600, "tape_group": 2, "width": 4}
+
+
+PPO = {"algorithm": "ppo", "name": "tiny", "env": "sos/CPU-v0", "baselines": ["turns"], "environments": 2, "width": 4}
 
 
 def learner_of(pool, **changed) -> group.SameTape:
@@ -173,6 +178,18 @@ def test_the_claim_chooses_what_the_network_finds_best_whatever_its_scale(env_id
         agreed.append(rows == [best, best])
         observation, _, _, _, info = env.step(rows[0])
     assert np.mean(agreed) > 0.99 and len(network.pair_costs) == len(PAIR)
+
+
+def test_a_learner_begins_at_a_claim_of_its_shape_alone(pool, tmp_path):
+    claim, path = ClaimNetwork(4, 2).claim("before"), str(tmp_path / "claim.npz")
+    claim.save(path)
+    begun = learner_of(pool, start=path).claim()
+    assert np.array_equal(begun.weights, claim.weights) and np.array_equal(begun.pair_costs, claim.pair_costs)
+    assert not np.array_equal(learner_of(pool).claim().weights, claim.weights)
+    actor = ppo.Ppo(configuration.checked(ppo.Training, PPO | {"start": path}, "a test")).claim()
+    assert np.array_equal(actor.weights, claim.weights)
+    with pytest.raises(SettingError, match="change the width"):
+        learner_of(pool, start=path, width=5)
 
 
 def test_entropy_is_that_of_rows_that_are_alike():

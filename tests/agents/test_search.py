@@ -294,6 +294,24 @@ def test_a_generation_draws_as_many_cases_of_each_id_as_asked(pool):
     assert {str(case) for some in found for case in some} == {*map(str, searcher.cases)}
 
 
+def test_a_stage_may_play_more_cases_than_the_others(pool):
+    stages = [STAGES[0] | {"generations": 1}, STAGES[1] | {"cases": 0}]
+    given = training(workloads=["hyperexponential(bursts=5)", "bimodal(requests=20)"], cases=1, stages=stages)
+    searcher, counts = search.Searcher(given, pool), []
+    for _ in range(2):
+        searcher.update()
+        counts.append(len(searcher._some_cases(np.random.default_rng(0))))
+    assert counts == [1, 2]
+
+
+def test_a_share_of_the_budget_is_a_share_of_each_stage(pool):
+    given = training(stages=[{"generations": 30}, {"generations": 4, "hidden": 2}], share=0.1)
+    assert [stage.generations for stage in given.shortened] == [3, 1]
+    assert search.Searcher(given, pool).total == 4
+    with pytest.raises(SettingError, match="share"):
+        training(share=0)
+
+
 def test_a_floor_of_fairness_is_trained_for_and_judged_by(pool):
     free, bound = training(jain_floor=0.0), training(jain_floor=1.0, jain_price=300.0)
     claim = Linear().claim(np.ones(Linear().size), "x")
