@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import one_line
 from cases import FAMILIES, RECORDINGS, Policy, cases_of
 from results import claim_of, put_section
 from rich.console import Console
@@ -128,4 +129,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

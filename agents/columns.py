@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import one_line
 from cases import FAMILIES, RECORDINGS, Case, Episode, cases_of, drawn, log_ratios, played
 from claim_costs import named
 from results import put_section
@@ -143,4 +144,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

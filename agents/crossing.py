@@ -21,6 +21,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+import one_line
 from cases import FAMILIES, RECORDINGS, Policy, cases_of
 from played import Kept, Played, play
 from results import Ratio, base_of, best_of_each_case, best_single, claim_of, put_section, ratio
@@ -110,4 +111,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

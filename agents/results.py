@@ -25,6 +25,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import one_line
 import yaml
 from cases import cases_of, log_ratios
 from configuration import changes_of
@@ -271,7 +272,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="a page of Markdown to put the tables into")
     parser.add_argument("--beside", type=Path, nargs="+", default=[], help="other runs, whose claims are held against")
     parser.add_argument("--controls", action="store_true", help="play networks that nobody trained, and a vote")
-    parser.add_argument("--set", action="append", default=[], metavar="key=value", help="change a setting")
+    parser.add_argument("--set", nargs="+", default=[], metavar="key=value", help="change settings of all episodes")
     parser.add_argument("--charge", type=int, metavar="NS", help="a claim's decision takes so long, a policy's its own")
     given = parser.parse_args()
     config, claims = runs_of(given.runs)
@@ -301,4 +302,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

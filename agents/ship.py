@@ -8,6 +8,7 @@ import argparse
 import json
 from pathlib import Path
 
+import one_line
 import yaml
 from cases import cases_of
 
@@ -74,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line.run(main)

@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 import configuration
 from configuration import Configuration
+from one_line import INTERRUPTED, USAGE, leave
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from run_folder import RunFolder
@@ -27,7 +28,6 @@ from run_folder import RunFolder
 from sos_gym import LearnedClaim, SettingError
 
 Judge = Callable[[LearnedClaim], float]  # stall on val relative to the base's: less is better
-USAGE, INTERRUPTED = 2, 130  # exit codes; the second as shells say it
 
 
 class Learner(Protocol):
@@ -165,20 +165,15 @@ def main(kind: type[C], train: Callable[[C, RunFolder], None], text: str) -> Non
         _refuse_other_script(given.algorithm)
         train(given, RunFolder(asked.out, given, asked.resume))
     except (Interrupted, KeyboardInterrupt) as stopped:
-        _exit(INTERRUPTED, f"{stopped or 'interrupted'}; go on with the same command and --resume")
+        leave(INTERRUPTED, f"{stopped or 'interrupted'}; go on with the same command and --resume")
     except (SettingError, OSError) as error:
-        _exit(USAGE, str(error))
+        leave(USAGE, str(error))
 
 
 def _refuse_other_script(algorithm: str) -> None:
     script = Path(sys.argv[0]).stem
     if algorithm != script:
         raise SettingError("algorithm", algorithm, f"{script!r} in this script", "use `sos-gym train`, which finds it")
-
-
-def _exit(code: int, said: str) -> None:
-    print(f"sos-gym: {' '.join(said.split())}", file=sys.stderr)
-    sys.exit(code)
 
 
 def _arguments(text: str) -> argparse.Namespace:
