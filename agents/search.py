@@ -79,6 +79,10 @@ class Training(Configuration):
         """The stages as they are played: of 30 and 200 generations a tenth is 3 and 20."""
         return [replace(stage, generations=max(1, round(self.share * stage.generations))) for stage in self.stages]
 
+    def cases_in(self, stage: Stage) -> int:
+        """Of each id in a generation of a stage; 0: all."""
+        return self.cases if stage.cases is None else stage.cases
+
 
 def refuse_misfits(stages: Sequence[Stage], hidden: int = 0) -> None:
     """Stages that cannot follow each other, or not be searched; `hidden` units are there at the start.
@@ -168,8 +172,7 @@ class Searcher:
 
     def _some_cases(self, rng: np.random.Generator) -> list[Case]:
         """All, or so many of each id."""
-        own = self.stages[self._stage].cases
-        most = self.given.cases if own is None else own
+        most = self.given.cases_in(self.stages[self._stage])
         if not most:
             return self.cases
         shuffled = [self.cases[k] for k in rng.permutation(len(self.cases))]

@@ -11,6 +11,8 @@ from pathlib import Path
 import one_line
 import yaml
 from cases import cases_of
+from configuration import checked
+from search import Training
 
 from sos_gym import LearnedClaim, SettingError
 from sos_gym.outputs import write_whole
@@ -42,7 +44,7 @@ def card_of(run: Path) -> dict:
         "last": curve[-1],
         "looks": len(curve),
         "elapsed_s": round((run / "val.json").stat().st_mtime - (run / "config.yaml").stat().st_mtime),  # and pauses
-        "episodes": episodes_of(config),
+        "episodes": episodes_of(checked(Training, config, str(run / "config.yaml"))),
         "val": json.loads((run / "val.json").read_text(encoding="utf-8")),
         "sizes": claim.sizes.tolist(),
         "weights": len(claim.weights),
@@ -50,11 +52,15 @@ def card_of(run: Path) -> dict:
     }
 
 
-def episodes_of(config: dict) -> int:
+def episodes_of(given: Training) -> int:
     """Of training."""
-    envs = [case.env for case in cases_of(config["envs"], config["workloads"], "train")]
-    cases = sum(min(config["cases"] or len(envs), envs.count(env)) for env in config["envs"])
-    return sum(stage["generations"] * stage["population"] for stage in config["stages"]) * cases * config["episodes"]
+    envs = [case.env for case in cases_of(given.envs, given.workloads, "train")]
+
+    def cases(most: int) -> int:
+        return sum(min(most or len(envs), envs.count(env)) for env in given.envs)
+
+    stages = given.shortened
+    return sum(one.generations * one.population * cases(given.cases_in(one)) for one in stages) * given.episodes
 
 
 def ship(run: Path, folder: Path = FOLDER) -> Path:
