@@ -8,11 +8,12 @@ import argparse
 import json
 from pathlib import Path
 
+import distill
 import one_line
+import search
 import yaml
 from cases import cases_of
 from configuration import checked
-from search import Training
 
 from sos_gym import LearnedClaim, SettingError
 from sos_gym.outputs import write_whole
@@ -33,10 +34,9 @@ def card_of(run: Path) -> dict:
             "run", str(run), f"the folder of a finished run, with {', '.join(missing)}", "train it to its end"
         )
     claim, config = LearnedClaim.load(run / "claim.npz"), yaml.safe_load((run / "config.yaml").read_text("utf-8"))
-    if config["algorithm"] != "search":
-        raise SettingError(
-            "run", str(run), f"one of the algorithm search, not {config['algorithm']}", "ship one of those"
-        )
+    if config["algorithm"] not in EPISODES:
+        allowed = f"one of the algorithms {', '.join(EPISODES)}, not {config['algorithm']}"
+        raise SettingError("run", str(run), allowed, "ship one of those")
     curve = [json.loads(line) for line in (run / "curve.jsonl").read_text(encoding="utf-8").splitlines()]
     return {
         "config": config,
@@ -44,7 +44,7 @@ def card_of(run: Path) -> dict:
         "last": curve[-1],
         "looks": len(curve),
         "elapsed_s": round((run / "val.json").stat().st_mtime - (run / "config.yaml").stat().st_mtime),  # and pauses
-        "episodes": episodes_of(checked(Training, config, str(run / "config.yaml"))),
+        "episodes": EPISODES[config["algorithm"]](config),
         "val": json.loads((run / "val.json").read_text(encoding="utf-8")),
         "sizes": claim.sizes.tolist(),
         "weights": len(claim.weights),
@@ -52,8 +52,9 @@ def card_of(run: Path) -> dict:
     }
 
 
-def episodes_of(given: Training) -> int:
-    """Of training."""
+def searched(config: dict) -> int:
+    """Episodes of a search."""
+    given = checked(search.Training, config, "config.yaml")
     envs = [case.env for case in cases_of(given.envs, given.workloads, "train")]
 
     def cases(most: int) -> int:
@@ -61,6 +62,15 @@ def episodes_of(given: Training) -> int:
 
     stages = given.shortened
     return sum(one.generations * one.population * cases(given.cases_in(one)) for one in stages) * given.episodes
+
+
+def distilled(config: dict) -> int:
+    """Episodes of a distillation, without those of its teachers."""
+    given = checked(distill.Training, config, "config.yaml")
+    return given.rounds * given.episodes * len(cases_of(given.envs, given.workloads, "train"))
+
+
+EPISODES = {"search": searched, "distill": distilled}
 
 
 def ship(run: Path, folder: Path = FOLDER) -> Path:

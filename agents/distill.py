@@ -1,0 +1,199 @@
+"""Many teachers, one claim: what the best teacher of a workload would choose, on the states that the learner comes to.
+
+    sos-gym train --config distilled-memory
+
+A claim that is trained on one workload alone is ahead of what one for all of them comes to by search: it need not find
+out where it is. Here each case of the train split has a teacher, the one of those named with the least stall there on
+train tapes: claims of runs (specialists), or registered policies that do not know the future. In each round the claim
+as it is plays some tapes of every case, in the first one the claim `start`; what the teacher would have chosen is
+written down, and the network learns from all rounds so far (DAgger: Ross et al., AISTATS 2011; policy distillation:
+Rusu et al., ICLR 2016). A search may go on from there. Writes runs/NAME-SEED/: see run_folder.py.
+"""
+
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import training
+from cases import Case, Policy, best_of, cases_of, drawn
+from claim_network import ClaimNetwork
+from configuration import Configuration, Count, Natural, Share
+from dagger import Lessons
+from on_val import OnVal, finish
+from pydantic import Field
+from run_folder import RunFolder
+
+from sos_gym import LearnedClaim, SettingError
+from sos_gym.experience import Experience, experience
+from sos_gym.kernel import kernel
+from sos_gym.learned import choose
+from sos_gym.policy import policy_of
+from sos_gym.scenario import Scenario
+from sos_gym.streams import stream
+
+SEEDS = 1 << 31  # tapes come from so many
+STEEPEST = 0.5  # norm of a gradient
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Configuration):
+    """What a file in configs/ may say."""
+
+    envs: Annotated[list[str], Field(min_length=1)]
+    workloads: Annotated[list[str], Field(min_length=1)] = field(default_factory=lambda: ["default"])  # see cases.py
+    start: str  # the file of the claim that plays the first round
+    teachers: Annotated[list[str], Field(min_length=1)]  # names of policies, and files of claims
+    rounds: Count = 10  # the budget
+    check: Count = 1  # rounds
+    choosing_episodes: Count = 2  # of train, on which a case's teacher is chosen
+    episodes: Count = 1  # per case and round
+    references: Natural = 0  # that a longer tape is cut to; 0: it is played whole
+    lessons: Count = 2_000  # of a case in a round, at most: drawn from its decisions
+    epochs: Count = 3  # over all rounds so far, in each
+    batch_size: Count = 1024
+    learning_rate: Positive = 2e-3
+    width: Count = 32  # of the hidden layers
+    depth: Count = 2  # hidden layers
+    jain_floor: Share = 0.0  # as of a search: what val is judged by
+    jain_price: Annotated[float, Field(ge=0)] = 10.0
+    baselines: Annotated[list[str], Field(min_length=1)]  # online ones; the best of them on a case is its base
+    look_episodes: Count = 8  # per case, of a look at the val split
+    val_episodes: Count = 8  # per case, of the comparison at the end, other ones
+
+
+def teacher_of(named: str) -> Policy:
+    """A claim from its file, or the name of a policy.
+
+    Raises:
+        SettingError: a policy that knows the future, or a claim that was told of it.
+    """
+    found = LearnedClaim.load(named) if named.endswith(".npz") else named
+    if (found if isinstance(found, LearnedClaim) else policy_of(found)).privileged:
+        raise SettingError("teachers", named, "ones that do not know the future", "leave it out")
+    return found
+
+
+class Pupil:
+    """The learner under way; its budget is counted in rounds.
+
+    Its state has the claims that were played, not what they saw: they are played again.
+    """
+
+    def __init__(self, given: Training, pool: Executor):
+        self.given, self.pool, self.total = given, pool, given.rounds
+        self.cases = cases_of(given.envs, given.workloads, "train", given.references)
+        named = [teacher_of(name) for name in given.teachers]
+        seeds = stream(given.seed, "choice of teachers").integers(SEEDS, size=given.choosing_episodes).tolist()
+        whole = cases_of(
+            given.envs, given.workloads, "train"
+        )  # on a stretch of a program that misses seldom all are alike
+        self.teachers: list[Policy] = best_of(named, drawn(whole, seeds), pool)
+        torch.manual_seed(given.seed)
+        self.network = ClaimNetwork(given.width, given.depth)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=given.learning_rate)
+        self.first = LearnedClaim.load(given.start)
+        self.played: list[LearnedClaim] = []
+        self.lessons: list[Lessons] = []
+
+    @property
+    def done(self) -> int:
+        return len(self.played)
+
+    def update(self) -> dict[str, float]:
+        """A round."""
+        rng = stream(self.given.seed, f"order of round {self.done}")
+        claim = self.claim() if self.played else self.first
+        self.lessons.append(self._taught(claim, self.done))
+        self.played.append(claim)
+        lessons = Lessons.joined(self.lessons)
+        found = [self._epoch(lessons, rng) for _ in range(self.given.epochs)]
+        return {"loss": found[-1][0], "agreed": found[-1][1]}
+
+    def claim(self) -> LearnedClaim:
+        return self.network.claim(self.given.name)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "played": self.played,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.played = state["played"]
+        self.lessons = [self._taught(claim, number) for number, claim in enumerate(self.played)]
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def _taught(self, claim: LearnedClaim, number: int) -> Lessons:
+        """What the teachers say on the tapes of a round."""
+        rng = stream(self.given.seed, f"tapes of round {number}")
+        jobs = [
+            (case, teacher, claim, int(rng.integers(SEEDS)))
+            for case, teacher in zip(self.cases, self.teachers, strict=True)
+            for _ in range(self.given.episodes)
+        ]
+        return Lessons.joined([*self.pool.map(lambda job: lessons_of(*job, most=self.given.lessons), jobs)])
+
+    def _epoch(self, lessons: Lessons, rng: np.random.Generator) -> tuple[float, float]:
+        """Once over all; the mean loss, and the share of rows on which they agree."""
+        found = []
+        for chosen in torch.from_numpy(rng.permutation(len(lessons))).split(self.given.batch_size):
+            candidates, context, mask, rows = (part[chosen] for part in lessons.parts())
+            log_shares = self.network.log_shares(candidates, context, mask)
+            loss = -log_shares.gather(1, rows[:, None]).mean()
+            self.optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), STEEPEST)
+            self.optimizer.step()
+            found.append((loss.item(), (log_shares.argmax(dim=1) == rows).float().mean().item()))
+        return tuple(np.mean(found, axis=0).tolist())
+
+
+def lessons_of(case: Case, teacher: Policy, claim: LearnedClaim, seed: int, most: int) -> Lessons:
+    """Decisions that have a choice, of an episode that the claim plays, and the teacher's rows.
+
+    A policy is asked as an advisor; a claim says what it would take of the rows.
+    """
+    one = case.episode(seed)
+    advisors = () if isinstance(teacher, LearnedClaim) else (teacher,)
+    scenario = Scenario.of(one.env, one.tape, advisors=advisors, **one.settings)
+    seen = experience(scenario.episode(one.seed), claim, temperature=0)
+    rows = choices_of(teacher, seen)
+    open_ = np.flatnonzero(seen.mask.sum(axis=1) > 1)
+    chosen = np.sort(stream(seed, "lessons").permutation(open_)[:most])
+    parts = seen.candidates, seen.context, seen.mask, rows
+    return Lessons(*(torch.from_numpy(np.ascontiguousarray(part[chosen])) for part in parts))
+
+
+def choices_of(teacher: Policy, seen: Experience) -> np.ndarray:  # int64 (n,), rows
+    if not isinstance(teacher, LearnedClaim):
+        return seen.advised[:, 0].astype(np.int64)
+    rows = np.empty(len(seen), np.int64)
+    _choose_all(seen.candidates, seen.context, seen.mask, teacher.sizes, teacher.weights, teacher.pair_costs, rows)
+    return rows
+
+
+@kernel
+def _choose_all(candidates, context, mask, sizes, weights, pair_costs, rows):
+    for n in range(rows.size):
+        rows[n] = choose(candidates[n], context[n], mask[n], sizes, weights, pair_costs)
+
+
+def train(given: Training, folder: RunFolder) -> training.Best:
+    torch.set_num_threads(given.threads)
+    with ThreadPoolExecutor(given.threads) as pool:
+        pupil, judge = Pupil(given, pool), OnVal(given, pool)
+        for case, teacher in zip(pupil.cases, pupil.teachers, strict=True):
+            print(f"{case}: {teacher.__name__ if isinstance(teacher, LearnedClaim) else teacher}")
+        best = training.train(pupil, judge, given, folder)
+        finish(given, best.claim, folder, pool)
+    return best
+
+
+if __name__ == "__main__":
+    training.main(Training, train, __doc__)

@@ -1,0 +1,91 @@
+"""Distillation: each case has its best teacher, lessons are what it would choose, and all follows from the seed."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import configuration
+import distill
+import numpy as np
+import pytest
+from cases import cases_of
+
+from sos_gym import COLUMNS, LearnedClaim, SettingError
+
+MEMORY = "sos/Memory-v0"
+TINY = {"algorithm": "distill", "name": "tiny", "envs": [MEMORY], "workloads": ["zipf(references=1000)"]}
+TINY |= {
+    "baselines": ["lru"],
+    "look_episodes": 1,
+    "val_episodes": 2,
+    "width": 8,
+    "depth": 1,
+    "lessons": 300,
+    "epochs": 12,
+}
+OLDEST = LearnedClaim.linear({"since_use": -1.0}, "oldest")  # the longest unused goes
+
+
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def start(tmp_path):
+    return str(OLDEST.save(tmp_path / "oldest.npz"))
+
+
+def pupil_of(pool, start, **changed) -> distill.Pupil:
+    return distill.Pupil(
+        configuration.checked(distill.Training, TINY | {"start": start, "teachers": [start]} | changed, "a test"), pool
+    )
+
+
+def test_the_teacher_of_a_case_is_the_best_there(pool, start):
+    assert pupil_of(pool, start, teachers=["mru", "frequency"]).teachers == ["frequency"]
+    teacher = pupil_of(pool, start, teachers=["mru", start], workloads=["phases(references=1500)"]).teachers[0]
+    assert np.array_equal(teacher.weights, OLDEST.weights)
+
+
+def test_who_knows_the_future_teaches_nobody(pool, start, tmp_path):
+    told = LearnedClaim(OLDEST.layers, OLDEST.pair_costs, "told", privileged=True).save(tmp_path / "told.npz")
+    for teacher in ("clairvoyant", str(told)):
+        with pytest.raises(SettingError, match="do not know the future"):
+            pupil_of(pool, start, teachers=[teacher])
+
+
+@pytest.mark.parametrize("teacher", [OLDEST, "lru"], ids=["a claim", "a policy"])
+def test_lessons_are_what_the_teacher_would_choose(teacher):
+    """Of the oldest and of LRU they are the same: the legal row that was used longest ago."""
+    case = cases_of([MEMORY], TINY["workloads"], "train")[0]
+    found = distill.lessons_of(case, teacher, OLDEST, 5, most=50)
+    assert len(found) == 50
+    for candidates, context, mask, row in zip(*(part.numpy() for part in found.parts()), strict=True):
+        assert mask[row] and mask.sum() > 1
+        seen = {"candidates": candidates, "context": context, "action_mask": mask}
+        best = OLDEST(seen, {})
+        column = candidates[:, COLUMNS.index("since_use")]
+        assert column[row] == pytest.approx(column[best], abs=1e-6)
+
+
+def test_a_pupil_comes_to_agree_and_follows_its_seed(pool, start):
+    def learnt(seed: int, rounds: int) -> tuple[distill.Pupil, list[float]]:
+        pupil = pupil_of(pool, start, seed=seed)
+        return pupil, [pupil.update()["agreed"] for _ in range(rounds)]
+
+    one, agreed = learnt(0, 6)
+    assert agreed[-1] > 0.5 > agreed[0]
+    assert np.array_equal(one.claim().weights, learnt(0, 6)[0].claim().weights)
+    assert not np.array_equal(one.claim().weights, learnt(1, 6)[0].claim().weights)
+
+
+def test_it_goes_on_from_its_state(pool, start):
+    whole = pupil_of(pool, start)
+    whole.update()
+    kept = pickle.dumps(whole.state())
+    whole.update()
+    again = pupil_of(pool, start)
+    again.restore(pickle.loads(kept))
+    again.update()
+    assert again.done == 2 and np.array_equal(again.claim().weights, whole.claim().weights)
