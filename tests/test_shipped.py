@@ -94,7 +94,7 @@ def test_a_card_tells_of_the_run_and_no_run_is_shipped_half_way(tmp_path):
     assert card["episodes"] == (3 * 10 + 5 * 20) * 1 * 2
     other = finished_run(tmp_path, "generalist-tier", 1.0)
     (other / "config.yaml").write_text("algorithm: ppo\nname: ppo-cpu\n")
-    with pytest.raises(sos_gym.SettingError, match="algorithm search, not ppo"):
+    with pytest.raises(sos_gym.SettingError, match="algorithms search, distill, not ppo"):
         ship.ship(other, tmp_path / "other")
     (run / "val.json").unlink()
     with pytest.raises(sos_gym.SettingError, match=r"finished run, with val\.json"):

@@ -1,10 +1,13 @@
 """The page of learned policies that ship: their model cards."""
 
+from pathlib import Path
 from typing import Any
 
 from sos_gym.markdown import number, table
 from sos_gym.settings.presets import PRESETS
 from sos_gym.shipped import FOLDER, SHIPPED, card_of
+
+UNITS = {"search": "generations and the best drawn at the end", "distill": "rounds"}  # of a training, by algorithm
 
 
 def page() -> str:
@@ -20,7 +23,8 @@ def _top() -> str:
         "leaderboards, and `sos_gym.shipped`. Written by `make docs` from the cards that `agents/ship.py` wrote; how "
         "they were trained is in [learning.md](learning.md).\n\n"
         "A training again gives the same weights on the same machine, with the same versions and seed, from the commit "
-        "that the card names."
+        "that the card names. What taught a claim is trained first, as learning.md says; its episodes and minutes are "
+        "not in the card's."
     )
 
 
@@ -58,15 +62,19 @@ def _facts(claim: str, card: dict[str, Any]) -> list[tuple[str, str]]:
             "played",
             f"{number(card['episodes'])} episodes in {card['elapsed_s'] / 60:.0f} minutes, {_threads(config, about)}",
         ),
-        (
-            "kept",
-            f"best on val: {card['looks']} looks in {card['last']['done']} generations and the best drawn at the end",
-        ),
+        ("kept", f"best on val: {card['looks']} looks in {card['last']['done']} {UNITS[config['algorithm']]}"),
+        *([("taught by", _teachers(config))] if "teachers" in config else []),
         ("machine", f"{machine['processor']}, {machine['platform']}"),
         ("versions", versions),
         ("knows the future", "yes †" if card["privileged"] else "no"),
         ("where it is weak", _weakest(card["val"])),
     ]
+
+
+def _teachers(config: dict[str, Any]) -> str:
+    """Runs by their names, policies by theirs."""
+    names = [Path(name).parent.name if name.endswith(".npz") else name for name in config["teachers"]]
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _weakest(val: list[dict[str, Any]]) -> str:

@@ -65,11 +65,11 @@ def shipped_in(folder: Path) -> dict[str, Shipped]:
     """Those of which all claims are in the folder, in the order in which they are listed here."""
     named = {
         "learned": (
-            "A generalist for each id, by search.",
+            "A generalist for each id.",
             {id_: f"generalist-{short_id(id_).lower()}" for id_ in PRESETS},
         ),
         **{
-            f"learned_{word}": (f"One claim for {what}, by search; it plays on every id.", dict.fromkeys(PRESETS, run))
+            f"learned_{word}": (f"One claim for {what}; it plays on every id.", dict.fromkeys(PRESETS, run))
             for word, what, run in ONE_FOR_ALL
         },
     }
