@@ -15,7 +15,7 @@ from sos_gym.loading import found as finding
 from sos_gym.settings.presets import PRESETS, short_id
 
 SEARCH = {"envs": ["sos/CPU-v0"], "workloads": ["default", "bimodal"], "cases": 1, "episodes": 2}
-SEARCH |= {"stages": [{"generations": 3, "population": 10}, {"generations": 5, "population": 20}]}
+SEARCH |= {"baselines": ["lru"], "stages": [{"generations": 3, "population": 10}, {"generations": 5, "population": 20}]}
 AGES = {"memory": -1.0, "cpu": 1.0, "system": -0.5, "tier": -2.0}  # claims that differ
 
 
@@ -96,6 +96,17 @@ def test_a_card_tells_of_the_run_and_no_run_is_shipped_half_way(tmp_path):
     (other / "config.yaml").write_text("algorithm: ppo\nname: ppo-cpu\n")
     with pytest.raises(sos_gym.SettingError, match="algorithms search, distill, not ppo"):
         ship.ship(other, tmp_path / "other")
+    taught = {
+        "algorithm": "distill",
+        "name": "taught",
+        "start": "a.npz",
+        "teachers": ["lru"],
+        "rounds": 7,
+        "episodes": 3,
+    }
+    taught |= {"envs": ["sos/CPU-v0"], "workloads": ["default", "bimodal"], "baselines": ["lru"], "seed": 0}
+    (other / "config.yaml").write_text(json.dumps(taught))
+    assert ship.card_of(other)["episodes"] == 7 * 3 * 2
     (run / "val.json").unlink()
     with pytest.raises(sos_gym.SettingError, match=r"finished run, with val\.json"):
         ship.ship(run, tmp_path / "other")

@@ -7,8 +7,7 @@ import numpy as np
 from claim_costs import _decided, decision_ns, seen_on
 from controls import untrained
 
-from sos_gym.learned import INPUTS
-from sos_gym.settings.presets import PRESETS
+from sos_gym.learned import INPUTS, PAIR
 
 CPU = "sos/CPU-v0"
 
@@ -28,6 +27,7 @@ def test_each_claim_is_named_once_with_its_size(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["claim_costs.py", "learned", "--env", CPU, "--page", str(page)])
     monkeypatch.setattr(claim_costs, "REPEATS", 1)
     claim_costs.main()
-    assert f"| `learned` | {len(INPUTS)} → 16 → 1 | 787 | " in page.read_text()
-    taken = decision_ns(claim_costs.named(["learned"], CPU), CPU)
-    assert np.isfinite(taken["learned"]) and CPU in PRESETS
+    claims = claim_costs.named(["learned"], CPU)
+    wide, numbers = claims["learned"].sizes.tolist(), len(claims["learned"].weights) + len(PAIR)
+    assert wide[0] == len(INPUTS) and f"| `learned` | {' → '.join(map(str, wide))} | {numbers} | " in page.read_text()
+    assert np.isfinite(decision_ns(claims, CPU)["learned"])
