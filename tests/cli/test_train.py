@@ -55,7 +55,7 @@ def test_it_trains_and_goes_on(tiny):
         (["--config", "none.yaml"], "none.yaml: No such file"),
         (
             ["--config", "other.yaml"],
-            "algorithm='pppo' is not allowed: it must be one of dagger, dqn, group, ppo, search;",
+            "algorithm='pppo' is not allowed: it must be one of dagger, distill, dqn, group, ppo, search;",
         ),
         (["--config", "tiny.yaml", "-o", "algorithm=dqn"], "algorithm='dqn' is not allowed: it must be 'ppo'"),
         (
@@ -100,5 +100,5 @@ def test_without_the_extra_it_says_what_to_install(tiny, monkeypatch, missing):
 
 def test_scripts_are_those_that_can_be_run():
     assert train.script_of("ppo") == train.agents() / "ppo.py"
-    with pytest.raises(train.SettingError, match="one of dagger, dqn, group, ppo, search"):
+    with pytest.raises(train.SettingError, match="one of dagger, distill, dqn, group, ppo, search"):
         train.script_of("report")
