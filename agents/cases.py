@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from sos_gym import LearnedClaim, SettingError, Tape, evaluate, workload, workloads
+from sos_gym.engine.simulation import Simulation
 from sos_gym.leaderboard.grid import SIDES, fitted, side_of
+from sos_gym.scenario import Scenario
 from sos_gym.settings.presets import PRESETS, short_id
 from sos_gym.streams import stream
 from sos_gym.workload.families.programs import stretch
@@ -34,6 +36,10 @@ class Episode:
     tape: Tape
     seed: int
     settings: Mapping[str, Any]
+
+    def simulation(self, advisors: Sequence[str] = ()) -> Simulation:
+        """Laid out for observations, at its beginning; what `advisors` would choose is among the rows."""
+        return Scenario.of(self.env, self.tape, advisors=tuple(advisors), **self.settings).episode(self.seed)
 
     def play(self, policy: Policy) -> tuple[float, float]:
         """Weighted stall, ns, and Jain's index of fairness."""

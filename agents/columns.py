@@ -27,7 +27,6 @@ from sos_gym import COLUMNS, CONTEXT, LearnedClaim
 from sos_gym.experience import experience
 from sos_gym.learned import INPUTS, PAIR
 from sos_gym.markdown import table
-from sos_gym.scenario import Scenario
 from sos_gym.settings.presets import PRESETS
 
 CLOSE = 1e-6
@@ -66,10 +65,7 @@ class Seen:
 
 def seen_in(episodes: Sequence[Episode], claim: LearnedClaim) -> Seen:
     """What the claim sees as it plays."""
-    found = []
-    for one in episodes:
-        scenario = Scenario.of(one.env, one.tape, **one.settings)
-        found.append(experience(scenario.episode(one.seed), claim, temperature=0))
+    found = [experience(one.simulation(), claim, temperature=0) for one in episodes]
     candidates = np.concatenate([one.candidates for one in found])
     masked = np.concatenate([one.mask for one in found]) == 0
     some = ~masked.all(axis=1)

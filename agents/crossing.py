@@ -12,7 +12,6 @@ of its own, which begins at that claim:
         -o 'stages=[{generations: 50, hidden: 16, population: 48, elite: 10, spread: 0.25, noise: 0.06}]'
 """
 
-import argparse
 import json
 import shlex
 import sys
@@ -24,7 +23,7 @@ from pathlib import Path
 import one_line
 from cases import FAMILIES, RECORDINGS, Policy, cases_of
 from played import Kept, Played, play
-from results import Ratio, base_of, best_of_each_case, best_single, claim_of, put_section, ratio
+from results import Ratio, base_of, best_of_each_case, best_single, claim_of, put_section, ratio, scoring
 from rich.console import Console
 
 from sos_gym import LearnedClaim, policies
@@ -86,13 +85,7 @@ def draw(cells: Cells, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--split", default="val", choices=("val", "test", "ood"))
-    parser.add_argument("--episodes", type=int, default=8)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--page", type=Path, help="a page of Markdown to put the table into, and beside it the picture")
-    given = parser.parse_args()
+    given = scoring(__doc__, episodes=8).parse_args()
     claims = {run.name: claim_of(run) for run in given.runs}
     with ThreadPoolExecutor() as pool:
         kept = Kept(given.out / f"played-{code_hash()}.jsonl")

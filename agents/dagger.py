@@ -9,6 +9,7 @@ knows the future: such a claim is marked †. Then the logits are scaled so that
 near-uniform sampler. Writes runs/NAME-SEED/: see run_folder.py.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -100,7 +101,8 @@ class Imitator:
         self.lessons.append(self._seen_by(claim, self.done))
         self.played.append(claim)
         lessons = Lessons.joined(self.lessons)
-        losses = [self._epoch(lessons, rng) for _ in range(self.given.epochs)]
+        given = self.given
+        losses = [epoch(self.network, self.optimizer, lessons, given.batch_size, rng)[0] for _ in range(given.epochs)]
         self.temperature = temperature_for(self.given.entropy_nats, self._entropy_of(self.lessons[-1]))
         return {"loss": losses[-1], "temperature": self.temperature}
 
@@ -126,24 +128,35 @@ class Imitator:
         open_ = parts[2].sum(axis=1) > 1
         return Lessons(*(torch.from_numpy(part[open_]) for part in (*parts, rows)))
 
-    def _epoch(self, lessons: Lessons, rng: np.random.Generator) -> float:
-        """Once over all; the mean loss."""
-        losses = []
-        for chosen in torch.from_numpy(rng.permutation(len(lessons))).split(self.given.batch_size):
-            candidates, context, mask, rows = (part[chosen] for part in lessons.parts())
-            loss = -self.network.log_shares(candidates, context, mask).gather(1, rows[:, None]).mean()
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            losses.append(loss.item())
-        return float(np.mean(losses))
-
     def _entropy_of(self, lessons: Lessons) -> Callable[[float], float]:
         """Temperature → mean entropy of the draws, nats."""
         candidates, context, mask, _ = lessons.parts()
         with torch.no_grad():
             log_shares = self.network.log_shares(candidates, context, mask)
         return lambda temperature: entropy_nats(torch.log_softmax(log_shares / temperature, dim=1)).mean().item()
+
+
+def epoch(
+    network: ClaimNetwork,
+    optimizer: torch.optim.Optimizer,
+    lessons: Lessons,
+    batch_size: int,
+    rng: np.random.Generator,
+    steepest: float = math.inf,
+) -> tuple[float, float]:
+    """Once over all lessons, in gradients of norm `steepest` at most; mean loss, and the share of rows agreed on."""
+    found = []
+    for chosen in torch.from_numpy(rng.permutation(len(lessons))).split(batch_size):
+        candidates, context, mask, rows = (part[chosen] for part in lessons.parts())
+        log_shares = network.log_shares(candidates, context, mask)
+        loss = -log_shares.gather(1, rows[:, None]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), steepest)
+        optimizer.step()
+        found.append((loss.item(), (log_shares.argmax(dim=1) == rows).float().mean().item()))
+    loss, agreed = np.mean(found, axis=0).tolist()
+    return loss, agreed
 
 
 def temperature_for(wanted: float, entropy: Callable[[float], float]) -> float:

@@ -1,13 +1,13 @@
 """Many teachers, one claim: what the best teacher of a workload would choose, on the states that the learner comes to.
 
-    sos-gym train --config distilled-memory
+    sos-gym train --config generalist-memory
 
 A claim that is trained on one workload alone is ahead of what one for all of them comes to by search: it need not find
 out where it is. Here each case of the train split has a teacher, the one of those named with the least stall there on
 train tapes: claims of runs (specialists), or registered policies that do not know the future. In each round the claim
 as it is plays some tapes of every case, in the first one the claim `start`; what the teacher would have chosen is
 written down, and the network learns from all rounds so far (DAgger: Ross et al., AISTATS 2011; policy distillation:
-Rusu et al., ICLR 2016). A search may go on from there. Writes runs/NAME-SEED/: see run_folder.py.
+Rusu et al., ICLR 2016). Writes runs/NAME-SEED/: see run_folder.py.
 """
 
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -20,7 +20,7 @@ import training
 from cases import Case, Policy, best_of, cases_of, drawn
 from claim_network import ClaimNetwork
 from configuration import Configuration, Count, Natural, Share
-from dagger import Lessons
+from dagger import Lessons, epoch
 from on_val import OnVal, finish
 from pydantic import Field
 from run_folder import RunFolder
@@ -30,7 +30,6 @@ from sos_gym.experience import Experience, experience
 from sos_gym.kernel import kernel
 from sos_gym.learned import choose
 from sos_gym.policy import policy_of
-from sos_gym.scenario import Scenario
 from sos_gym.streams import stream
 
 SEEDS = 1 << 31  # tapes come from so many
@@ -88,9 +87,8 @@ class Pupil:
         self.cases = cases_of(given.envs, given.workloads, "train", given.references)
         named = [teacher_of(name) for name in given.teachers]
         seeds = stream(given.seed, "choice of teachers").integers(SEEDS, size=given.choosing_episodes).tolist()
-        whole = cases_of(
-            given.envs, given.workloads, "train"
-        )  # on a stretch of a program that misses seldom all are alike
+        # whole: on a stretch of a program that misses seldom all are alike
+        whole = cases_of(given.envs, given.workloads, "train")
         self.teachers: list[Policy] = best_of(named, drawn(whole, seeds), pool)
         torch.manual_seed(given.seed)
         self.network = ClaimNetwork(given.width, given.depth)
@@ -110,8 +108,10 @@ class Pupil:
         self.lessons.append(self._taught(claim, self.done))
         self.played.append(claim)
         lessons = Lessons.joined(self.lessons)
-        found = [self._epoch(lessons, rng) for _ in range(self.given.epochs)]
-        return {"loss": found[-1][0], "agreed": found[-1][1]}
+        given = self.given
+        for _ in range(given.epochs):
+            loss, agreed = epoch(self.network, self.optimizer, lessons, given.batch_size, rng, STEEPEST)
+        return {"loss": loss, "agreed": agreed}
 
     def claim(self) -> LearnedClaim:
         return self.network.claim(self.given.name)
@@ -139,20 +139,6 @@ class Pupil:
         ]
         return Lessons.joined([*self.pool.map(lambda job: lessons_of(*job, most=self.given.lessons), jobs)])
 
-    def _epoch(self, lessons: Lessons, rng: np.random.Generator) -> tuple[float, float]:
-        """Once over all; the mean loss, and the share of rows on which they agree."""
-        found = []
-        for chosen in torch.from_numpy(rng.permutation(len(lessons))).split(self.given.batch_size):
-            candidates, context, mask, rows = (part[chosen] for part in lessons.parts())
-            log_shares = self.network.log_shares(candidates, context, mask)
-            loss = -log_shares.gather(1, rows[:, None]).mean()
-            self.optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), STEEPEST)
-            self.optimizer.step()
-            found.append((loss.item(), (log_shares.argmax(dim=1) == rows).float().mean().item()))
-        return tuple(np.mean(found, axis=0).tolist())
-
 
 def lessons_of(case: Case, teacher: Policy, claim: LearnedClaim, seed: int, most: int) -> Lessons:
     """Decisions that have a choice, of an episode that the claim plays, and the teacher's rows.
@@ -161,8 +147,7 @@ def lessons_of(case: Case, teacher: Policy, claim: LearnedClaim, seed: int, most
     """
     one = case.episode(seed)
     advisors = () if isinstance(teacher, LearnedClaim) else (teacher,)
-    scenario = Scenario.of(one.env, one.tape, advisors=advisors, **one.settings)
-    seen = experience(scenario.episode(one.seed), claim, temperature=0)
+    seen = experience(one.simulation(advisors), claim, temperature=0)
     rows = choices_of(teacher, seen)
     open_ = np.flatnonzero(seen.mask.sum(axis=1) > 1)
     chosen = np.sort(stream(seed, "lessons").permutation(open_)[:most])

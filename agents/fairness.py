@@ -7,7 +7,6 @@ On the front is who has less stall than all that are as fair or fairer. Written:
 and with --page FILE a section of that page, in which the picture stands too.
 """
 
-import argparse
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ import one_line
 import yaml
 from cases import Policy, cases_of, log_ratios
 from played import Kept, Played, play
-from results import best_single, claim_of, put_section
+from results import best_single, claim_of, put_section, scoring
 from rich.console import Console
 
 from sos_gym import SettingError, policies
@@ -109,13 +108,7 @@ def trained_on(runs: Sequence[Path]) -> tuple[str, list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--split", default="val", choices=("val", "test", "ood"))
-    parser.add_argument("--episodes", type=int, default=40)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--page", type=Path, help="a page of Markdown to put the table into, and beside it the picture")
-    given = parser.parse_args()
+    given = scoring(__doc__, episodes=40).parse_args()
     claims: dict[str, Policy] = {run.name: claim_of(run) for run in given.runs}
     env, words = trained_on(given.runs)
     online = [name for name, one in policies().items() if not one.privileged]

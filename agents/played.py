@@ -61,7 +61,7 @@ def _whole(line: str) -> dict | None:
 
 
 def measured(policy: Player, episode: Episode, settings: Mapping[str, Any]) -> list[float]:
-    run = evaluate(episode.env, policy, episode.tape, episode.seed, **episode.settings, **settings)[0]
+    run = evaluate(episode.env, policy, episode.tape, episode.seed, **{**episode.settings, **settings})[0]
     return [float(run[name]) for name in MEASURES]
 
 
@@ -83,7 +83,7 @@ def play(
     """Every policy on tapes of the seeds 0 to `episodes` - 1 of every case; the tapes of a case are drawn once.
 
     Args:
-        settings: that a policy of that name plays under, besides those of the case.
+        settings: that a policy of that name plays under, besides those of the case, and before them.
     """
     found = np.empty((len(MEASURES), len(policies), len(cases), episodes))
     with Progress() as progress:

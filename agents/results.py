@@ -262,14 +262,20 @@ def runs_of(paths: Iterable[Path]) -> tuple[dict, dict[str, LearnedClaim]]:
     return given, found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def scoring(text: str, episodes: int) -> argparse.ArgumentParser:
+    """What every script asks that plays the claims of runs on a split; `episodes` is the default."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--split", default="val", choices=("val", "test", "ood"))
-    parser.add_argument("--episodes", type=int, default=20)
+    parser.add_argument("--episodes", type=int, default=episodes, help="tapes of each case")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of what was played and of the results")
+    parser.add_argument("--page", type=Path, help="a page of Markdown to put it into, pictures beside it")
+    return parser
+
+
+def main() -> None:
+    parser = scoring(__doc__, episodes=20)
     parser.add_argument("--env", help="score on this id instead of those trained on")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--page", type=Path, help="a page of Markdown to put the tables into")
     parser.add_argument("--beside", type=Path, nargs="+", default=[], help="other runs, whose claims are held against")
     parser.add_argument("--controls", action="store_true", help="play networks that nobody trained, and a vote")
     parser.add_argument("--set", nargs="+", default=[], metavar="key=value", help="change settings of all episodes")

@@ -3,6 +3,7 @@
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import controls
 import numpy as np
@@ -89,6 +90,15 @@ def test_what_a_policy_plays_under_is_what_is_kept(tmp_path):
     alone = evaluate("sos/Memory-v0", "lru", "loop(references=300)", 0, split="val", **price)[0]
     assert paid.of(["lru"])[0, 0, 0] == alone["weighted_stall_ns"] > free.of(["lru"])[0, 0, 0]
     assert np.array_equal(paid.of(["mru"]), free.of(["mru"]))
+
+
+def test_what_is_set_goes_before_what_a_case_says(tmp_path):
+    """A recording brings its frames along."""
+    case = replace(cases_of(["sos/Memory-v0"], ["zipf(references=1000)"], "val")[0], settings={"frames": 40})
+    with ThreadPoolExecutor(1) as pool:
+        kept = Kept(tmp_path / "played.jsonl")
+        few, many = (play({"lru": "lru"}, [case], 1, kept, pool, own) for own in ({}, {"lru": {"frames": 400}}))
+    assert many.of(["lru"]).sum() < few.of(["lru"]).sum()
 
 
 def test_policies_pay_what_their_cards_say_and_claims_what_is_given():
