@@ -117,6 +117,12 @@ def found(config: str) -> Path:
     return CONFIGS / f"{config}.yaml"
 
 
+def claim_file(named: str) -> Path:
+    """The file of a claim: as it stands, or in configs/, as teachers/cpu-all.npz."""
+    path, own = Path(named), CONFIGS / named
+    return own if own.exists() and not path.exists() else path
+
+
 def changes_of(texts: list[str]) -> dict[str, Any]:
     """{"decisions": 1000} of ["decisions=1000"]; values are YAML.
 

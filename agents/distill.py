@@ -10,6 +10,7 @@ written down, and the network learns from all rounds so far (DAgger: Ross et al.
 Rusu et al., ICLR 2016). Writes runs/NAME-SEED/: see run_folder.py.
 """
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -19,9 +20,9 @@ import torch
 import training
 from cases import Case, Policy, best_of, cases_of, drawn
 from claim_network import ClaimNetwork
-from configuration import Configuration, Count, Natural, Share
+from configuration import Configuration, Count, Natural, Share, claim_file
 from dagger import Lessons, epoch
-from on_val import OnVal, finish
+from on_val import CONTENDERS, OnVal, finish
 from pydantic import Field
 from run_folder import RunFolder
 
@@ -33,6 +34,7 @@ from sos_gym.policy import policy_of
 from sos_gym.streams import stream
 
 SEEDS = 1 << 31  # tapes come from so many
+OF_A_RECORDING = 2  # episodes, on which its teacher is chosen: its tape is always the same
 STEEPEST = 0.5  # norm of a gradient
 
 Positive = Annotated[float, Field(gt=0)]
@@ -46,20 +48,21 @@ class Training(Configuration):
     workloads: Annotated[list[str], Field(min_length=1)] = field(default_factory=lambda: ["default"])  # see cases.py
     start: str  # the file of the claim that plays the first round
     teachers: Annotated[list[str], Field(min_length=1)]  # names of policies, and files of claims
-    rounds: Count = 10  # the budget
+    rounds: Count = 12  # the budget
     check: Count = 1  # rounds
-    choosing_episodes: Count = 2  # of train, on which a case's teacher is chosen
-    episodes: Count = 1  # per case and round
+    choosing_episodes: Count = 16  # of train, on which a family's teacher is chosen
+    episodes: Count = 3  # per case and round
     references: Natural = 0  # that a longer tape is cut to; 0: it is played whole
-    lessons: Count = 2_000  # of a case in a round, at most: drawn from its decisions
+    lessons: Count = 120_000  # of a round, at most: drawn from its decisions
     epochs: Count = 3  # over all rounds so far, in each
     batch_size: Count = 1024
-    learning_rate: Positive = 2e-3
-    width: Count = 32  # of the hidden layers
+    learning_rate: Positive = 2e-3  # of the first round; falls with the rounds that are left
+    width: Count = 48  # of the hidden layers
     depth: Count = 2  # hidden layers
     jain_floor: Share = 0.0  # as of a search: what val is judged by
     jain_price: Annotated[float, Field(ge=0)] = 10.0
-    baselines: Annotated[list[str], Field(min_length=1)]  # online ones; the best of them on a case is its base
+    # online ones, the best of which on a case is its base
+    baselines: Annotated[list[str], Field(min_length=1)] = field(default_factory=lambda: [*CONTENDERS])
     look_episodes: Count = 8  # per case, of a look at the val split
     val_episodes: Count = 8  # per case, of the comparison at the end, other ones
 
@@ -70,7 +73,7 @@ def teacher_of(named: str) -> Policy:
     Raises:
         SettingError: a policy that knows the future, or a claim that was told of it.
     """
-    found = LearnedClaim.load(named) if named.endswith(".npz") else named
+    found = LearnedClaim.load(claim_file(named)) if named.endswith(".npz") else named
     if (found if isinstance(found, LearnedClaim) else policy_of(found)).privileged:
         raise SettingError("teachers", named, "ones that do not know the future", "leave it out")
     return found
@@ -85,21 +88,25 @@ class Pupil:
     def __init__(self, given: Training, pool: Executor):
         self.given, self.pool, self.total = given, pool, given.rounds
         self.cases = cases_of(given.envs, given.workloads, "train", given.references)
-        named = [teacher_of(name) for name in given.teachers]
-        seeds = stream(given.seed, "choice of teachers").integers(SEEDS, size=given.choosing_episodes).tolist()
-        # whole: on a stretch of a program that misses seldom all are alike
-        whole = cases_of(given.envs, given.workloads, "train")
-        self.teachers: list[Policy] = best_of(named, drawn(whole, seeds), pool)
+        self.teachers = [*self._best_teachers()]
         torch.manual_seed(given.seed)
         self.network = ClaimNetwork(given.width, given.depth)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=given.learning_rate)
-        self.first = LearnedClaim.load(given.start)
+        self.first = LearnedClaim.load(claim_file(given.start))
         self.played: list[LearnedClaim] = []
         self.lessons: list[Lessons] = []
 
     @property
     def done(self) -> int:
         return len(self.played)
+
+    def _best_teachers(self) -> Iterator[Policy]:
+        """Of each case, on whole tapes: on a stretch of a program that misses seldom all are alike."""
+        given = self.given
+        named = [teacher_of(name) for name in given.teachers]
+        seeds = stream(given.seed, "choice of teachers").integers(SEEDS, size=given.choosing_episodes).tolist()
+        for case in cases_of(given.envs, given.workloads, "train"):
+            yield best_of(named, drawn([case], seeds[:OF_A_RECORDING] if case.recorded else seeds), self.pool)[0]
 
     def update(self) -> dict[str, float]:
         """A round."""
@@ -109,6 +116,8 @@ class Pupil:
         self.played.append(claim)
         lessons = Lessons.joined(self.lessons)
         given = self.given
+        for group in self.optimizer.param_groups:
+            group["lr"] = given.learning_rate * (1 - (self.done - 1) / self.total)
         for _ in range(given.epochs):
             loss, agreed = epoch(self.network, self.optimizer, lessons, given.batch_size, rng, STEEPEST)
         return {"loss": loss, "agreed": agreed}
@@ -132,12 +141,23 @@ class Pupil:
     def _taught(self, claim: LearnedClaim, number: int) -> Lessons:
         """What the teachers say on the tapes of a round."""
         rng = stream(self.given.seed, f"tapes of round {number}")
+        per_episode = self.given.lessons / self.given.episodes
         jobs = [
-            (case, teacher, claim, int(rng.integers(SEEDS)))
-            for case, teacher in zip(self.cases, self.teachers, strict=True)
+            (case, teacher, claim, int(rng.integers(SEEDS)), round(share * per_episode))
+            for case, teacher, share in zip(self.cases, self.teachers, shares_of(self.cases), strict=True)
             for _ in range(self.given.episodes)
         ]
-        return Lessons.joined([*self.pool.map(lambda job: lessons_of(*job, most=self.given.lessons), jobs)])
+        return Lessons.joined([*self.pool.map(lambda job: lessons_of(*job), jobs)])
+
+
+def shares_of(cases: Sequence[Case]) -> list[float]:
+    """Of each case among the lessons: ids have as many as each other, an id's families as many as its recordings.
+
+    Three families and one recording of one id: 1/6 each, and 1/2.
+    """
+    kinds = [(case.env, case.recorded) for case in cases]
+    ids = [env for env, _ in {*kinds}]
+    return [1 / (len({*ids}) * ids.count(kind[0]) * kinds.count(kind)) for kind in kinds]
 
 
 def lessons_of(case: Case, teacher: Policy, claim: LearnedClaim, seed: int, most: int) -> Lessons:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import training
 from claim_network import ClaimNetwork, entropy_nats
-from configuration import Count, OfOneId, Share
+from configuration import Count, OfOneId, Share, claim_file
 from pydantic import Field
 from report import trained
 from run_folder import RunFolder
@@ -66,7 +66,7 @@ class SameTape:
         torch.manual_seed(given.seed)
         self.network = ClaimNetwork(given.width, given.depth)
         if given.start is not None:
-            self.network.begin_at(LearnedClaim.load(given.start))
+            self.network.begin_at(LearnedClaim.load(claim_file(given.start)))
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=given.learning_rate)
         horizon = {} if given.discount_service_ns is None else {"discount_service_ns": given.discount_service_ns}
         self.scenario = Scenario.of(given.env, given.workload, "train", **horizon)

@@ -18,6 +18,32 @@ from sos_gym.outputs import write_whole
 
 SPLIT, LOOK_SEED = "val", 1000  # of looks during training; the comparison at the end begins at seed 0
 
+CONTENDERS = (  # online policies that are the best of all on some workload, or near it
+    "whole_sets",
+    "together",
+    "slru",
+    "sieve",
+    "cacheus",
+    "lecar",
+    "lhd",
+    "lirs",
+    "gap",
+    "shortest",
+    "cfs",
+    "owner_share",
+    "spare_next",
+    "inheritance",
+    "priority",
+    "second_chance",
+    "guard",
+    "linux",
+    "s3fifo",
+    "frequency",
+    "seniority",
+    "ladder",
+    "nearest",
+)
+
 
 class Asked(Protocol):
     """What is asked of a configuration."""

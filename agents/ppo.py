@@ -10,7 +10,7 @@ training only); nothing later matters then, so that gamma belongs to be 0. Write
 from dataclasses import dataclass
 
 import training
-from configuration import Count, Share
+from configuration import Count, Share, claim_file
 from run_folder import RunFolder
 from sb3_contrib import MaskablePPO
 from set_policy import SetPolicy
@@ -43,7 +43,7 @@ class Ppo(ModelLearner):
             numbers |= {"rollout_buffer_class": MaskableServiceRolloutBuffer, "rollout_buffer_kwargs": {"env": env}}
         model = MaskablePPO(SetPolicy, env, policy_kwargs={"width": given.width}, device="cpu", **numbers)
         if given.start is not None:
-            model.policy.mlp_extractor.actor.begin_at(LearnedClaim.load(given.start))
+            model.policy.mlp_extractor.actor.begin_at(LearnedClaim.load(claim_file(given.start)))
         super().__init__(model, given, piece=given.environments * given.n_steps)
 
     def claim(self) -> LearnedClaim:

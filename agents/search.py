@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import training
 from cases import Case, Measure, best_of, cases_of, drawn, played, played_by
-from configuration import Configuration, Count, Natural, Share
+from configuration import Configuration, Count, Natural, Share, claim_file
 from minimizers import Cma, CrossEntropy, Minimizer
-from on_val import OnVal, finish
+from on_val import CONTENDERS, OnVal, finish
 from pydantic import Field
 from run_folder import RunFolder
 from shapes import hidden_of, shape_of
@@ -70,7 +70,8 @@ class Training(Configuration):
     cases: Natural = 0  # of each id in a generation, drawn anew each time; 0: all
     jain_floor: Share = 0.0  # of a case's mean index; below it a claim pays
     jain_price: Annotated[float, Field(ge=0)] = 10.0
-    baselines: Annotated[list[str], Field(min_length=1)]  # online ones; the best of them on a case is its base
+    # online ones, the best of which on a case is its base
+    baselines: Annotated[list[str], Field(min_length=1)] = field(default_factory=lambda: [*CONTENDERS])
     look_episodes: Count = 8  # per case, of a look at the val split
     val_episodes: Count = 8  # per case, of the comparison at the end, other ones
 
@@ -113,7 +114,7 @@ def claim_at_start(given: Training) -> LearnedClaim | None:
             )
     if given.start is None:
         return None
-    claim = LearnedClaim.load(given.start)
+    claim = LearnedClaim.load(claim_file(given.start))
     if hidden_of(claim) is None:
         raise SettingError("start", given.start, "a claim of one hidden layer, or of none", "name another one")
     return claim

@@ -72,8 +72,8 @@ def _facts(claim: str, card: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _teachers(config: dict[str, Any]) -> str:
-    """Runs by their names, policies by theirs."""
-    names = [Path(name).parent.name if name.endswith(".npz") else name for name in config["teachers"]]
+    """Claims by their files' names, policies by theirs."""
+    names = [Path(name).stem if name.endswith(".npz") else name for name in config["teachers"]]
     return ", ".join(f"`{name}`" for name in names)
 
 

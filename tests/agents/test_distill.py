@@ -7,7 +7,7 @@ import configuration
 import distill
 import numpy as np
 import pytest
-from cases import cases_of
+from cases import Case, cases_of
 
 from sos_gym import COLUMNS, LearnedClaim, SettingError
 
@@ -67,6 +67,33 @@ def test_lessons_are_what_the_teacher_would_choose(teacher):
         best = OLDEST(seen, {})
         column = candidates[:, COLUMNS.index("since_use")]
         assert column[row] == pytest.approx(column[best], abs=1e-6)
+
+
+def test_families_teach_as_much_as_recordings_and_ids_as_each_other():
+    def case(env, name, recorded):
+        return Case(env, name, "train", recorded)
+
+    memory = [case(MEMORY, name, recorded=False) for name in "abc"] + [case(MEMORY, "d", recorded=True)]
+    assert distill.shares_of(memory) == pytest.approx([1 / 6] * 3 + [1 / 2])
+    # the only one of its id teaches as much as all of Memory together
+    assert distill.shares_of([*memory, case("sos/CPU-v0", "e", recorded=False)]) == pytest.approx(
+        [1 / 12] * 3 + [1 / 4, 1 / 2]
+    )
+
+
+def test_a_case_has_so_many_lessons_as_its_share(pool, start):
+    """Over all episodes: 300 of the one case there is, from three."""
+    pupil = pupil_of(pool, start, episodes=3)
+    pupil.update()
+    assert len(pupil.lessons[0]) == 300
+
+
+def test_the_rate_falls_to_that_of_the_last_round(pool, start):
+    pupil, rates = pupil_of(pool, start, rounds=4, learning_rate=0.004), []
+    for _ in range(4):
+        pupil.update()
+        rates.append(pupil.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.004, 0.003, 0.002, 0.001])
 
 
 def test_a_pupil_comes_to_agree_and_follows_its_seed(pool, start):
