@@ -5,7 +5,7 @@
 A claim that is trained on one workload alone is ahead of what one for all of them comes to by search: it need not find
 out where it is. Here each case of the train split has a teacher, the one of those named with the least stall there on
 train tapes: claims of runs (specialists), or registered policies that do not know the future. In each round the claim
-as it is plays some tapes of every case, in the first one the claim `start`; what the teacher would have chosen is
+as it is plays some tapes of every case, in the first one the claim `first`; what the teacher would have chosen is
 written down, and the network learns from all rounds so far (DAgger: Ross et al., AISTATS 2011; policy distillation:
 Rusu et al., ICLR 2016). Writes runs/NAME-SEED/: see run_folder.py.
 """
@@ -46,7 +46,8 @@ class Training(Configuration):
 
     envs: Annotated[list[str], Field(min_length=1)]
     workloads: Annotated[list[str], Field(min_length=1)] = field(default_factory=lambda: ["default"])  # see cases.py
-    start: str  # the file of the claim that plays the first round
+    first: str  # the file of the claim that plays the first round
+    start: str | None = None  # the file of a claim of the same layers at which the network begins; None: at a draw
     teachers: Annotated[list[str], Field(min_length=1)]  # names of policies, and files of claims
     rounds: Count = 12  # the budget
     check: Count = 1  # rounds
@@ -91,8 +92,10 @@ class Pupil:
         self.teachers = [*self._best_teachers()]
         torch.manual_seed(given.seed)
         self.network = ClaimNetwork(given.width, given.depth)
+        if given.start is not None:
+            self.network.begin_at(LearnedClaim.load(claim_file(given.start)))
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=given.learning_rate)
-        self.first = LearnedClaim.load(claim_file(given.start))
+        self.first = LearnedClaim.load(claim_file(given.first))
         self.played: list[LearnedClaim] = []
         self.lessons: list[Lessons] = []
 

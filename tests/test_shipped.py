@@ -99,7 +99,7 @@ def test_a_card_tells_of_the_run_and_no_run_is_shipped_half_way(tmp_path):
     taught = {
         "algorithm": "distill",
         "name": "taught",
-        "start": "a.npz",
+        "first": "a.npz",
         "teachers": ["lru"],
         "rounds": 7,
         "episodes": 3,

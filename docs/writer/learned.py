@@ -23,8 +23,8 @@ def _top() -> str:
         "leaderboards, and `sos_gym.shipped`. Written by `make docs` from the cards that `agents/ship.py` wrote; how "
         "they were trained is in [learning.md](learning.md).\n\n"
         "A training again gives the same weights on the same machine, with the same versions and seed, from the commit "
-        "that the card names. What taught a claim is trained first, as learning.md says; its episodes and minutes are "
-        "not in the card's."
+        "that the card names. What taught a claim is there, in configs/teachers/; its episodes and minutes are not in "
+        "the card's."
     )
 
 

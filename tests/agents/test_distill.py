@@ -21,6 +21,8 @@ TINY |= {
     "depth": 1,
     "lessons": 300,
     "epochs": 12,
+    "episodes": 1,
+    "choosing_episodes": 2,
 }
 OLDEST = LearnedClaim.linear({"since_use": -1.0}, "oldest")  # the longest unused goes
 
@@ -32,27 +34,27 @@ def pool():
 
 
 @pytest.fixture
-def start(tmp_path):
+def first(tmp_path):
     return str(OLDEST.save(tmp_path / "oldest.npz"))
 
 
-def pupil_of(pool, start, **changed) -> distill.Pupil:
+def pupil_of(pool, first, **changed) -> distill.Pupil:
     return distill.Pupil(
-        configuration.checked(distill.Training, TINY | {"start": start, "teachers": [start]} | changed, "a test"), pool
+        configuration.checked(distill.Training, TINY | {"first": first, "teachers": [first]} | changed, "a test"), pool
     )
 
 
-def test_the_teacher_of_a_case_is_the_best_there(pool, start):
-    assert pupil_of(pool, start, teachers=["mru", "frequency"]).teachers == ["frequency"]
-    teacher = pupil_of(pool, start, teachers=["mru", start], workloads=["phases(references=1500)"]).teachers[0]
+def test_the_teacher_of_a_case_is_the_best_there(pool, first):
+    assert pupil_of(pool, first, teachers=["mru", "frequency"]).teachers == ["frequency"]
+    teacher = pupil_of(pool, first, teachers=["mru", first], workloads=["phases(references=1500)"]).teachers[0]
     assert np.array_equal(teacher.weights, OLDEST.weights)
 
 
-def test_who_knows_the_future_teaches_nobody(pool, start, tmp_path):
+def test_who_knows_the_future_teaches_nobody(pool, first, tmp_path):
     told = LearnedClaim(OLDEST.layers, OLDEST.pair_costs, "told", privileged=True).save(tmp_path / "told.npz")
     for teacher in ("clairvoyant", str(told)):
         with pytest.raises(SettingError, match="do not know the future"):
-            pupil_of(pool, start, teachers=[teacher])
+            pupil_of(pool, first, teachers=[teacher])
 
 
 @pytest.mark.parametrize("teacher", [OLDEST, "lru"], ids=["a claim", "a policy"])
@@ -81,24 +83,24 @@ def test_families_teach_as_much_as_recordings_and_ids_as_each_other():
     )
 
 
-def test_a_case_has_so_many_lessons_as_its_share(pool, start):
+def test_a_case_has_so_many_lessons_as_its_share(pool, first):
     """Over all episodes: 300 of the one case there is, from three."""
-    pupil = pupil_of(pool, start, episodes=3)
+    pupil = pupil_of(pool, first, episodes=3)
     pupil.update()
     assert len(pupil.lessons[0]) == 300
 
 
-def test_the_rate_falls_to_that_of_the_last_round(pool, start):
-    pupil, rates = pupil_of(pool, start, rounds=4, learning_rate=0.004), []
+def test_the_rate_falls_to_that_of_the_last_round(pool, first):
+    pupil, rates = pupil_of(pool, first, rounds=4, learning_rate=0.004), []
     for _ in range(4):
         pupil.update()
         rates.append(pupil.optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([0.004, 0.003, 0.002, 0.001])
 
 
-def test_a_pupil_comes_to_agree_and_follows_its_seed(pool, start):
+def test_a_pupil_comes_to_agree_and_follows_its_seed(pool, first):
     def learnt(seed: int, rounds: int) -> tuple[distill.Pupil, list[float]]:
-        pupil = pupil_of(pool, start, seed=seed)
+        pupil = pupil_of(pool, first, seed=seed)
         return pupil, [pupil.update()["agreed"] for _ in range(rounds)]
 
     one, agreed = learnt(0, 6)
@@ -107,12 +109,21 @@ def test_a_pupil_comes_to_agree_and_follows_its_seed(pool, start):
     assert not np.array_equal(one.claim().weights, learnt(1, 6)[0].claim().weights)
 
 
-def test_it_goes_on_from_its_state(pool, start):
-    whole = pupil_of(pool, start)
+def test_it_may_begin_at_a_claim_of_its_layers(pool, first, tmp_path):
+    one = pupil_of(pool, first, seed=3)
+    one.update()
+    learnt = str(one.claim().save(tmp_path / "learnt.npz"))
+    assert np.array_equal(pupil_of(pool, first, start=learnt).claim().weights, one.claim().weights)
+    with pytest.raises(SettingError, match=r"a claim of \[47, 9, 1\]"):
+        pupil_of(pool, first, start=learnt, width=9)
+
+
+def test_it_goes_on_from_its_state(pool, first):
+    whole = pupil_of(pool, first)
     whole.update()
     kept = pickle.dumps(whole.state())
     whole.update()
-    again = pupil_of(pool, start)
+    again = pupil_of(pool, first)
     again.restore(pickle.loads(kept))
     again.update()
     assert again.done == 2 and np.array_equal(again.claim().weights, whole.claim().weights)
