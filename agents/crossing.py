@@ -8,8 +8,8 @@ Beside them: the best single policy of the id, and a row drawn by chance, as an 
 kept in the folder; a run that was stopped goes on. What a claim makes of a tenth of the samples on another id is a run
 of its own, which begins at that claim:
 
-    sos-gym train --config searched-cpu -o name=cpu-from-memory -o start=runs/searched-memory-0/claim.npz \\
-        -o 'stages=[{generations: 50, hidden: 16, population: 48, elite: 10, spread: 0.25, noise: 0.06}]'
+    sos-gym train --config generalist-cpu -o name=cpu-from-memory -o start=runs/generalist-memory-0/claim.npz \\
+        -o rounds=3 -o lessons=48000
 """
 
 import json

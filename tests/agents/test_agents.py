@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import configuration
+import distill
 import dqn
 import numpy as np
 import ppo
@@ -149,6 +150,23 @@ def test_a_wrong_configuration_is_named(tmp_path, text, said):
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(SettingError, match=re.escape(said)):
         configuration.read(ppo.Training, tmp_path / "a.yaml", **{} if text == "name: x" else ONE)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("generalist-*.yaml")), ids=lambda path: path.stem)
+def test_all_that_a_generalist_is_taught_by_is_there(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # wherever it is trained
+    given = configuration.read(distill.Training, path)
+    assert all(distill.teacher_of(name) for name in given.teachers)
+    assert LearnedClaim.load(configuration.claim_file(given.first))
+
+
+def test_a_claim_is_where_it_is_named_before_it_is_in_configs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert configuration.claim_file("teachers/all.npz") == CONFIGS / "teachers/all.npz"
+    assert configuration.claim_file("teachers/none.npz") == Path("teachers/none.npz")
+    Path("teachers").mkdir()
+    Path("teachers/all.npz").touch()
+    assert configuration.claim_file("teachers/all.npz") == Path("teachers/all.npz")
 
 
 def test_a_configuration_is_found_by_its_name():
