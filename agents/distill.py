@@ -31,6 +31,7 @@ from sos_gym.experience import Experience, experience
 from sos_gym.kernel import kernel
 from sos_gym.learned import choose
 from sos_gym.policy import policy_of
+from sos_gym.shipped import SHIPPED, Shipped
 from sos_gym.streams import stream
 
 SEEDS = 1 << 31  # tapes come from so many
@@ -48,7 +49,7 @@ class Training(Configuration):
     workloads: Annotated[list[str], Field(min_length=1)] = field(default_factory=lambda: ["default"])  # see cases.py
     first: str  # the file of the claim that plays the first round
     start: str | None = None  # the file of a claim of the same layers at which the network begins; None: at a draw
-    teachers: Annotated[list[str], Field(min_length=1)]  # names of policies, and files of claims
+    teachers: Annotated[list[str], Field(min_length=1)]  # names of policies, learned ones too, and files of claims
     rounds: Count = 12  # the budget
     check: Count = 1  # rounds
     choosing_episodes: Count = 16  # of train, on which a family's teacher is chosen
@@ -68,12 +69,17 @@ class Training(Configuration):
     val_episodes: Count = 8  # per case, of the comparison at the end, other ones
 
 
-def teacher_of(named: str) -> Policy:
-    """A claim from its file, or the name of a policy.
+Teacher = Policy | Shipped
+
+
+def teacher_of(named: str) -> Teacher:
+    """A claim from its file, or what is called so: a policy, or a learned one, which has a claim for each id.
 
     Raises:
         SettingError: a policy that knows the future, or a claim that was told of it.
     """
+    if named in SHIPPED:
+        return SHIPPED[named]
     found = LearnedClaim.load(claim_file(named)) if named.endswith(".npz") else named
     if (found if isinstance(found, LearnedClaim) else policy_of(found)).privileged:
         raise SettingError("teachers", named, "ones that do not know the future", "leave it out")
@@ -89,7 +95,7 @@ class Pupil:
     def __init__(self, given: Training, pool: Executor):
         self.given, self.pool, self.total = given, pool, given.rounds
         self.cases = cases_of(given.envs, given.workloads, "train", given.references)
-        self.teachers = [*self._best_teachers()]
+        self.teachers: list[Policy] = [*self._best_teachers()]
         torch.manual_seed(given.seed)
         self.network = ClaimNetwork(given.width, given.depth)
         if given.start is not None:
@@ -109,7 +115,9 @@ class Pupil:
         named = [teacher_of(name) for name in given.teachers]
         seeds = stream(given.seed, "choice of teachers").integers(SEEDS, size=given.choosing_episodes).tolist()
         for case in cases_of(given.envs, given.workloads, "train"):
-            yield best_of(named, drawn([case], seeds[:OF_A_RECORDING] if case.recorded else seeds), self.pool)[0]
+            here = [one.on(case.env) if isinstance(one, Shipped) else one for one in named]
+            own = seeds[:OF_A_RECORDING] if case.recorded else seeds
+            yield best_of(here, drawn([case], own), self.pool)[0] if len(here) > 1 else here[0]
 
     def update(self) -> dict[str, float]:
         """A round."""

@@ -10,6 +10,7 @@ import pytest
 from cases import Case, cases_of
 
 from sos_gym import COLUMNS, LearnedClaim, SettingError
+from sos_gym.shipped import SHIPPED
 
 MEMORY = "sos/Memory-v0"
 TINY = {"algorithm": "distill", "name": "tiny", "envs": [MEMORY], "workloads": ["zipf(references=1000)"]}
@@ -48,6 +49,14 @@ def test_the_teacher_of_a_case_is_the_best_there(pool, first):
     assert pupil_of(pool, first, teachers=["mru", "frequency"]).teachers == ["frequency"]
     teacher = pupil_of(pool, first, teachers=["mru", first], workloads=["phases(references=1500)"]).teachers[0]
     assert np.array_equal(teacher.weights, OLDEST.weights)
+
+
+def test_a_learned_policy_teaches_each_id_by_its_own_claim(pool, first):
+    ids = [MEMORY, "sos/CPU-v0"]
+    pupil = pupil_of(pool, first, teachers=["learned"], envs=ids, workloads=[*TINY["workloads"], "schbench"])
+    assert [case.env for case in pupil.cases] == ids
+    for env, teacher in zip(ids, pupil.teachers, strict=True):
+        assert np.array_equal(teacher.weights, SHIPPED["learned"].on(env).weights)
 
 
 def test_who_knows_the_future_teaches_nobody(pool, first, tmp_path):
