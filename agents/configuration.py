@@ -12,8 +12,9 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from sos_gym import SettingError
+from sos_gym import LearnedClaim, SettingError
 from sos_gym.settings.ranges import did_you_mean
+from sos_gym.shipped import SHIPPED
 
 Natural = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -121,6 +122,11 @@ def claim_file(named: str) -> Path:
     """The file of a claim: as it stands, or in configs/, as teachers/cpu-all.npz."""
     path, own = Path(named), CONFIGS / named
     return own if own.exists() and not path.exists() else path
+
+
+def claim_to_start_at(named: str, env: str) -> LearnedClaim:
+    """A claim from its file, or, of a learned policy that ships, the one that plays on an id."""
+    return SHIPPED[named].on(env) if named in SHIPPED else LearnedClaim.load(claim_file(named))
 
 
 def changes_of(texts: list[str]) -> dict[str, Any]:

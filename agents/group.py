@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import training
 from claim_network import ClaimNetwork, entropy_nats
-from configuration import Count, OfOneId, Share, claim_file
+from configuration import Count, OfOneId, Share, claim_to_start_at
 from pydantic import Field
 from report import trained
 from run_folder import RunFolder
@@ -54,7 +54,7 @@ class Training(OfOneId):
     clip: Share = 0.2
     width: Count = 32  # of the hidden layers
     depth: Count = 2  # hidden layers
-    start: str | None = None  # the file of a claim of that shape at which it begins; None: at a draw
+    start: str | None = None  # the claim of that shape at which it begins: a file, or `learned`; None: at a draw
 
 
 class SameTape:
@@ -66,7 +66,7 @@ class SameTape:
         torch.manual_seed(given.seed)
         self.network = ClaimNetwork(given.width, given.depth)
         if given.start is not None:
-            self.network.begin_at(LearnedClaim.load(claim_file(given.start)))
+            self.network.begin_at(claim_to_start_at(given.start, given.env))
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=given.learning_rate)
         horizon = {} if given.discount_service_ns is None else {"discount_service_ns": given.discount_service_ns}
         self.scenario = Scenario.of(given.env, given.workload, "train", **horizon)

@@ -10,7 +10,7 @@ training only); nothing later matters then, so that gamma belongs to be 0. Write
 from dataclasses import dataclass
 
 import training
-from configuration import Count, Share, claim_file
+from configuration import Count, Share, claim_to_start_at
 from run_folder import RunFolder
 from sb3_contrib import MaskablePPO
 from set_policy import SetPolicy
@@ -29,7 +29,7 @@ class Training(ModelTraining):
     n_epochs: Count = 4
     gae_lambda: Share = 0.95
     ent_coef: float = 0.001
-    start: str | None = None  # the file of a claim of that shape at which the actor begins; None: at a draw
+    start: str | None = None  # the claim of that shape at which the actor begins: a file, or `learned`; None: at a draw
 
 
 class Ppo(ModelLearner):
@@ -43,7 +43,7 @@ class Ppo(ModelLearner):
             numbers |= {"rollout_buffer_class": MaskableServiceRolloutBuffer, "rollout_buffer_kwargs": {"env": env}}
         model = MaskablePPO(SetPolicy, env, policy_kwargs={"width": given.width}, device="cpu", **numbers)
         if given.start is not None:
-            model.policy.mlp_extractor.actor.begin_at(LearnedClaim.load(claim_file(given.start)))
+            model.policy.mlp_extractor.actor.begin_at(claim_to_start_at(given.start, given.env))
         super().__init__(model, given, piece=given.environments * given.n_steps)
 
     def claim(self) -> LearnedClaim:

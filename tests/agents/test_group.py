@@ -15,6 +15,7 @@ from sos_gym import SettingError
 from sos_gym.envs.env import SosEnv
 from sos_gym.learned import PAIR
 from sos_gym.settings.presets import PRESETS
+from sos_gym.shipped import SHIPPED
 
 TINY = {"algorithm": "group", "name": "tiny", "env": "sos/CPU-v0", "workload": "hyperexponential(bursts=10)"}
 TINY |= {"baselines": ["turns"], "decisions": 2000, "update_decisions": 600, "tape_group": 2, "width": 4}
@@ -190,6 +191,12 @@ def test_a_learner_begins_at_a_claim_of_its_shape_alone(pool, tmp_path):
     assert np.array_equal(actor.weights, claim.weights)
     with pytest.raises(SettingError, match="change the width"):
         learner_of(pool, start=path, width=5)
+
+
+def test_a_learner_begins_at_what_ships_for_its_id(pool):
+    shipped = SHIPPED["learned"].on(TINY["env"])
+    begun = learner_of(pool, start="learned", width=int(shipped.sizes[1])).claim()
+    assert np.array_equal(begun.weights, shipped.weights)
 
 
 def test_entropy_is_that_of_rows_that_are_alike():
