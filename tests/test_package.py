@@ -102,10 +102,12 @@ def test_wheel_holds_the_recordings_the_claims_and_the_marker_but_no_tests(wheel
     assert len(claims) >= 8 and {*claims} <= {*names}
     recorded = {path.name for path in (ROOT / "sos_gym/workload/recorded").glob("*.npz")}
     assert len(recorded) >= 3
-    assert {Path(name).name for name in names if name.endswith(".npz")} == recorded | {"claim.npz"}
+    teachers = {path.name for path in (ROOT / "configs/teachers").glob("*.npz")}
+    assert {Path(name).name for name in names if name.endswith(".npz")} == recorded | teachers | {"claim.npz"}
     assert "sos_gym/py.typed" in names
     for folder in ("agents", "configs"):  # of `sos-gym train`
         assert {f"sos_gym/{folder}/{path.name}" for path in (ROOT / folder).glob("*.*")} <= {*names}
+    assert {f"sos_gym/configs/teachers/{name}" for name in teachers} <= {*names}
     assert not [name for name in names if not name.startswith(("sos_gym/", "sos_gym-"))]
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
