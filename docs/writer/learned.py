@@ -57,7 +57,7 @@ def _facts(claim: str, card: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("network", f"{' → '.join(map(str, card['sizes']))}, {number(card['weights'])} weights, {number(size)} bytes"),
         ("trained on", f"{', '.join(config['envs'])}: {', '.join(config['workloads'])} of the train split"),
-        ("by", f"`sos-gym train --config {claim} --seed {config['seed']}`, at commit {about['commit'][:10]}"),
+        ("by", f"`{_command(claim, config)}`, at commit {about['commit'][:10]}"),
         (
             "played",
             f"{number(card['episodes'])} episodes in {card['elapsed_s'] / 60:.0f} minutes, {_threads(config, about)}",
@@ -69,6 +69,12 @@ def _facts(claim: str, card: dict[str, Any]) -> list[tuple[str, str]]:
         ("knows the future", "yes †" if card["privileged"] else "no"),
         ("where it is weak", _weakest(card["val"])),
     ]
+
+
+def _command(claim: str, config: dict[str, Any]) -> str:
+    """That trains it again; sums of floats hang on the number of threads."""
+    workers = f" -o workers={config['workers']}" if config["workers"] else ""
+    return f"sos-gym train --config {claim} --seed {config['seed']}{workers}"
 
 
 def _teachers(config: dict[str, Any]) -> str:
