@@ -120,7 +120,10 @@ def main() -> None:
     heads = ["tape", "frames", "misses of MIN", *claims, *peers(2, 2), "LRU", "the best policy of each"]
     with ThreadPoolExecutor() as pool:
         tapes = tapes_of(given.split)
-        rows = [(name, *compared(tape, claims, online, pool)) for name, tape in track(tapes.items(), "replaying")]
+        rows = [
+            (name, *compared(tape, claims, online, pool))
+            for name, tape in track(tapes.items(), "replaying", auto_refresh=False)
+        ]
     text = table(heads, rows, "l" + "r" * (len(heads) - 1))
     if given.page:
         made = f"Misses relative to MIN's; `python {shlex.join(sys.argv)}`."

@@ -100,7 +100,7 @@ def lines(claim: LearnedClaim, cases: Sequence[Case], episodes: int, pool: Threa
     names = [name for name in (*COLUMNS, *CONTEXT) if name != "valid"]
     base = played([claim], found, pool).stall_ns
     told = []
-    for name in track(names, "columns"):
+    for name in track(names, "columns", auto_refresh=False):
         ratio = 1.0
         if uses(claim, name) and seen.share_that_varies(name):
             held = without(claim, name, float(seen.values(name).mean()))

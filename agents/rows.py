@@ -49,7 +49,7 @@ def main() -> None:
     given = parser.parse_args()
     told = []
     with ThreadPoolExecutor() as pool:
-        for env in track(PRESETS, "ids", console=Console(stderr=True)):
+        for env in track(PRESETS, "ids", console=Console(stderr=True), auto_refresh=False):
             [claim] = named([given.claim], env).values()
             ratios = stall_by_rows(claim, cases_of([env], [FAMILIES], "val"), ROWS, given.episodes, pool)
             told.append((env, *(f"{ratio:.3f}" for ratio in ratios)))

@@ -92,7 +92,7 @@ def label_of(informed: int, best: int) -> str:
 def main() -> None:
     given = page.options(__doc__, episodes=8)
     names = [name for name in sos_gym.workloads() if name not in FAMILIES or not FAMILIES[name].by_split]
-    rows = {name: row_of(name, given.episodes) for name in track(names, "policies on workloads")}
+    rows = {name: row_of(name, given.episodes) for name in track(names, "policies on workloads", auto_refresh=False)}
     head = ["workload", "lottery, ms", "best heuristic", "informed", "best known", "bound", ""]
     parts = [
         INTRODUCTION.format(

@@ -70,7 +70,7 @@ def on_the_default(family: str, split: str, episodes: int) -> Iterator[list[str]
 def elsewhere(split: str, episodes: int) -> Iterator[list[str]]:
     """What is saved when a setting is changed."""
     yield ["policy", "family", *ELSEWHERE]
-    for name, kin in track(KIN.items(), "settings", transient=True):
+    for name, kin in track(KIN.items(), "settings", transient=True, auto_refresh=False):
         for family in FAMILIES:
             pairs = ([runs(each, family, split, episodes, **s) for each in (name, kin)] for s in ELSEWHERE.values())
             yield [name, family, *(saved(*pair) for pair in pairs)]

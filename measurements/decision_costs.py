@@ -61,7 +61,7 @@ def module(constants: dict[str, int]) -> str:
 def main() -> None:
     given = page.options(__doc__, episodes=3)
     constants = {}
-    for name in track([*policies(), *APART], "policies"):
+    for name in track([*policies(), *APART], "policies", auto_refresh=False):
         by_id = measure(policy_named(name).name, given.episodes)
         constants[name] = constant(by_id)
         print(name, constants[name], {short_id(env_id): round(ns) for env_id, ns in by_id.items()}, flush=True)

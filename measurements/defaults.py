@@ -84,7 +84,7 @@ def describe(env_id: str, episodes: int) -> dict[str, str]:
 
 def main() -> None:
     given = page.options(__doc__, episodes=8)
-    rows = [describe(env_id, given.episodes) for env_id in track(PRESETS, "environments")]
+    rows = [describe(env_id, given.episodes) for env_id in track(PRESETS, "environments", auto_refresh=False)]
     measured = table(list(rows[0]), [list(row.values()) for row in rows])
     page.put(f"# The defaults, measured\n\n{page.made()}\n\n{measured}\n", given.out)
 

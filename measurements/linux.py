@@ -68,7 +68,7 @@ def measured(way: dict[str, Any], said: str) -> dict[tuple[str, str], dict[str, 
             policy: stall_ms(env, name, policy, **({} if env == "sos/CPU-v0" else way))
             for policy in POLICIES
         }
-        for env, name in track(groups(), said)
+        for env, name in track(groups(), said, auto_refresh=False)
     }
 
 

@@ -103,8 +103,8 @@ def effects(family: str, episodes: int) -> list[str]:
 def main() -> None:
     given = page.options(__doc__, episodes=10)
     head = ["policy", *(f"due every {1 << k}" for k in range(CLASSES)), "used once", "wrong, %", "stall ms"]
-    rows = [mistakes(name, given.episodes) for name in track(POLICIES, "policies")]
-    changed = [effects(name, given.episodes) for name in track(CHANGED, "one decision")]
+    rows = [mistakes(name, given.episodes) for name in track(POLICIES, "policies", auto_refresh=False)]
+    changed = [effects(name, given.episodes) for name in track(CHANGED, "one decision", auto_refresh=False)]
     parts = [page.made(), "Evictions per episode, by when the page was due again in rounds:"]
     parts.append(table(head, rows, "l" + "r" * (len(head) - 1)))
     parts.append(f"One decision of LRU changed, {given.episodes} episodes: how far the stall at the end moves, ms.")

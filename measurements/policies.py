@@ -28,7 +28,7 @@ def measure(episodes: int) -> dict[str, dict[str, list[dict]]]:
     """Policy -> id -> metrics of its episodes."""
     pairs = [(name, env_id) for name in sos_gym.policies() for env_id in PRESETS]
     runs: dict[str, dict[str, list[dict]]] = {name: {} for name in sos_gym.policies()}
-    for name, env_id in track(pairs, "policies"):
+    for name, env_id in track(pairs, "policies", auto_refresh=False):
         runs[name][env_id] = sos_gym.evaluate(env_id, name, seed=SEED, episodes=episodes, split=SPLIT)
     return runs
 

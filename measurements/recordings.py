@@ -127,7 +127,7 @@ def main() -> None:
     if unknown := set(given.names) - set(names):
         parser.error(f"no recording is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     given.out.mkdir(parents=True, exist_ok=True)
-    for name in track(given.names or names, "drawing"):
+    for name in track(given.names or names, "drawing", auto_refresh=False):
         picture(sos_gym.workload(name), given.out / f"{name}.png")
     print(f"drew into {given.out}; `make docs` puts new pictures on the page")
 

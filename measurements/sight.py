@@ -60,7 +60,7 @@ def measure(episodes: int) -> dict[str, dict[str, float]]:
     base = stalls(BASE, {}, episodes)
     asked = [(name, way) for name in sos_gym.policies() for way in WAYS]
     found: dict[str, dict[str, float]] = {name: {} for name in sos_gym.policies()}
-    for name, way in track(asked, "policies", transient=True):
+    for name, way in track(asked, "policies", transient=True, auto_refresh=False):
         found[name][way] = ratio(stalls(name, WAYS[way], episodes), base)
     return found
 

@@ -39,7 +39,10 @@ def throughput(policy: str, degree: int, episodes: int) -> float:
 
 def curves(episodes: int) -> dict[str, list[float]]:
     """Of each policy, by degree."""
-    return {name: [throughput(name, degree, episodes) for degree in DEGREES] for name in track(CURVES, "policies")}
+    return {
+        name: [throughput(name, degree, episodes) for degree in DEGREES]
+        for name in track(CURVES, "policies", auto_refresh=False)
+    }
 
 
 def inversions(episodes: int) -> list[list[str]]:

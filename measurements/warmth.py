@@ -44,7 +44,7 @@ def shares(episodes: int) -> Iterator[list[str]]:
 def gains(episodes: int) -> Iterator[list[str]]:
     """What each policy saves of its kin's stall."""
     yield ["policy", "family", *WARM]
-    for name, kin in track(KIN.items(), "settings", transient=True):
+    for name, kin in track(KIN.items(), "settings", transient=True, auto_refresh=False):
         for family in FAMILIES:
             pairs = (
                 [runs(each, family, "val", episodes, **settings_of(warm)) for each in (name, kin)]

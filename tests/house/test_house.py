@@ -93,3 +93,15 @@ def test_imports_have_no_circle():
 
 def test_no_module_has_a_name_that_says_nothing():
     assert {path.stem for path in FILES} & {"utils", "util", "common", "core", "helpers", "misc"} == set()
+
+
+def test_a_bar_has_no_thread_that_outlives_its_loop():
+    """A `track` that an error has left refreshes until it is collected; in its own thread that waits for itself."""
+    calls = [
+        (path.name, [keyword.arg for keyword in node.keywords])
+        for folder in ("agents", "measurements", "benchmarks", "docs", "sos_gym")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "track"
+    ]
+    assert calls and [name for name, keywords in calls if "auto_refresh" not in keywords] == []
