@@ -1,6 +1,7 @@
 """Beside learned caches: the same references, counted in the same way."""
 
 import sys
+import threading
 
 import cache_peers
 import numpy as np
@@ -47,3 +48,18 @@ def test_the_table_is_relative_to_what_cannot_be_beaten(tmp_path, monkeypatch, l
     cells = next(line for line in text.splitlines() if line.startswith("| a loop")).split(" | ")
     least = faults_of("clairvoyant", looped, 3)
     assert cells[1:3] == ["3", str(least)] and float(cells[3]) == round(faults_of("mru", looped, 3) / least, 3)
+
+
+def test_an_error_leaves_no_thread_behind(monkeypatch):
+    """As long as the error is held, so is the loop; its bar would go on, and stop whoever draws the next one."""
+
+    def fail(*_):
+        raise OSError("full")
+
+    monkeypatch.setattr(cache_peers, "tapes_of", lambda split: {"a": None, "b": None})
+    monkeypatch.setattr(cache_peers, "compared", fail)
+    monkeypatch.setattr(sys, "argv", ["cache_peers.py", "lru"])
+    before = set(threading.enumerate())
+    with pytest.raises(OSError, match="full") as held:
+        cache_peers.main()
+    assert held.tb and set(threading.enumerate()) <= before

@@ -1,7 +1,6 @@
 """Columns: which vary, which are flags, and what a claim is worth without one."""
 
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import columns
@@ -55,22 +54,6 @@ def test_without_its_only_column_it_takes_the_first_row_and_others_change_nothin
     ratios = {name: ratio for name, _, _, ratio in told}
     assert ratios.pop(USED) == pytest.approx(first / mru) != 1
     assert set(ratios.values()) == {1} and {name: varies for name, varies, _, _ in told}[DEAD] == 0
-
-
-def test_an_error_leaves_no_thread_behind(monkeypatch):
-    """The bar of a loop that was left would go on, and stop whoever draws the next one."""
-    before, calls = set(threading.enumerate()), iter([played])
-
-    def fails_later(*given):
-        return next(calls, fail)(*given)
-
-    def fail(*_):
-        raise OSError("full")
-
-    monkeypatch.setattr(columns, "played", fails_later)
-    with ThreadPoolExecutor(1) as pool, pytest.raises(OSError, match="full") as held:
-        lines(LearnedClaim.linear({USED: -1.0}), cases_of([MEMORY], TINY, "val"), 1, pool)
-    assert held.tb and set(threading.enumerate()) <= before  # as long as the error is held, so is the loop
 
 
 def test_the_command_writes_a_section(tmp_path, monkeypatch):
