@@ -104,6 +104,7 @@ class Pupil:
         self.first = LearnedClaim.load(claim_file(given.first))
         self.played: list[LearnedClaim] = []
         self.lessons: list[Lessons] = []
+        self.decisions = 0  # of the claims that played
 
     @property
     def done(self) -> int:
@@ -131,7 +132,7 @@ class Pupil:
             group["lr"] = given.learning_rate * (1 - (self.done - 1) / self.total)
         for _ in range(given.epochs):
             loss, agreed = epoch(self.network, self.optimizer, lessons, given.batch_size, rng, STEEPEST)
-        return {"loss": loss, "agreed": agreed}
+        return {"loss": loss, "agreed": agreed, "lessons": len(lessons), "decisions": self.decisions}
 
     def claim(self) -> LearnedClaim:
         return self.network.claim(self.given.name)
@@ -158,7 +159,9 @@ class Pupil:
             for case, teacher, share in zip(self.cases, self.teachers, shares_of(self.cases), strict=True)
             for _ in range(self.given.episodes)
         ]
-        return Lessons.joined([*self.pool.map(lambda job: lessons_of(*job), jobs)])
+        lessons, decisions = zip(*self.pool.map(lambda job: lessons_of(*job), jobs), strict=True)
+        self.decisions += sum(decisions)
+        return Lessons.joined(lessons)
 
 
 def shares_of(cases: Sequence[Case]) -> list[float]:
@@ -171,8 +174,8 @@ def shares_of(cases: Sequence[Case]) -> list[float]:
     return [1 / (len({*ids}) * ids.count(kind[0]) * kinds.count(kind)) for kind in kinds]
 
 
-def lessons_of(case: Case, teacher: Policy, claim: LearnedClaim, seed: int, most: int) -> Lessons:
-    """Decisions that have a choice, of an episode that the claim plays, and the teacher's rows.
+def lessons_of(case: Case, teacher: Policy, claim: LearnedClaim, seed: int, most: int) -> tuple[Lessons, int]:
+    """Decisions that have a choice, of an episode that the claim plays, and the teacher's rows; how many it decided.
 
     A policy is asked as an advisor; a claim says what it would take of the rows.
     """
@@ -183,7 +186,7 @@ def lessons_of(case: Case, teacher: Policy, claim: LearnedClaim, seed: int, most
     open_ = np.flatnonzero(seen.mask.sum(axis=1) > 1)
     chosen = np.sort(stream(seed, "lessons").permutation(open_)[:most])
     parts = seen.candidates, seen.context, seen.mask, rows
-    return Lessons(*(torch.from_numpy(np.ascontiguousarray(part[chosen])) for part in parts))
+    return Lessons(*(torch.from_numpy(np.ascontiguousarray(part[chosen])) for part in parts)), len(seen)
 
 
 def choices_of(teacher: Policy, seen: Experience) -> np.ndarray:  # int64 (n,), rows

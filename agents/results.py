@@ -8,6 +8,7 @@ adds networks that nobody trained and a vote of policies (controls.py). --set ch
 sight=scanned; with --charge every decision takes time: a claim's so many ns, a policy's what its card says.
 
 The claims are those of one configuration, trained from several seeds; the best on val of each run is taken as it is.
+A claim that ships may be among them: sos_gym/shipped/generalist-memory.
 All play on the same tapes as all policies. A unit of the intervals is a training seed and a tape of each case, both
 drawn with replacement (percentile bootstrap, Efron and Tibshirani 1993, ch. 13, by scipy). What was played is kept as
 it comes and not played again, so that a run that was stopped goes on; another claim or other code plays anew.
@@ -42,6 +43,7 @@ from sos_gym.markdown import table
 from sos_gym.outputs import write_whole
 
 RESAMPLES = 2_000
+OF_A_RUN = ("seed", "workers", "baselines")  # what runs of one configuration may differ in; baselines move no rank
 
 # -- what it says
 
@@ -245,8 +247,15 @@ def claim_of(run: Path) -> LearnedClaim:
     return LearnedClaim.load(run / "claim.npz")
 
 
+def _config_of(run: Path) -> dict:
+    """Of a run, or of a claim that ships: from its card."""
+    if (run / "card.json").exists():
+        return json.loads((run / "card.json").read_text(encoding="utf-8"))["config"]
+    return yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+
+
 def runs_of(paths: Iterable[Path]) -> tuple[dict, dict[str, LearnedClaim]]:
-    """The configuration that the runs share but for the seed, and their claims by run.
+    """The configuration that the runs share but for what is OF_A_RUN, and their claims by run.
 
     Raises:
         SettingError: they are of different configurations, or one has no claim yet.
@@ -255,9 +264,11 @@ def runs_of(paths: Iterable[Path]) -> tuple[dict, dict[str, LearnedClaim]]:
     given: dict = {}
     for path in paths:
         claim = claim_of(path)
-        own = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8")) | {"seed": None, "workers": None}
+        config = _config_of(path)
+        own = {key: value for key, value in config.items() if key not in OF_A_RUN}
         if given and own != given:
-            raise SettingError("runs", str(path), "runs of one configuration, but for the seed", "ask for them apart")
+            allowed = f"runs of one configuration, but for {', '.join(OF_A_RUN)}"
+            raise SettingError("runs", str(path), allowed, "ask for them apart")
         given, found[path.name] = own, claim
     return given, found
 

@@ -58,10 +58,7 @@ def _facts(claim: str, card: dict[str, Any]) -> list[tuple[str, str]]:
         ("network", f"{' → '.join(map(str, card['sizes']))}, {number(card['weights'])} weights, {number(size)} bytes"),
         ("trained on", f"{', '.join(config['envs'])}: {', '.join(config['workloads'])} of the train split"),
         ("by", f"`{_command(claim, config)}`, at commit {about['commit'][:10]}"),
-        (
-            "played",
-            f"{number(card['episodes'])} episodes in {card['elapsed_s'] / 60:.0f} minutes, {_threads(config, about)}",
-        ),
+        ("played", f"{_amount(card)} in {card['elapsed_s'] / 60:.0f} minutes, {_threads(config, about)}"),
         ("kept", f"best on val: {card['looks']} looks in {card['last']['done']} {UNITS[config['algorithm']]}"),
         *([("taught by", _teachers(config))] if "teachers" in config else []),
         ("machine", f"{machine['processor']}, {machine['platform']}"),
@@ -69,6 +66,15 @@ def _facts(claim: str, card: dict[str, Any]) -> list[tuple[str, str]]:
         ("knows the future", "yes †" if card["privileged"] else "no"),
         ("where it is weak", _weakest(card["val"])),
     ]
+
+
+def _amount(card: dict[str, Any]) -> str:
+    """Of what it learned from."""
+    episodes, last = f"{number(card['episodes'])} episodes", card["last"]
+    if "decisions" not in last:
+        return episodes
+    decisions, lessons = (number(round(last[name])) for name in ("decisions", "lessons"))
+    return f"{episodes} of {decisions} decisions, {lessons} of them lessons,"
 
 
 def _command(claim: str, config: dict[str, Any]) -> str:

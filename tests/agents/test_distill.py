@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from cases import Case, cases_of
 
-from sos_gym import COLUMNS, LearnedClaim, SettingError
+from sos_gym import COLUMNS, LearnedClaim, SettingError, evaluate
 from sos_gym.shipped import SHIPPED
 
 MEMORY = "sos/Memory-v0"
@@ -70,8 +70,8 @@ def test_who_knows_the_future_teaches_nobody(pool, first, tmp_path):
 def test_lessons_are_what_the_teacher_would_choose(teacher):
     """Of the oldest and of LRU they are the same: the legal row that was used longest ago."""
     case = cases_of([MEMORY], TINY["workloads"], "train")[0]
-    found = distill.lessons_of(case, teacher, OLDEST, 5, most=50)
-    assert len(found) == 50
+    found, decisions = distill.lessons_of(case, teacher, OLDEST, 5, most=50)
+    assert len(found) == 50 < decisions == evaluate(MEMORY, OLDEST, case.workload, 5, split="train")[0]["decisions"]
     for candidates, context, mask, row in zip(*(part.numpy() for part in found.parts()), strict=True):
         assert mask[row] and mask.sum() > 1
         seen = {"candidates": candidates, "context": context, "action_mask": mask}
@@ -95,8 +95,10 @@ def test_families_teach_as_much_as_recordings_and_ids_as_each_other():
 def test_a_case_has_so_many_lessons_as_its_share(pool, first):
     """Over all episodes: 300 of the one case there is, from three."""
     pupil = pupil_of(pool, first, episodes=3)
-    pupil.update()
-    assert len(pupil.lessons[0]) == 300
+    told = pupil.update()
+    assert len(pupil.lessons[0]) == told["lessons"] == 300
+    again = pupil.update()
+    assert again["lessons"] == 600 and again["decisions"] > told["decisions"] > 600
 
 
 def test_the_rate_falls_to_that_of_the_last_round(pool, first):

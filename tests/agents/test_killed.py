@@ -7,6 +7,7 @@ from killing import killed, trained
 
 SMALL = {"name": "tiny", "baselines": ["turns"], "look_episodes": 1, "val_episodes": 2, "workers": 1}
 ONE = SMALL | {"env": "sos/CPU-v0", "workload": "hyperexponential(bursts=10)", "width": 4, "depth": 1}
+ONE_OF_MANY = SMALL | {"envs": ["sos/CPU-v0"], "workloads": ["hyperexponential(bursts=10)"], "width": 4, "depth": 1}
 STAGES = [
     {"generations": 12, "population": 5, "elite": 2, "method": "cma"},
     {"generations": 12, "hidden": 2, "population": 5, "elite": 2},
@@ -23,6 +24,9 @@ GIVEN = {
     | {"envs": ["sos/CPU-v0"], "workloads": ["hyperexponential(bursts=10)"], "stages": STAGES, "check": 1},
     "group": ONE | {"decisions": 8_000, "check": 500, "update_decisions": 500, "tape_group": 2, "batch_size": 128},
     "dagger": ONE | {"rounds": 12, "episodes": 1, "epochs": 1},
+    "distill": ONE_OF_MANY
+    | {"rounds": 12, "episodes": 1, "epochs": 1, "lessons": 200, "choosing_episodes": 1}
+    | {"first": "teachers/cpu-all.npz", "teachers": ["teachers/cpu-bimodal.npz", "shortest"]},
 }
 
 

@@ -134,9 +134,12 @@ def test_seeds_are_of_one_configuration(tmp_path):
     for seed, name in ((0, "a"), (1, "a"), (2, "b")):
         folder = tmp_path / f"{name}-{seed}"
         LearnedClaim.linear({"since_use": -1.0}).save(folder / "claim.npz")
-        (folder / "config.yaml").write_text(f"name: {name}\nseed: {seed}\nworkers: {seed + 1}\n")
+        (folder / "config.yaml").write_text(f"name: {name}\nseed: {seed}\nworkers: {seed + 1}\nbaselines: [{seed}]\n")
     config, claims = results.runs_of([tmp_path / "a-0", tmp_path / "a-1"])
     assert config["name"] == "a" and [*claims] == ["a-0", "a-1"]
+    (tmp_path / "a-1" / "config.yaml").rename(tmp_path / "moved.yaml")  # as a claim that ships, which has a card
+    (tmp_path / "a-1" / "card.json").write_text('{"config": {"name": "a", "seed": 1, "workers": 9, "baselines": []}}')
+    assert results.runs_of([tmp_path / "a-0", tmp_path / "a-1"])[0] == {"name": "a"}
     for paths in ([tmp_path / "a-0", tmp_path / "b-2"], [tmp_path / "nothing"]):
         with pytest.raises(results.SettingError, match="runs"):
             results.runs_of(paths)
