@@ -23,7 +23,21 @@ from sos_gym.workload.families.diagnosis import ONCE, class_of
 
 MARK = "<!-- below: measurements/mistakes.py -->\n"
 ENV, SPLIT, SEED = "sos/Memory-v0", "val", 0
-POLICIES = ("clairvoyant", "gap", "lirs", "arc", "s3fifo", "lruk", "sieve", "linux", "lru", "turns", "lottery")
+POLICIES = (
+    "clairvoyant",
+    "learned",
+    "learned_all",
+    "gap",
+    "lirs",
+    "arc",
+    "s3fifo",
+    "lruk",
+    "sieve",
+    "linux",
+    "lru",
+    "turns",
+    "lottery",
+)
 CHANGED = ("rounds", "loop", "scan", "zipf", "phases", "localities")  # families in which one decision is changed
 CLASSES, PER_CLASS = (sos_gym.workloads()["rounds"].parameters[name].default for name in ("classes", "pages_per_class"))
 

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 import sos_gym
-from sos_gym.cli import alphabet, cards, importing, leaderboard, recording, run, train
+from sos_gym.cli import alphabet, cards, importing, leaderboard, recording, run, submitting, train
 from sos_gym.cli.printing import exit_of, said_of
 from sos_gym.settings.ranges import SettingError
 from sos_gym.workload import TapeError
@@ -57,6 +57,8 @@ app.command("import")(importing.import_trace)
 app.command()(recording.record)
 app.command()(leaderboard.leaderboard)
 app.command()(run.run)
+app.command()(submitting.submit)
+app.command()(submitting.verify)
 app.command()(train.train)
 app.command()(cards.workloads)
 app.command()(cards.policies)

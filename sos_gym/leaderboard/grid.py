@@ -193,7 +193,7 @@ def _rows(plan: Plan, kept: RowFile | None, gone: set[str], failed: Failed) -> I
 def _rows_of(entry: Entry, group: Group, tape: str | Tape, seeds: range, kept: RowFile | None) -> Iterator[Row]:
     """One per seed."""
     for seed in seeds:
-        asked = _asked(group, entry, seed)
+        asked = asked_of(group, entry, seed)
         found = kept.found(asked, tape) if kept and entry.content is not None else None
         row = found or asked | _outcome(asked, entry.decide, tape, entry.settings)
         if kept and not found:
@@ -201,7 +201,7 @@ def _rows_of(entry: Entry, group: Group, tape: str | Tape, seeds: range, kept: R
         yield row
 
 
-def _asked(group: Group, entry: Entry, seed: int) -> Row:
+def asked_of(group: Group, entry: Entry, seed: int) -> Row:
     """A row without what comes out."""
     return {
         "env": group.env,
@@ -243,10 +243,11 @@ def replay(row: Row, policy: Asked | None = None) -> dict[str, Any]:
         ReplayError: the tape or a metric differs; the text names it.
         SettingError: an agent's row, or one of a policy that this process does not know, without its policy.
     """
-    entry = _entry(_as_said(row) if policy is None else found_as(policy))
+    entry = entry_of(_as_said(row) if policy is None else found_as(policy))
     again = _outcome(row, entry.decide, named_or_tape(row["workload"]), entry.settings)
     differing = [f"tape {row['tape']} is now {again['tape']}"] if row["tape"] != again["tape"] else []
     differing += _differing(row["metrics"], again["metrics"])
+    differing += _differing({name: row[name] for name in ("privileged",) if name in row}, again)
     if row.get("charged"):
         differing += [f"charged {text}" for text in _differing(row["charged"], again["charged"] or {})]
     if differing:
@@ -374,7 +375,7 @@ def entries_of(policies: Iterable[Asked]) -> list[Entry]:
     """
     found: dict[str, Entry] = {}
     for policy in listed("policies", policies, "policies or their names"):
-        entry = _entry(found_as(policy))
+        entry = entry_of(found_as(policy))
         if entry.name in found and found[entry.name] != entry:
             remedy = "give one another name; a callable has it in __name__"
             raise SettingError("policies", entry.name, "distinct names", remedy)
@@ -382,7 +383,7 @@ def entries_of(policies: Iterable[Asked]) -> list[Entry]:
     return list(found.values())
 
 
-def _entry(found: Found) -> Entry:
+def entry_of(found: Found) -> Entry:
     if isinstance(found.policy, RandomRow):
         kind = "baseline"
     elif found.is_callable:

@@ -72,7 +72,9 @@ def _told(value: Any, seen: set[int]) -> Iterator[bytes]:
         yield from _all_told(sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value, seen)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         yield type(value).__name__.encode()
-        yield from _all_told([getattr(value, field.name) for field in dataclasses.fields(value)], seen)
+        where = getattr(value, "origin", "")  # of a card: another folder makes no other policy
+        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        yield from _all_told([part for part in parts if not (isinstance(part, str) and part and part == where)], seen)
     else:
         yield from _code_told(value, seen)
 

@@ -7,6 +7,7 @@ import pytest
 
 import sos_gym
 from sos_gym.loading.content import content_of
+from sos_gym.loading.found import found
 from sos_gym.policy import policy_named, policy_of
 from sos_gym.policy.words import Policy, kernel
 
@@ -95,3 +96,39 @@ def test_the_methods_of_plain_policies_are_content():
 
 def test_of_what_holds_an_object_nobody_can_say():
     assert content_of(card(claim, own={"hand": 0}, tables={"x": STATE})) is None
+
+
+IN_A_FILE = """
+import sos_gym
+from sos_gym.policy.words import Policy, kernel
+
+
+class Plain(sos_gym.PlainPolicy):
+    def claim(self, my, entity):
+        return SIGN * entity.use_seq
+
+
+@sos_gym.claim("claimed")
+def claimed(entity, now):
+    return SIGN * entity.use_seq
+
+
+@kernel
+def by_use(my, entity):
+    return SIGN * entity.use_seq, 0.0
+
+
+CARD = Policy("of_kernels", "a test", "", "", "", "", claim=by_use)
+SIGN = 1
+"""
+
+
+@pytest.mark.usefixtures("names_given_back")
+@pytest.mark.parametrize("name", ["Plain", "claimed", "CARD"])
+def test_another_folder_makes_no_other_policy(tmp_path, name):
+    contents = []
+    for folder, sign in (("a", 1), ("b", 1), ("c", -1)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(IN_A_FILE.replace("SIGN = 1", f"SIGN = {sign}"))
+        contents.append(found(f"{tmp_path / folder / 'mine.py'}:{name}").content)
+    assert contents[0] == contents[1] != contents[2] and None not in contents
