@@ -1,10 +1,11 @@
 """sos-gym leaderboard: every policy on every environment, ranked by stall."""
 
 import contextlib
+import dataclasses
 import itertools
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,12 +17,19 @@ from sos_gym.cli.names import KINDS_OF_SPECS, env_named, notes, policy_asked
 from sos_gym.cli.printing import COMPILING, AsCsv, AsJson, Form, form_of, grid, print_records, said_of, show, terminal
 from sos_gym.loading.spec import specs_in
 from sos_gym.settings.presets import PRESETS
+from sos_gym.settings.ranges import SettingError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sos_gym.leaderboard.certainty import Certainty
     from sos_gym.leaderboard.costs import Cost
     from sos_gym.leaderboard.grid import Plan
     from sos_gym.leaderboard.rows import Row
     from sos_gym.leaderboard.standing import Standing
+
+
+FULL = 20  # seeds
 
 
 def leaderboard(
@@ -38,6 +46,7 @@ def leaderboard(
     out: Annotated[
         Path, typer.Option(help="Folder for leaderboard.json, .md, .png, and .jsonl: the rows as they come.")
     ] = Path("results"),
+    full: Annotated[bool, typer.Option("--full", help="Twenty seeds: intervals that tell policies apart.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="One seed, each id's own family alone: a first look.")] = False,
     large: Annotated[
         bool, typer.Option("--large", help="A group per id at real size too: minutes per policy; best --episodes 1.")
@@ -55,7 +64,9 @@ def leaderboard(
     form = form_of(as_json, as_csv)
     console = terminal(form)
     chosen = {"envs": _split(envs), "policies": _specs(policies), "workloads": _split(workloads)}
-    episodes, failed = 1 if quick else episodes, dict[str, str]()
+    if quick and full:
+        raise SettingError("--full", True, "given without --quick", "choose one of them")
+    episodes, failed = 1 if quick else FULL if full else episodes, dict[str, str]()
     with contextlib.redirect_stdout(sys.stderr) if form is not Form.TABLES else contextlib.nullcontext():
         rows, costs = _run(console, chosen, seed, episodes, not quick, large, out, resume, failed)
     if rows:
@@ -77,14 +88,16 @@ def _report(
 ) -> None:
     """The files, and the standings in the form that is wanted."""
     from sos_gym.leaderboard import standings, write
+    from sos_gym.leaderboard.certainty import certainties
     from sos_gym.leaderboard.charged import charged_standings
 
     paths, found, paid = write(rows, out, command, failed, costs), standings(rows), charged_standings(rows)
+    sure = certainties(rows, found)
     if form is Form.TABLES:
-        print_standings(console, found)
+        print_standings(console, found, sure)
         print_costs(console, costs, found, paid)
     else:
-        print_records(form, records(found, paid, costs))
+        print_records(form, records(found, paid, costs, sure))
     console.print("written: " + ", ".join(map(str, paths)), soft_wrap=True)
     if not any(path.suffix == ".png" for path in paths):
         console.print("no picture: it needs matplotlib, pip install 'sos-gym[plot]'")
@@ -208,9 +221,9 @@ def _as_they_come(progress: Progress, plan: "Plan") -> "Callable[[Row, int, int]
     return tell
 
 
-def print_standings(console: Console, found: "Sequence[Standing]") -> None:
-    """Stall ratio and score per family, then the headline."""
-    from sos_gym.leaderboard.report import EXPLANATION, LEGEND, WHICH_STALL, marked, worst_family
+def print_standings(console: Console, found: "Sequence[Standing]", sure: "Mapping[str, Certainty]") -> None:
+    """Stall ratio and score per family, then the headline, with how sure it is."""
+    from sos_gym.leaderboard.report import EXPLANATION, LEGEND, SURE, WHICH_STALL, marked
     from sos_gym.markdown import rounded
 
     groups = dict.fromkeys(group for one in found for group in one.places)
@@ -224,12 +237,21 @@ def print_standings(console: Console, found: "Sequence[Standing]") -> None:
             cells = (f"{rounded(one.places[name].ratio)} ({rounded(one.places[name].score)})" for name in names)
             table.add_row(marked(one), *cells)
         show(console, table)
-    headline = grid("policy", "weighted stall ratio", "worst family", title="All")
-    headline.columns[1].justify = "right"
+    show(console, _headline(found, sure))
+    console.print(" ".join([EXPLANATION, WHICH_STALL, *[SURE] * bool(sure), LEGEND]), style="dim")
+
+
+def _headline(found: "Sequence[Standing]", sure: "Mapping[str, Certainty]") -> "Table":
+    from sos_gym.leaderboard.report import SURE_HEADS, marked, sure_cells, worst_family
+    from sos_gym.markdown import rounded
+
+    table = grid("policy", "weighted stall ratio", *(SURE_HEADS if sure else ()), "worst family", title="All")
+    for column in table.columns[1:-1]:
+        column.justify = "right"
     for one in found:
-        headline.add_row(marked(one), rounded(one.ratio), worst_family(one))
-    show(console, headline)
-    console.print(f"{EXPLANATION} {WHICH_STALL} {LEGEND}", style="dim")
+        cells = sure_cells(sure.get(one.policy)) if sure else ()
+        table.add_row(marked(one), rounded(one.ratio), *cells, worst_family(one))
+    return table
 
 
 def print_costs(
@@ -255,9 +277,13 @@ def print_costs(
 
 
 def records(
-    found: "Sequence[Standing]", paid: "Sequence[Standing]" = (), costs: "Sequence[Cost]" = ()
+    found: "Sequence[Standing]",
+    paid: "Sequence[Standing]" = (),
+    costs: "Sequence[Cost]" = (),
+    sure: "Mapping[str, Certainty] | None" = None,
 ) -> list[dict[str, Any]]:
     """One per policy and family, for programs; `paid`: the standings with decisions charged."""
+    from sos_gym.leaderboard.certainty import track
     from sos_gym.leaderboard.deciding import cost_record
 
     deciding = {one.policy: cost_record(one) for one in costs}
@@ -275,6 +301,8 @@ def records(
             "stall_ratio": place.ratio,
             "score": place.score,
             "overall_stall_ratio": one.ratio,
+            "track": track(one),
+            **_sure_record((sure or {}).get(one.policy)),
             "charged_weighted_stall_ms": charged[key].stall_ms if (key := (one.policy, group)) in charged else None,
             "charged_stall_ratio": charged[key].ratio if key in charged else None,
             **deciding.get(one.policy, {}),
@@ -282,3 +310,8 @@ def records(
         for one in found
         for group, place in one.places.items()
     ]
+
+
+def _sure_record(one: "Certainty | None") -> dict[str, Any]:
+    names = "overall_stall_ratio_low", "overall_stall_ratio_high", "place_first", "place_last"
+    return dict(zip(names, dataclasses.astuple(one) if one else (None,) * len(names), strict=True))

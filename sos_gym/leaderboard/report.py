@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sos_gym import __version__
+from sos_gym.leaderboard.certainty import Certainty, certainties
 from sos_gym.leaderboard.costs import Cost
 from sos_gym.leaderboard.deciding import charged_section, costs_document, costs_markdown
 from sos_gym.leaderboard.machine import machine, versions
@@ -49,6 +50,12 @@ LETTER_INCHES = 0.08  # the width of a letter of a policy's name in the picture
 LOWEST_RATIO, HIGHEST_RATIO = 0.3, 10.0  # of the picture; what lies beyond is drawn at its edge
 
 
+SURE_HEADS = ("95 %", "place")
+SURE = (
+    "95 %: interval of the ratio, tapes drawn with replacement, the same for all policies. Place: among those that do "
+    "not know the future and are no ensemble (of † and ‡: among their like); an interval where tapes do not tell."
+)
+
 # -- pieces of text
 
 
@@ -62,6 +69,14 @@ def marked(standing: Standing) -> str:
 def worst_family(standing: Standing) -> str:
     """CPU make 1.31."""
     return f"{standing.worst} {rounded(standing.worst_ratio)}"
+
+
+def sure_cells(one: Certainty | None) -> tuple[str, str]:
+    """0.98 to 1.04, 3–7."""
+    if one is None:
+        return "–", "–"
+    place = f"{one.first}" if one.first == one.last else f"{one.first}–{one.last}"
+    return f"{rounded(one.low)} to {rounded(one.high)}", place
 
 
 def in_group(found: Sequence[Standing], group: str) -> list[tuple[Standing, Place]]:
@@ -96,9 +111,14 @@ def markdown(rows: Sequence[Row], command: str = "", failed: Mapping[str, str] |
     """The headline, then one table per family; `failed`: who made which mistake, and is in no table."""
     found = standings(rows)
     parts = [f"# Leaderboard\n\nsos_gym {__version__}" + (f", `{command}`" if command else ""), WHICH_STALL]
-    headline = [(marked(one), rounded(one.ratio), worst_family(one)) for one in found]
-    parts.append(table(("policy", "stall ratio", "worst family"), headline, "lrl"))
-    parts.append(f"{EXPLANATION} {LEGEND}")
+    sure = certainties(rows, found)
+    headline = [
+        (marked(one), rounded(one.ratio), *(sure_cells(sure.get(one.policy)) if sure else ()), worst_family(one))
+        for one in found
+    ]
+    heads = ("policy", "stall ratio", *(SURE_HEADS if sure else ()), "worst family")
+    parts.append(table(heads, headline, "lr" + "rr" * bool(sure) + "l"))
+    parts.append(" ".join([EXPLANATION, *[SURE] * bool(sure), LEGEND]))
     parts += [f"{name} is left out: {' '.join(mistake.split())}" for name, mistake in (failed or {}).items()]
     parts += charged_section(rows, marked)
     for group, said in conditions(rows).items():

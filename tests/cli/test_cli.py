@@ -17,7 +17,8 @@ import sos_gym
 from sos_gym.cli.alphabet import readable
 from sos_gym.cli.app import app
 from sos_gym.cli.names import env_named, settings_of
-from sos_gym.leaderboard import grid, replay
+from sos_gym.leaderboard import grid, replay, standings
+from sos_gym.leaderboard.certainty import certainties
 from sos_gym.resource import Op
 from sos_gym.shipped import SHIPPED
 
@@ -300,6 +301,26 @@ def test_the_leaderboard_as_records(form, tape_path, tmp_path):
         run = sos_gym.evaluate("sos/Memory-v0", one["policy"], tape, **settings)[0]
         assert float(one["charged_weighted_stall_ms"]) == pytest.approx(run["weighted_stall_ns"] / 1e6, abs=1e-6)
         assert one["charged_weighted_stall_ms"] != one["weighted_stall_ms"]
+
+
+def test_a_board_of_many_seeds_says_how_sure_it_is(tape_path, tmp_path):
+    words = ("leaderboard", "--envs", "Memory", "--policies", "lru,lottery,belady", "--workloads", tape_path)
+    shown = cli(*words, "--episodes", 2, "--out", tmp_path).stdout
+    rows = json.loads((tmp_path / "leaderboard.json").read_text())["rows"]
+    sure = certainties(rows, standings(rows))
+    found = {one["policy"]: one for one in parsed("--json", cli(*words, "--full", "--out", tmp_path, "--json").stdout)}
+    assert "95 %" in shown and "place" in shown and {*sure} == {*found} == {"recency", "lottery", "clairvoyant"}
+    rows = json.loads((tmp_path / "leaderboard.json").read_text())["rows"]
+    assert {row["seed"] for row in rows} == {*range(20)}
+    for name, one in certainties(rows, standings(rows)).items():
+        told = [found[name][key] for key in ("overall_stall_ratio_low", "overall_stall_ratio_high")]
+        assert told == [one.low, one.high] and found[name]["place_last"] == one.last
+        assert found[name]["track"] == ("privileged" if name == "clairvoyant" else "online")
+
+
+def test_a_board_is_quick_or_full():
+    result = cli("leaderboard", "--quick", "--full")
+    assert result.exit_code == 2 and "choose one of them" in result.stderr
 
 
 @pytest.mark.parametrize("name", SHIPPED)
