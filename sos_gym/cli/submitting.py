@@ -29,8 +29,7 @@ def submit(
     decisions: Annotated[int, typer.Option(help="Of training.")] = 0,
     tuned: Annotated[str, typer.Option(help="Which numbers were chosen, and on what.")] = "nothing",
     envs: Annotated[str | None, typer.Option(help="Ids such as Memory,CPU; default: all.")] = None,
-    episodes: Annotated[int, typer.Option(help="Seeds per workload.")] = 5,
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    episodes: Annotated[int, typer.Option(help="Seeds per workload, 20 at most.")] = 5,
 ) -> None:
     """Run a policy on the leaderboard's tapes, and write a folder with it, its card and rows, for others to check."""
     console = terminal()
@@ -45,7 +44,7 @@ def submit(
         def tell(row: dict, done: int, total: int) -> None:
             progress.update(task, completed=done, total=total, description=f"{row['env']} {row['workload']}")
 
-        one = submitted(policy, out, about, Board(ids, seed, episodes), tell)
+        one = submitted(policy, out, about, Board(envs=ids, episodes=episodes), tell)
     console.print(f"{one.folder}: {len(one.rows)} rows; check them with: sos-gym verify {one.folder}", soft_wrap=True)
 
 

@@ -12,6 +12,7 @@ from sos_gym import __version__
 from sos_gym.leaderboard.certainty import Certainty, certainties
 from sos_gym.leaderboard.costs import Cost
 from sos_gym.leaderboard.deciding import charged_section, costs_document, costs_markdown
+from sos_gym.leaderboard.frozen import board_of
 from sos_gym.leaderboard.machine import machine, versions
 from sos_gym.leaderboard.rows import Row
 from sos_gym.leaderboard.standing import (
@@ -110,7 +111,8 @@ def conditions(rows: Sequence[Row]) -> dict[str, str]:
 def markdown(rows: Sequence[Row], command: str = "", failed: Mapping[str, str] | None = None) -> str:
     """The headline, then one table per family; `failed`: who made which mistake, and is in no table."""
     found = standings(rows)
-    parts = [f"# Leaderboard\n\nsos_gym {__version__}" + (f", `{command}`" if command else ""), WHICH_STALL]
+    first = [f"sos_gym {__version__}", *_board(rows), *[f"`{command}`"] * bool(command)]
+    parts = [f"# Leaderboard\n\n{', '.join(first)}", WHICH_STALL]
     sure = certainties(rows, found)
     headline = [
         (marked(one), rounded(one.ratio), *(sure_cells(sure.get(one.policy)) if sure else ()), worst_family(one))
@@ -130,6 +132,12 @@ def markdown(rows: Sequence[Row], command: str = "", failed: Mapping[str, str] |
         of_group = table(heads, places, "lrrrr")
         parts.append(f"## {group}\n\n{said}\n\n{of_group}")
     return "\n\n".join(parts) + "\n"
+
+
+def _board(rows: Sequence[Row]) -> list[str]:
+    """What rows of a frozen board may be held beside."""
+    version = board_of(rows)
+    return [f"board {version}"] if version else []
 
 
 # -- picture
@@ -188,6 +196,7 @@ def document(rows: Sequence[Row], command: str = "", failed: Mapping[str, str] |
     """All that the rows need to be judged and run again."""
     return {
         "command": command,
+        "board": board_of(rows),
         "versions": versions(),
         "machine": machine(),
         **({"failed": dict(failed)} if failed else {}),

@@ -21,17 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from sos_gym.leaderboard.costs import cost_of
+from sos_gym.leaderboard.frozen import CURRENT, SEEDS, FrozenGroup, frozen_board
 from sos_gym.leaderboard.grid import (
     EPISODES,
     Entry,
-    Group,
     Plan,
     Progress,
     ReplayError,
     asked_of,
     entry_of,
-    groups,
-    named_or_tape,
     replay,
     run,
 )
@@ -40,14 +38,12 @@ from sos_gym.leaderboard.rows import ASKED, CAME_OUT, CONTENT, Row
 from sos_gym.loading.found import Found, found
 from sos_gym.loading.spec import in_file
 from sos_gym.outputs import failures_name, write_whole
-from sos_gym.scenario import Scenario
 from sos_gym.settings.ranges import SettingError, number_in
 from sos_gym.shipped import SHIPPED
 
 CARD, ROWS, MEASURED = "card.json", "rows.jsonl", "measured.json"
 ARTEFACTS = {".npz": "claim.npz", ".py": "policy.py", ".zip": "model.zip"}  # by what they are called in a folder
 CODE = (".py", ".zip")  # kinds of files that hold some
-SPLIT = "test"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 TEXTS = ("author", "summary", "licence", "trained_on", "tuned")  # of a card
 
@@ -80,18 +76,23 @@ class About:
 class Board:
     """What the rows are of."""
 
+    version: str = CURRENT  # see frozen.py
     envs: tuple[str, ...] | None = None  # None: all ids
-    seed: int = 0
-    episodes: int = EPISODES  # seeds per group
+    episodes: int = EPISODES  # seeds per group, from 0 on
 
-    def groups(self) -> list[Group]:
-        return groups(self.envs, None, SPLIT)
+    def __post_init__(self) -> None:
+        number_in("episodes", self.episodes, 1, SEEDS, exact=True, remedy=f"a board has {SEEDS} seeds")
+        known = {one.group.env for one in frozen_board(self.version).groups}
+        for env in self.envs or ():
+            if env not in known:
+                raise SettingError("envs", env, f"of {', '.join(sorted(known))}", "use a registered id")
 
-    @property
-    def seeds(self) -> range:
-        for name, value, low in (("seed", self.seed, 0), ("episodes", self.episodes, 1)):
-            number_in(name, value, low, exact=True, remedy="pass a whole number")
-        return range(self.seed, self.seed + self.episodes)
+    def groups(self) -> list[FrozenGroup]:
+        found = frozen_board(self.version).groups
+        return [one for one in found if self.envs is None or one.group.env in self.envs]
+
+    def plan(self, entry: Entry) -> Plan:
+        return Plan([one.group for one in self.groups()], [entry], range(self.episodes))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +145,7 @@ def submit(
         home.mkdir()
         called = _copied(policy, home)
         entry = _entry(_found_in(home, called), folder.name)
-        plan = Plan(board.groups(), [entry], board.seeds)
+        plan = board.plan(entry)
         rows = run(plan, progress)
         _write(home, about, called, board, rows, entry, plan)
         with failures_name(folder):
@@ -224,8 +225,8 @@ def read(folder: Path) -> Submission:
     card = _card(folder)
     try:
         about = About(*(card[field.name] for field in dataclasses.fields(About)))
-        envs, seed, episodes = (card["board"][name] for name in ("envs", "seed", "episodes"))
-        board = Board(None if envs is None else tuple(envs), seed, episodes)
+        version, envs, episodes = (card["board"][name] for name in ("version", "envs", "episodes"))
+        board = Board(version, None if envs is None else tuple(envs), episodes)
         submission = Submission(folder, about, card["policy"], card["digest"], board, _rows(folder / ROWS))
         _refuse_other_file(submission)
         _refuse_other_rows(submission)
@@ -278,34 +279,34 @@ def _refuse_other_file(one: Submission) -> None:
 
 
 def _refuse_other_rows(one: Submission) -> None:
-    """Each group and seed once, under its settings, in the board's order."""
-    asked = [
-        {"env": group.env, "workload": group.workload, "split": group.split, "seed": seed}
-        for group in one.board.groups()
-        for seed in one.board.seeds
-    ]
+    """Each group and seed once, on the tape of the board, in its order."""
+    asked = [(frozen, seed) for frozen in one.board.groups() for seed in range(one.board.episodes)]
     if len(one.rows) != len(asked):
         raise SubmissionError(f"{one.folder / ROWS}: it has {len(one.rows)} rows; its board has {len(asked)}")
-    for number, (row, wanted) in enumerate(zip(one.rows, asked, strict=True), 1):
-        differing = [name for name, value in {**wanted, "policy": one.name}.items() if row[name] != value]
-        if differing:
-            name = differing[0]
-            said = f"{name} is {row[name]!r}, on the board {({**wanted, 'policy': one.name})[name]!r}"
-            raise SubmissionError(f"{one.folder / ROWS}: line {number}: {said}")
+    for number, (row, (frozen, seed)) in enumerate(zip(one.rows, asked, strict=True), 1):
+        group, tape = frozen.group, frozen.tapes[seed]
+        wanted = {"env": group.env, "workload": group.workload, "split": group.split, "seed": seed}
+        for name, value in {**wanted, "policy": one.name, "tape": tape}.items():
+            if row[name] != value:
+                said = f"{name} is {row[name]!r}, on the board {one.board.version} {value!r}"
+                raise SubmissionError(f"{one.folder / ROWS}: line {number}: {said}")
 
 
 def verify(one: Submission) -> Iterator[str]:
     """Run all rows again, in this process; of each "", or what differs.
 
     Raises:
-        SubmissionError: a tape, a setting or the policy itself is another one: the rows are of another board.
+        SubmissionError: settings, or the policy itself, are others than those of the rows.
         PolicyError, ActionError: the policy made a mistake.
     """
     policy = one.found()
-    plan = Plan(one.board.groups(), [_entry(policy, one.name)], one.board.seeds)
-    asked = [(group, seed) for group in plan.groups for seed in plan.seeds]
-    for number, (row, (group, seed)) in enumerate(zip(one.rows, asked, strict=True), 1):
-        _refuse_another_board(f"{one.folder / ROWS}: line {number}", row, group, seed, plan.entries[0])
+    plan = one.board.plan(_entry(policy, one.name))
+    asked = [asked_of(group, plan.entries[0], seed) for group in plan.groups for seed in plan.seeds]
+    for number, (row, wanted) in enumerate(zip(one.rows, json.loads(json.dumps(asked)), strict=True), 1):
+        for name in ("settings", "kind", CONTENT):
+            if row.get(name) != wanted.get(name):
+                said = f"{name} is {row.get(name)!r}, of the policy here {wanted.get(name)!r}"
+                raise SubmissionError(f"{one.folder / ROWS}: line {number}: {said}")
     for row in one.rows:
         try:
             replay(row, policy)
@@ -313,13 +314,3 @@ def verify(one: Submission) -> Iterator[str]:
             yield str(error)
         else:
             yield ""
-
-
-def _refuse_another_board(where: str, row: Row, group: Group, seed: int, entry: Entry) -> None:
-    tape = Scenario.of(group.env, named_or_tape(group.workload), group.split, **group.settings).tape(seed).hash()
-    if row["tape"] != tape:
-        raise SubmissionError(f"{where}: the tape is {row['tape']}, on the board {tape}: it is of another board")
-    wanted = json.loads(json.dumps(asked_of(group, entry, seed)))
-    for name in ("settings", "kind", CONTENT):
-        if row.get(name) != wanted.get(name):
-            raise SubmissionError(f"{where}: {name} is {row.get(name)!r}, of the policy here {wanted.get(name)!r}")

@@ -14,7 +14,7 @@ from sos_gym.leaderboard.submission import About, Board, SubmissionError, read, 
 from sos_gym.loading.found import found
 
 ABOUT = About("A. Tester", "The longest unused goes.", "Apache-2.0", "nothing", 0, "nothing")
-BOARD = Board(("sos/Memory-v0",), seed=3, episodes=1)
+BOARD = Board(envs=("sos/Memory-v0",), episodes=1)
 SCRIPT = '''
 import sos_gym
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_who_knows_the_future_cannot_deny_it(tmp_path):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"tape": "0" * 16}, "the tape is 0{16}, on the board"),
+        ({"tape": "0" * 16}, "tape is '0{16}', on the board 2026.1 '3235654c2ec68f33'"),
         ({"settings": {"frames": 4000}}, "settings is .*4000"),
         ({"content": "0" * 16}, "content is '0{16}', of the policy here"),
         ({"kind": "heuristic"}, "kind is 'heuristic', of the policy here 'agent'"),
@@ -133,8 +133,10 @@ def test_every_row_of_the_board_is_there_once(one):
         (lambda one: (one / "rows.jsonl").write_text("1\n"), "line 1 is no row"),
         (lambda one: card_with(one, author=""), "author=''"),
         (lambda one: card_with(one, decisions="many"), "decisions='many'"),
-        (lambda one: card_with(one, board={}), "'envs' is missing"),
-        (lambda one: card_with(one, board={"envs": ["sos/None-v0"], "seed": 0, "episodes": 1}), "envs="),
+        (lambda one: card_with(one, board={}), "'version' is missing"),
+        (lambda one: card_with(one, board={"version": "2026.1", "envs": ["sos/No-v0"], "episodes": 1}), "envs="),
+        (lambda one: card_with(one, board={"version": "1999.1", "envs": None, "episodes": 1}), "board='1999.1'"),
+        (lambda one: card_with(one, board={"version": "2026.1", "envs": None, "episodes": 21}), "episodes=21"),
         (lambda one: card_with(one, policy="../../elsewhere.npz"), "is not in the file claim.npz"),
     ],
 )
