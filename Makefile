@@ -3,7 +3,8 @@
 #   make leaderboard   score every policy on every environment          make test        the whole test suite
 #   make lint          formatter, linter, types                         make notebooks   execute the notebooks in place
 #   make docs          write the pages of declarations, in seconds      make readme      the outputs in README.md again
-#   make benchmark     speed, beside others (.peers)                    make clean       remove all that make made
+#   make benchmark     speed, beside others (.peers)                    make verify      run the rows of submissions/ again
+#   make clean         remove all that make made
 #
 # ARGS goes to the program behind a target: make leaderboard ARGS=--quick, make test ARGS="-k tape".
 
@@ -12,7 +13,7 @@ BIN := .venv/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: leaderboard test lint notebooks docs readme benchmark clean
+.PHONY: leaderboard test lint verify notebooks docs readme benchmark clean
 .DEFAULT_GOAL := leaderboard
 
 leaderboard: .venv/.installed-plot
@@ -25,6 +26,9 @@ lint: .venv/.installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+verify: .venv/.installed-test
+	$(BIN)/sos-gym verify submissions/*
 
 notebooks: .venv/.installed-test
 	$(BIN)/python docs/generate.py notebooks

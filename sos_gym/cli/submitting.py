@@ -60,12 +60,13 @@ def verify(
     console = terminal()
     table = grid("submission", "policy", "rows", "equal", "verdict")
     said, wrong = [], False
-    for folder in folders:
-        cells, differing = _verified(console, folder, trust, memory_gib, seconds)
-        table.add_row(*cells)
-        wrong |= cells[-1] != "verified"
-        said += [f"{folder}: {text}" for text in differing[:SHOWN]]
-        said += [f"{folder}: and {len(differing) - SHOWN} more"] if len(differing) > SHOWN else []
+    with _bar(console) as progress:
+        for folder in folders:
+            cells, differing = _verified(progress, folder, trust, memory_gib, seconds)
+            table.add_row(*cells)
+            wrong |= cells[-1] != "verified"
+            said += [f"{folder}: {text}" for text in differing[:SHOWN]]
+            said += [f"{folder}: and {len(differing) - SHOWN} more"] if len(differing) > SHOWN else []
     show(console, table)
     for line in said:
         typer.echo(f"sos-gym: {line}", err=True)
@@ -74,30 +75,28 @@ def verify(
 
 
 def _verified(
-    console: Console, folder: Path, trust: bool, memory_gib: float, seconds: int
+    progress: Progress, folder: Path, trust: bool, memory_gib: float, seconds: int
 ) -> tuple[tuple[str, ...], list[str]]:
     """Its line of the table, and what differs."""
-    with _bar(console) as progress:
-        from sos_gym.leaderboard.replaying import Limits
-        from sos_gym.leaderboard.submission import SubmissionError, read
+    from sos_gym.leaderboard.replaying import Limits
+    from sos_gym.leaderboard.submission import SubmissionError, read
 
-        limits = Limits(memory_gib, seconds)
-        try:
-            one = read(folder)
-            if one.holds_code and not trust:
-                return (
-                    folder.name,
-                    one.policy,
-                    str(len(one.rows)),
-                    "",
-                    "not run: it holds code; read it, then --trust",
-                ), []
-            task, found = progress.task_ids[0], list[str]()
-            for differs in _outcomes(one, limits):
-                found.append(differs)
-                progress.update(task, completed=len(found), total=len(one.rows), description=folder.name)
-        except SubmissionError as error:
-            return (folder.name, "", "", "", "refused"), [str(error)]
+    limits, found = Limits(memory_gib, seconds), list[str]()
+    try:
+        one = read(folder)
+        if one.holds_code and not trust:
+            return (
+                folder.name,
+                one.policy,
+                str(len(one.rows)),
+                "",
+                "not run: it holds code; read it, then --trust",
+            ), []
+        for differs in _outcomes(one, limits):
+            found.append(differs)
+            progress.update(progress.task_ids[0], completed=len(found), total=len(one.rows), description=folder.name)
+    except SubmissionError as error:
+        return (folder.name, "", "", "", "refused"), [str(error)]
     differing = [text for text in found if text]
     verdict = "differs" if differing else "verified"
     return (folder.name, one.policy, str(len(found)), str(len(found) - len(differing)), verdict), differing
