@@ -1,7 +1,7 @@
 """The tables of what deciding costs: charged from the cards, which rows hold, and measured here, which none does."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sos_gym.leaderboard.charged import charged_standings, constants
@@ -17,8 +17,9 @@ CHARGED = (
     f"constant that was measured on {MACHINE}; a pair pays for both. The ratio is to the best online heuristic that is "
     "charged too. Charged / free: its stall to its own where decisions are free, geometric mean over families. – where "
     "the card has no constant, as those of agents and most policies from outside, or one that would fill every slice "
-    "or scan."
+    "or scan. ▴ no policy that does not know the future has less stall, where decisions are free, for as few ns."
 )
+FRONT = " ▴"  # beside a policy's name
 MEASURED = (
     "Measured: CPU time of the policy's own code, all verbs and picks, per raised decision; the mean over the first "
     "workload of each environment. Charged: the constant of its card. An episode is run with and without "
@@ -41,9 +42,27 @@ def charged_section(rows: Sequence[Row], marked: Callable[[Standing], str]) -> l
         return []
     free, costs = {one.policy: one for one in standings(rows)}, constants(rows)
     order = [free[name] for name in (*paid, *(name for name in free if name not in paid))]
-    lines = [(marked(one), *charged_cells(one, paid.get(one.policy), costs.get(one.policy))) for one in order]
+    ahead = front(
+        {name: (costs[name], one.ratio) for name, one in free.items() if name in costs and not one.privileged}
+    )
+    lines = [
+        (marked(one) + FRONT * (one.policy in ahead), *charged_cells(one, paid.get(one.policy), costs.get(one.policy)))
+        for one in order
+    ]
     heads = "policy", "ns per decision", "stall ratio, decisions charged", "charged / free", "worst family"
     return [f"## Decisions charged\n\n{CHARGED}\n\n{table(heads, lines, 'lrrrl')}"]
+
+
+def front(found: Mapping[str, tuple[float, float]]) -> set[str]:
+    """Those that nobody betters in one number without being worse in the other (Pareto), both the less the better.
+
+    front({"a": (1, 9), "b": (2, 5), "c": (3, 5), "d": (4, 1)}) = {"a", "b", "d"}.
+    """
+    return {
+        name
+        for name, own in found.items()
+        if not any(one <= own[0] and two <= own[1] and (one, two) != own for one, two in found.values())
+    }
 
 
 def charged_cells(free: Standing, paid: Standing | None, cost: int | None) -> tuple[str, ...]:

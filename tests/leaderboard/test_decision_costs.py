@@ -14,7 +14,7 @@ from sos_gym.leaderboard import ReplayError, leaderboard, markdown, replay, stan
 from sos_gym.leaderboard import costs as measuring
 from sos_gym.leaderboard.charged import charged_standings
 from sos_gym.leaderboard.costs import COPIES, Cost, cost_of, costs, decision_ns, kept_by, per_decision
-from sos_gym.leaderboard.deciding import growth
+from sos_gym.leaderboard.deciding import front, growth
 from sos_gym.leaderboard.grid import entries_of, planned
 from sos_gym.metrics import metrics
 from sos_gym.policy import policies, policy_named
@@ -303,3 +303,17 @@ def test_the_table_is_a_module_that_says_its_machine():
     exec(text, names)
     assert names["DECISION_NS"] == {"arc": 70, "sieve": 40} and "numba" in names["MACHINE"]
     assert text.index('"arc"') < text.index('"sieve"') and max(map(len, text.splitlines())) <= 120
+
+
+def test_the_front_has_whom_nobody_betters_for_as_little():
+    assert front({"a": (1, 9), "b": (2, 5), "c": (3, 5), "d": (4, 1)}) == {"a", "b", "d"}
+    assert front({"twin": (1, 1), "other": (1, 1), "worse": (1, 2)}) == {"twin", "other"} and front({}) == set()
+
+
+def test_the_front_is_marked_and_who_knows_the_future_is_not_on_it():
+    rows = leaderboard(["sos/Memory-v0"], ["turns", "recency", "lruk", "clairvoyant"], ["loop(references=300)"])
+    cost = {row["policy"]: row["charged"]["decision_ns"] for row in rows}
+    stall = {one.policy: one.ratio for one in standings(rows)}
+    ahead = front({name: (cost[name], stall[name]) for name in cost if name != "clairvoyant"})
+    table = markdown(rows).partition("## Decisions charged")[2]
+    assert {name for name in cost if f"| {name} ▴ |" in table} == ahead and ahead
