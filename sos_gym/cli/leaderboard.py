@@ -283,7 +283,7 @@ def records(
     sure: "Mapping[str, Certainty] | None" = None,
 ) -> list[dict[str, Any]]:
     """One per policy and family, for programs; `paid`: the standings with decisions charged."""
-    from sos_gym.leaderboard.certainty import track
+    from sos_gym.leaderboard.certainty import track_of
     from sos_gym.leaderboard.deciding import cost_record
 
     deciding = {one.policy: cost_record(one) for one in costs}
@@ -301,7 +301,7 @@ def records(
             "stall_ratio": place.ratio,
             "score": place.score,
             "overall_stall_ratio": one.ratio,
-            "track": track(one),
+            "track": track_of(one),
             **_sure_record((sure or {}).get(one.policy)),
             "charged_weighted_stall_ms": charged[key].stall_ms if (key := (one.policy, group)) in charged else None,
             "charged_stall_ratio": charged[key].ratio if key in charged else None,

@@ -29,7 +29,7 @@ class Certainty:
     last: int
 
 
-def track(standing: Standing) -> str:
+def track_of(standing: Standing) -> str:
     """Among whom a policy is ranked."""
     if standing.privileged:
         return "privileged"
@@ -55,7 +55,7 @@ def certainties(rows: Sequence[Row], found: Sequence[Standing]) -> dict[str, Cer
         logs += np.log(np.maximum(counts @ ours.T, LEAST_NS))
         base += np.log(np.maximum(counts @ best.T, LEAST_NS))
     lows, highs = np.exp(np.percentile((logs - base) / len(stalls), ENDS, axis=0))
-    places = _places(logs, [track(one) for one in here])
+    places = _places(logs, [track_of(one) for one in here])
     return {
         one.policy: Certainty(float(low), float(high), *place)
         for one, low, high, place in zip(here, lows, highs, places, strict=True)
