@@ -165,7 +165,7 @@ def test_the_board_has_a_line_for_everybody_and_says_who_has_none():
     said = markdown(ROWS).partition("## Decisions charged")[2].partition("\n## ")[0]
     assert [line for line in said.splitlines() if line.startswith("|")][2:] == [
         "| quick | 100 | 1.00 | 1.049 | Memory phases 1.00 |",
-        "| slow | 100 | 2.83 | 4.195 | Memory loop 4.00 |",
+        "| slow ▴ | 100 | 2.83 | 4.195 | Memory loop 4.00 |",
         "| half | – | – | – |  |",
         "| agent | – | – | – |  |",
     ]
