@@ -42,9 +42,7 @@ def charged_section(rows: Sequence[Row], marked: Callable[[Standing], str]) -> l
         return []
     free, costs = {one.policy: one for one in standings(rows)}, constants(rows)
     order = [free[name] for name in (*paid, *(name for name in free if name not in paid))]
-    ahead = front(
-        {name: (costs[name], one.ratio) for name, one in free.items() if name in costs and not one.privileged}
-    )
+    ahead = front({name: (costs[name], one.ratio) for name, one in free.items() if name in paid and not one.privileged})
     lines = [
         (marked(one) + FRONT * (one.policy in ahead), *charged_cells(one, paid.get(one.policy), costs.get(one.policy)))
         for one in order
