@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from sos_gym.cli.names import KINDS_OF_SPECS, env_named, notes, policy_asked
-from sos_gym.cli.printing import COMPILING, AsCsv, AsJson, Form, form_of, grid, print_records, said_of, show, terminal
+from sos_gym.cli.printing import AsCsv, AsJson, Form, bar, form_of, grid, print_records, said_of, show, terminal
 from sos_gym.loading.spec import specs_in
 from sos_gym.settings.presets import PRESETS
 from sos_gym.settings.ranges import SettingError
@@ -118,7 +118,7 @@ def _run(
 
     `failed` gets who made which mistake.
     """
-    with _progress(console) as progress:
+    with bar(console) as progress:
         from sos_gym.leaderboard.costs import costs
         from sos_gym.leaderboard.grid import planned, run
         from sos_gym.leaderboard.report import ROWS, check_folder
@@ -185,15 +185,6 @@ def _command(chosen: dict[str, list[str]], episodes: int, seed: int, quick: bool
         words += [f"--{name}", ",".join(values)] if values else []
     words += ["--episodes", str(episodes), "--seed", str(seed)]
     return shlex.join([*words, *["--quick"][:quick], *["--large"][:large]])
-
-
-def _progress(console: Console) -> Progress:
-    """Running from the first moment: it starts with the compiler's spinner."""
-    said = TextColumn("{task.description}", markup=False)
-    columns = SpinnerColumn(), said, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    progress = Progress(*columns, console=console, transient=True)
-    progress.add_task(COMPILING, total=None)
-    return progress
 
 
 def _as_they_come(progress: Progress, plan: "Plan") -> "Callable[[Row, int, int], None]":

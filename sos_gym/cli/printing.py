@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from sos_gym.settings.ranges import SettingError
@@ -52,6 +53,15 @@ def terminal(form: Form = Form.TABLES) -> Console:
 def on_stderr() -> Console:
     """Where progress is shown."""
     return Console(stderr=True, **AS_IT_IS)
+
+
+def bar(console: Console) -> Progress:
+    """With one task, running from the first moment: it starts with the compiler's spinner."""
+    said = TextColumn("{task.description}", markup=False)
+    columns = SpinnerColumn(), said, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    progress = Progress(*columns, console=console, transient=True)
+    progress.add_task(COMPILING, total=None)
+    return progress
 
 
 def said_of(error: Exception) -> str:

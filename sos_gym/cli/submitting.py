@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from sos_gym.cli.names import KINDS_OF_SPECS, env_named
-from sos_gym.cli.printing import COMPILING, grid, show, terminal
+from sos_gym.cli.printing import bar, grid, show, terminal
 
 if TYPE_CHECKING:
     from sos_gym.leaderboard.replaying import Limits
@@ -33,7 +32,7 @@ def submit(
 ) -> None:
     """Run a policy on the leaderboard's tapes, and write a folder with it, its card and rows, for others to check."""
     console = terminal()
-    with _bar(console) as progress:
+    with bar(console) as progress:
         from sos_gym.leaderboard.submission import About, Board
         from sos_gym.leaderboard.submission import submit as submitted
 
@@ -60,7 +59,7 @@ def verify(
     console = terminal()
     table = grid("submission", "policy", "rows", "equal", "verdict")
     said, wrong = [], False
-    with _bar(console) as progress:
+    with bar(console) as progress:
         for folder in folders:
             cells, differing = _verified(progress, folder, trust, memory_gib, seconds)
             table.add_row(*cells)
@@ -107,12 +106,3 @@ def _outcomes(one: "Submission", limits: "Limits") -> Iterator[str]:
     from sos_gym.leaderboard.submission import verify as verified
 
     return verify_apart(one, limits) if one.holds_code else verified(one)
-
-
-def _bar(console: Console) -> Progress:
-    said = TextColumn("{task.description}", markup=False)
-    progress = Progress(
-        SpinnerColumn(), said, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True
-    )
-    progress.add_task(COMPILING, total=None)
-    return progress

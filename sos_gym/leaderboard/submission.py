@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sos_gym.leaderboard.costs import cost_of
+from sos_gym.leaderboard.costs import costs
 from sos_gym.leaderboard.frozen import CURRENT, SEEDS, FrozenGroup, frozen_board
 from sos_gym.leaderboard.grid import (
     EPISODES,
@@ -36,7 +36,7 @@ from sos_gym.leaderboard.grid import (
 from sos_gym.leaderboard.machine import machine, versions
 from sos_gym.leaderboard.rows import ASKED, CAME_OUT, CONTENT, Row
 from sos_gym.loading.found import Found, found
-from sos_gym.loading.spec import in_file
+from sos_gym.loading.spec import halves_of, in_file
 from sos_gym.outputs import failures_name, write_whole
 from sos_gym.settings.ranges import SettingError, number_in
 from sos_gym.shipped import SHIPPED
@@ -147,7 +147,7 @@ def submit(
         entry = _entry(_found_in(home, called), folder.name)
         plan = board.plan(entry)
         rows = run(plan, progress)
-        _write(home, about, called, board, rows, entry, plan)
+        _write(home, about, called, board, rows, plan)
         with failures_name(folder):
             home.rename(folder)
     return read(folder)
@@ -170,6 +170,8 @@ def _kind(policy: str) -> str:
 def _copied(policy: str, home: Path) -> str:
     """Its file in the folder, under the name that files of its kind have there; what it is called now."""
     asked = in_file(policy)
+    if len(halves_of(policy)) > 1 and any(ending in policy for ending in ARTEFACTS):
+        raise SettingError("policy", policy, "no pair with a file", "make the pair in that file: sos_gym.pair(...)")
     if asked is None:
         if not found(policy).is_of_the_package and policy not in SHIPPED:
             raise SettingError("policy", policy, "of the package, or in a file", "pass FILE.py:NAME or FILE.npz")
@@ -190,7 +192,7 @@ def _entry(policy: Found, name: str) -> Entry:
     return dataclasses.replace(entry_of(policy), name=name, called=name)
 
 
-def _write(home: Path, about: About, policy: str, board: Board, rows: Sequence[Row], entry: Entry, plan: Plan) -> None:
+def _write(home: Path, about: About, policy: str, board: Board, rows: Sequence[Row], plan: Plan) -> None:
     artefact = ARTEFACTS.get(_kind(policy))
     card = {
         **dataclasses.asdict(about),
@@ -200,8 +202,7 @@ def _write(home: Path, about: About, policy: str, board: Board, rows: Sequence[R
         "versions": versions(),
         "machine": machine(),
     }
-    first = {group.env: group for group in reversed(plan.groups)}
-    cost = cost_of(entry, [*first.values()], plan.seeds[0])
+    [cost] = costs(plan)
     measured = {"decision_ns": None if math.isnan(cost.measured_ns) else cost.measured_ns, "machine": machine()}
     write_whole(home / CARD, (json.dumps(card, indent=1) + "\n").encode())
     write_whole(home / ROWS, "".join(json.dumps(row) + "\n" for row in rows).encode())
@@ -259,14 +260,24 @@ def _rows(path: Path) -> list[Row]:
             row = json.loads(line)
         except ValueError:
             row = None
-        if not isinstance(row, dict) or not {*ASKED, *CAME_OUT} <= {*row} or not isinstance(row["metrics"], dict):
+        if not _is_row(row):
             raise SubmissionError(f"{path}: line {number} is no row; write them with `sos-gym submit`")
         rows.append(row)
     return rows
 
 
+def _is_row(row: Any) -> bool:
+    whole = isinstance(row, dict) and {*ASKED, *CAME_OUT} <= {*row}
+    return whole and isinstance(row["metrics"], dict) and isinstance(row.get("charged") or {}, dict)
+
+
 def _refuse_other_file(one: Submission) -> None:
-    kind = _kind(one.policy)
+    """A policy is one of the package, or in the one file of the folder: no other file is ever read, or run."""
+    kind, in_a_file = _kind(one.policy), any(ending in one.policy for ending in ARTEFACTS)
+    alone = kind in CODE or one.policy == ARTEFACTS[".npz"]
+    if in_a_file and (not alone or len(halves_of(one.policy)) > 1):
+        allowed = "a name, claim.npz, policy.py:NAME or model.zip, and no pair with a file"
+        raise SubmissionError(f"{one.folder / CARD}: the policy {one.policy!r} must be {allowed}")
     if not kind:
         return
     asked, file = in_file(one.policy), one.folder / ARTEFACTS[kind]

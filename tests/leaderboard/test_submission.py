@@ -1,13 +1,14 @@
 """Submissions: what is in one, that it runs again to the last bit, and that one which was tampered with is refused."""
 
 import dataclasses
+import hashlib
 import json
 import shutil
 
 import pytest
 from typer.testing import CliRunner
 
-from sos_gym import LearnedClaim, SettingError
+from sos_gym import LearnedClaim, PolicyError, SettingError
 from sos_gym.cli import app
 from sos_gym.leaderboard.replaying import Limits, verify_apart
 from sos_gym.leaderboard.submission import About, Board, SubmissionError, read, submit, verify
@@ -112,8 +113,6 @@ def test_another_weight_is_refused_even_if_the_card_knows_of_it(one):
 
 
 def digest_of(path):
-    import hashlib
-
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -137,7 +136,11 @@ def test_every_row_of_the_board_is_there_once(one):
         (lambda one: card_with(one, board={"version": "2026.1", "envs": ["sos/No-v0"], "episodes": 1}), "envs="),
         (lambda one: card_with(one, board={"version": "1999.1", "envs": None, "episodes": 1}), "board='1999.1'"),
         (lambda one: card_with(one, board={"version": "2026.1", "envs": None, "episodes": 21}), "episodes=21"),
-        (lambda one: card_with(one, policy="../../elsewhere.npz"), "is not in the file claim.npz"),
+        (lambda one: card_with(one, policy="../../elsewhere.npz"), "must be a name, claim.npz"),
+        (lambda one: card_with(one, policy="lru + policy.py:Oldest"), "no pair with a file"),
+        (lambda one: card_with(one, policy="policy.py:Oldest + lru"), "no pair with a file"),
+        (lambda one: card_with(one, policy="elsewhere.py:Oldest"), "is not in the file policy.py"),
+        (lambda one: changed(one, 0, charged="much"), "line 1 is no row"),
     ],
 )
 def test_what_is_no_submission_is_said_in_one_line(one, spoilt, said):
@@ -149,12 +152,14 @@ def test_what_is_no_submission_is_said_in_one_line(one, spoilt, said):
 def test_nothing_is_left_of_a_submission_that_fails(tmp_path):
     bad = tmp_path / "bad.py"
     bad.write_text("def never(observation, info):\n    raise KeyError('lost')\n")
-    with pytest.raises(Exception, match="lost"):
+    with pytest.raises(PolicyError, match="lost"):
         submit(f"{bad}:never", tmp_path / "bad", ABOUT, BOARD)
     (tmp_path / "helper.py").write_text("X = 1\n")
     (tmp_path / "needs.py").write_text("from helper import X\n" + SCRIPT)
     with pytest.raises(SettingError, match="helper"):
         submit(f"{tmp_path / 'needs.py'}:Oldest", tmp_path / "needs", ABOUT, BOARD)
+    with pytest.raises(SettingError, match="no pair with a file"):
+        submit(f"{tmp_path / 'needs.py'}:Oldest + lru", tmp_path / "pair", ABOUT, BOARD)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.py", "helper.py", "needs.py"]
 
 
@@ -185,6 +190,16 @@ def test_code_is_run_by_who_trusts_it_alone(with_code):
     assert refused.exit_code == 1 and "holds code" in refused.output and not (with_code.folder / "it-ran").exists()
     trusted = CliRunner().invoke(app, ["verify", str(with_code.folder), "--trust"])
     assert trusted.exit_code == 0 and "verified" in trusted.output and (with_code.folder / "it-ran").exists()
+
+
+@pytest.mark.parametrize(
+    "policy", ["lru + {}:Oldest", "{}:Oldest + lru", "{}:Oldest", "claim.npz:x + {}:Oldest", "lru, {}:Oldest"]
+)
+def test_no_card_makes_code_run_that_nobody_trusts(one, tmp_path, policy):
+    (tmp_path / "elsewhere.py").write_text(SCRIPT)
+    card_with(one, policy=policy.format(tmp_path / "elsewhere.py"))
+    refused = CliRunner().invoke(app, ["verify", str(one)])
+    assert refused.exit_code == 1 and "refused" in refused.output and not (tmp_path / "it-ran").exists()
 
 
 @pytest.mark.parametrize(
